@@ -1,0 +1,142 @@
+#include "core/owner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/arena.h"
+#include "core/map.h"
+
+/* One flat table: the key is login NUL pattern (a NUL occurs in neither), so that a
+ * question costs three look-ups however many addresses a login has. "login NUL" alone says
+ * that the login has rows. */
+struct pw_owner {
+	struct pw_map *rows;
+	struct pw_arena *text;
+	size_t count;
+	char delimiter;
+};
+
+struct key {
+	char at[2 * PW_OWNER_NAME_MAX + 1];
+	size_t len;
+};
+
+static void key_append(struct key *key, struct pw_str s)
+{
+	if (s.len > 0)
+		memcpy(key->at + key->len, s.at, s.len);
+	key->len += s.len;
+}
+
+/* Is there a row of login with this local part (maybe empty) and "@domain"? */
+static bool has_row(const struct pw_owner *owner, struct pw_str login,
+                    struct pw_str local, struct pw_str at_domain)
+{
+	struct key key = { .len = 0 };
+
+	key_append(&key, login);
+	key_append(&key, PW_STR("\0"));
+	key_append(&key, local);
+	key_append(&key, at_domain);
+	return pw_map_get(owner->rows, (struct pw_str){ key.at, key.len }) != NULL;
+}
+
+enum pw_status pw_owner_new(struct pw_owner **out, const uint8_t seed[16], char delimiter)
+{
+	PW_AUTO(pw_owner_free) struct pw_owner *owner = calloc(1, sizeof(*owner));
+	enum pw_status r;
+
+	if (owner == NULL)
+		return PW_ERR_NOMEM;
+	owner->delimiter = delimiter;
+	if ((r = pw_map_new(&owner->rows, seed, PW_OWNER_ROWS_MAX)) != PW_OK)
+		return r;
+	if ((r = pw_arena_new(&owner->text, SIZE_MAX / 2)) != PW_OK)
+		return r;
+	*out = PW_TAKE(owner);
+	return PW_OK;
+}
+
+void pw_owner_free(struct pw_owner **owner)
+{
+	if (*owner == NULL)
+		return;
+	pw_map_free(&(*owner)->rows);
+	pw_arena_free(&(*owner)->text);
+	free(*owner);
+	*owner = NULL;
+}
+
+/* Add a row that is not there yet; *is_new_out tells whether it was. */
+static enum pw_status add_row(struct pw_owner *owner, struct pw_str login,
+                              struct pw_str pattern, bool *is_new_out)
+{
+	struct key key = { .len = 0 };
+	struct pw_str row;
+	enum pw_status r;
+
+	key_append(&key, login);
+	key_append(&key, PW_STR("\0"));
+	key_append(&key, pattern);
+	row = (struct pw_str){ key.at, key.len };
+	*is_new_out = pw_map_get(owner->rows, row) == NULL;
+	if (!*is_new_out)
+		return PW_OK;
+	if ((r = pw_arena_copy(owner->text, row, &row)) != PW_OK)
+		return r;
+	return pw_map_put(owner->rows, row, owner);
+}
+
+enum pw_status pw_owner_add(struct pw_owner *owner, struct pw_str login,
+                            struct pw_str pattern)
+{
+	bool is_new;
+	enum pw_status r;
+
+	if (login.len > PW_OWNER_NAME_MAX || pattern.len > PW_OWNER_NAME_MAX)
+		return PW_ERR_LIMIT;
+	if ((r = add_row(owner, login, PW_STR(""), &is_new)) != PW_OK ||
+	    (r = add_row(owner, login, pattern, &is_new)) != PW_OK)
+		return r;
+	owner->count += is_new;
+	return PW_OK;
+}
+
+/* A quoted local part has no base here: its quotes would have to be judged anew. */
+static bool has_base(const struct pw_owner *owner, struct pw_str local, size_t *len_out)
+{
+	*len_out = owner->delimiter != '\0' ? pw_str_find(local, owner->delimiter)
+	                                    : local.len;
+	return *len_out > 0 && *len_out < local.len && local.at[0] != '"';
+}
+
+bool pw_owner_may_send(const struct pw_owner *owner, struct pw_str login,
+                       struct pw_str address)
+{
+	size_t at = pw_str_rfind(address, '@');
+	struct pw_str local = pw_str_sub(address, 0, at);
+	struct pw_str at_domain = pw_str_sub(address, at, address.len);
+	size_t base_len;
+
+	if (login.len > PW_OWNER_NAME_MAX || address.len > PW_OWNER_NAME_MAX)
+		return false;
+	if (local.len == 0 || at_domain.len < 2)
+		return false;
+	if (has_row(owner, login, local, at_domain))
+		return true;
+	if (has_base(owner, local, &base_len) &&
+	    has_row(owner, login, pw_str_sub(local, 0, base_len), at_domain))
+		return true;
+	return has_row(owner, login, PW_STR(""), at_domain);
+}
+
+bool pw_owner_knows(const struct pw_owner *owner, struct pw_str login)
+{
+	return login.len <= PW_OWNER_NAME_MAX &&
+	       has_row(owner, login, PW_STR(""), PW_STR(""));
+}
+
+size_t pw_owner_count(const struct pw_owner *owner)
+{
+	return owner->count;
+}

@@ -1,0 +1,204 @@
+#include "core/score.h"
+
+#include "core/score_text.h"
+
+static const struct {
+	int32_t weight_milli;
+	enum pw_group group;
+} symbols[PW_SYMBOLS] = {
+#define PW_SYMBOL(name, group, weight_milli, help) { weight_milli, PW_GRP_##group },
+#include "core/symbols.def"
+};
+
+static const int32_t group_max_milli[PW_GROUPS] = {
+#define PW_GROUP(name, max_milli, help) max_milli,
+#include "core/symbols.def"
+};
+
+enum pw_group pw_symbol_group(enum pw_symbol symbol)
+{
+	return symbols[symbol].group;
+}
+
+void pw_weights_default(struct pw_weights *out)
+{
+	*out = (struct pw_weights){ 0 };
+	for (size_t i = 0; i < PW_SYMBOLS; i++)
+		out->symbols[i].weight_milli = symbols[i].weight_milli;
+	for (size_t i = 0; i < PW_GROUPS; i++)
+		out->group_max_milli[i] = group_max_milli[i];
+	out->actions[PW_ACTION_ADD_HEADER].threshold_milli = 6000;
+	out->actions[PW_ACTION_ADD_HEADER].is_on = true;
+	out->actions[PW_ACTION_REJECT].threshold_milli = 15000;
+	out->actions[PW_ACTION_REJECT].is_on = true;
+}
+
+static bool in_range(int64_t milli)
+{
+	return milli >= -PW_SCORE_MAX_MILLI && milli <= PW_SCORE_MAX_MILLI;
+}
+
+enum pw_status pw_weights_symbol(struct pw_weights *w, struct pw_str name,
+                                 int64_t weight_milli, bool is_on, bool is_dry_run)
+{
+	if (!in_range(weight_milli))
+		return PW_ERR_RANGE;
+	for (size_t i = 0; i < PW_SYMBOLS; i++) {
+		if (!pw_str_eq_nocase(name,
+		                      pw_str_from(pw_symbol_text((enum pw_symbol)i))))
+			continue;
+		w->symbols[i].weight_milli = (int32_t)weight_milli;
+		w->symbols[i].is_off = !is_on;
+		w->symbols[i].is_dry_run = is_dry_run;
+		return PW_OK;
+	}
+	return PW_ERR_NOTFOUND;
+}
+
+enum pw_status pw_weights_group(struct pw_weights *w, struct pw_str name,
+                                int64_t max_milli)
+{
+	if (max_milli < 0 || !in_range(max_milli))
+		return PW_ERR_RANGE;
+	for (size_t i = 0; i < PW_GROUPS; i++) {
+		if (!pw_str_eq_nocase(name, pw_str_from(pw_group_text((enum pw_group)i))))
+			continue;
+		w->group_max_milli[i] = (int32_t)max_milli;
+		return PW_OK;
+	}
+	return PW_ERR_NOTFOUND;
+}
+
+enum pw_status pw_weights_action(struct pw_weights *w, struct pw_str name,
+                                 int64_t threshold_milli, bool is_dry_run)
+{
+	if (!in_range(threshold_milli))
+		return PW_ERR_RANGE;
+	for (size_t i = PW_ACTION_NONE + 1; i < PW_ACTIONS; i++) {
+		if (!pw_str_eq_nocase(name,
+		                      pw_str_from(pw_action_text((enum pw_action)i))))
+			continue;
+		w->actions[i].threshold_milli = (int32_t)threshold_milli;
+		w->actions[i].is_on = true;
+		w->actions[i].is_dry_run = is_dry_run;
+		return PW_OK;
+	}
+	return PW_ERR_NOTFOUND;
+}
+
+static struct pw_hit *find(struct pw_hits *hits, enum pw_symbol symbol)
+{
+	for (size_t i = 0; i < hits->count; i++)
+		if (hits->at[i].symbol == symbol)
+			return &hits->at[i];
+	return NULL;
+}
+
+void pw_hits_add(struct pw_hits *hits, enum pw_symbol symbol, int32_t factor_milli,
+                 struct pw_str evidence)
+{
+	struct pw_hit *hit = find(hits, symbol);
+
+	if (hit == NULL)
+		hit = &hits->at[hits->count++];
+	else if (hit->factor_milli >= factor_milli)
+		return;
+	*hit = (struct pw_hit){
+		.symbol = symbol,
+		.factor_milli = factor_milli > 1000 ? 1000
+		                : factor_milli < 0  ? 0
+		                                    : factor_milli,
+		.evidence = pw_str_sub(evidence, 0, PW_EVIDENCE_MAX),
+	};
+}
+
+bool pw_hits_has(const struct pw_hits *hits, enum pw_symbol symbol)
+{
+	for (size_t i = 0; i < hits->count; i++)
+		if (hits->at[i].symbol == symbol)
+			return true;
+	return false;
+}
+
+void pw_hits_drop(struct pw_hits *hits, enum pw_symbol symbol)
+{
+	struct pw_hit *hit = find(hits, symbol);
+
+	if (hit != NULL)
+		*hit = hits->at[--hits->count];
+}
+
+static int32_t worth(const struct pw_hit *hit, const struct pw_weights *weights)
+{
+	int64_t weight = weights->symbols[hit->symbol].weight_milli;
+
+	return (int32_t)(weight * hit->factor_milli / 1000);
+}
+
+/* What a group adds beyond its cap is taken off again, in a line of its own. */
+static void add_caps(struct pw_score_plan *out, const int64_t sums[PW_GROUPS],
+                     const struct pw_weights *weights)
+{
+	for (size_t i = 0; i < PW_GROUPS; i++) {
+		int64_t over = sums[i] - weights->group_max_milli[i];
+
+		if (over <= 0)
+			continue;
+		out->lines[out->count++] = (struct pw_score_line){
+			.name = pw_str_from(pw_group_text((enum pw_group)i)),
+			.score_milli = (int32_t)-over,
+			.is_cap = true,
+		};
+		out->score_milli -= over;
+	}
+}
+
+static void choose_action(struct pw_score_plan *out, const struct pw_weights *weights)
+{
+	for (int i = PW_ACTIONS - 1; i > PW_ACTION_NONE; i--) {
+		if (!weights->actions[i].is_on ||
+		    out->score_milli < weights->actions[i].threshold_milli)
+			continue;
+		if (out->dry_action == PW_ACTION_NONE)
+			out->dry_action = (enum pw_action)i;
+		if (weights->actions[i].is_dry_run)
+			continue;
+		out->action = (enum pw_action)i;
+		return;
+	}
+}
+
+void pw_score_decide(struct pw_score_plan *out, const struct pw_hits *hits,
+                     const struct pw_weights *weights)
+{
+	int64_t sums[PW_GROUPS] = { 0 };
+
+	out->count = 0;
+	out->score_milli = 0;
+	out->action = out->dry_action = PW_ACTION_NONE;
+	out->required_milli = 0;
+	if (weights->actions[PW_ACTION_ADD_HEADER].is_on)
+		out->required_milli =
+			weights->actions[PW_ACTION_ADD_HEADER].threshold_milli;
+	for (size_t i = 0; i < hits->count; i++) {
+		const struct pw_hit *hit = &hits->at[i];
+		int32_t score = worth(hit, weights);
+		bool is_dry_run = weights->symbols[hit->symbol].is_dry_run;
+
+		if (weights->symbols[hit->symbol].is_off)
+			continue;
+		out->lines[out->count++] = (struct pw_score_line){
+			.name = pw_str_from(pw_symbol_text(hit->symbol)),
+			.evidence = hit->evidence,
+			.score_milli = score,
+			.is_dry_run = is_dry_run,
+		};
+		if (is_dry_run)
+			continue;
+		out->score_milli += score;
+		if (score > 0)
+			sums[pw_symbol_group(hit->symbol)] += score;
+	}
+	add_caps(out, sums, weights);
+	choose_action(out, weights);
+}

@@ -1,0 +1,99 @@
+/* Scores: which symbols a message fired, what each is worth, and what is done about the
+ * sum. Everything is counted in thousandths of a point, so that a printed sum is exact.
+ *
+ * Symbols, groups and their default weights stand in symbols.def; SQL overrides them. */
+#pragma once
+
+#include "core/buf.h"
+
+enum pw_symbol {
+#define PW_SYMBOL(name, group, weight_milli, help) PW_SYM_##name,
+#include "core/symbols.def"
+	PW_SYMBOLS
+};
+
+enum pw_group {
+#define PW_GROUP(name, max_milli, help) PW_GRP_##name,
+#include "core/symbols.def"
+	PW_GROUPS
+};
+
+/* Mildest first: the order in which a dry run falls back. */
+enum pw_action {
+	PW_ACTION_NONE,
+	PW_ACTION_GREYLIST,
+	PW_ACTION_ADD_HEADER,
+	PW_ACTION_REJECT
+};
+#define PW_ACTIONS 4
+
+#define PW_SCORE_MAX_MILLI 1000000 /* largest weight, cap or threshold, either sign */
+#define PW_EVIDENCE_MAX 120        /* bytes of evidence kept a symbol */
+
+/* What a message is judged with: an immutable value, one for all threads. */
+struct pw_weights {
+	struct {
+		int32_t weight_milli;
+		bool is_off;
+		bool is_dry_run; /* shown, not counted */
+	} symbols[PW_SYMBOLS];
+	int32_t group_max_milli[PW_GROUPS]; /* most points a group may add */
+	struct {
+		int32_t threshold_milli;
+		bool is_on;
+		bool is_dry_run; /* logged, not done */
+	} actions[PW_ACTIONS];
+};
+
+/* The symbols of one message. All zero is empty. */
+struct pw_hits {
+	struct pw_hit {
+		enum pw_symbol symbol;
+		int32_t factor_milli;   /* of the weight, 0..1000 */
+		struct pw_str evidence; /* borrowed */
+	} at[PW_SYMBOLS];
+	size_t count;
+};
+
+/* One line of the account. */
+struct pw_score_line {
+	struct pw_str name; /* of the symbol, or of the group whose cap this is */
+	struct pw_str evidence;
+	int32_t score_milli; /* a cap's line is negative */
+	bool is_cap;
+	bool is_dry_run; /* not in the sum */
+};
+
+/* The account: score_milli is the sum of all lines that are no dry run. */
+struct pw_score_plan {
+	struct pw_score_line lines[PW_SYMBOLS + PW_GROUPS];
+	size_t count;
+	int64_t score_milli;
+	int32_t required_milli;    /* threshold of add header; 0 if that is off */
+	enum pw_action action;     /* to be done */
+	enum pw_action dry_action; /* what it were without dry runs of actions */
+};
+
+/* The defaults of symbols.def; reject at 15, add header at 6, no greylisting. */
+void pw_weights_default(struct pw_weights *out);
+/* Override one row, as SQL has it; names in any case.
+ *
+ * Errors  PW_ERR_NOTFOUND no such name; PW_ERR_RANGE over PW_SCORE_MAX_MILLI. Then
+ *         nothing changed. */
+PW_MUST_CHECK enum pw_status pw_weights_symbol(struct pw_weights *w, struct pw_str name,
+                                               int64_t weight_milli, bool is_on,
+                                               bool is_dry_run);
+PW_MUST_CHECK enum pw_status pw_weights_group(struct pw_weights *w, struct pw_str name,
+                                              int64_t max_milli);
+PW_MUST_CHECK enum pw_status pw_weights_action(struct pw_weights *w, struct pw_str name,
+                                               int64_t threshold_milli, bool is_dry_run);
+
+/* Note a symbol. Once a message: a second time keeps the higher factor. */
+void pw_hits_add(struct pw_hits *hits, enum pw_symbol symbol, int32_t factor_milli,
+                 struct pw_str evidence);
+bool pw_hits_has(const struct pw_hits *hits, enum pw_symbol symbol);
+void pw_hits_drop(struct pw_hits *hits, enum pw_symbol symbol);
+
+/* Draw up the account. Slices of the plan live as long as those of hits. */
+void pw_score_decide(struct pw_score_plan *out, const struct pw_hits *hits,
+                     const struct pw_weights *weights);

@@ -1,0 +1,32 @@
+#include "core/utf8.h"
+
+static size_t length_by_lead(unsigned char lead)
+{
+	if (lead < 0x80)
+		return 1;
+	if (lead < 0xc2 || lead > 0xf4)
+		return 0;
+	return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
+/* The second byte has a narrower range after four of the leads. */
+static bool is_second(unsigned char lead, unsigned char second)
+{
+	unsigned char lowest = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+	unsigned char highest = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+
+	return second >= lowest && second <= highest;
+}
+
+size_t pw_utf8_length(struct pw_str s)
+{
+	const unsigned char *p = (const unsigned char *)s.at;
+	size_t len = length_by_lead(p[0]);
+
+	if (len == 0 || len > s.len || (len > 1 && !is_second(p[0], p[1])))
+		return 0;
+	for (size_t i = 2; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
