@@ -1,0 +1,337 @@
+#include "mail/auth.h"
+
+#include "io/spf.h"
+
+#define SPF_PREFETCH 3 /* questions most SPF records lead to, asked before they do */
+#define RESULTS_MAX (PW_DKIM_FIELDS_MAX + 3)
+
+struct pw_auth_run {
+	struct pw_arena *arena;
+	struct pw_resolver *resolver;
+	const struct pw_psl *psl;
+	struct pw_dkim *dkim;
+	struct pw_spf *spf;
+	struct pw_spf_input spf_input;
+	struct pw_dns_ticket *prefetch[SPF_PREFETCH]; /* only to fill the cache */
+	struct pw_str author, org; /* domains; empty without an author */
+	struct pw_dns_ticket *policy, *org_policy, *existence;
+};
+
+enum pw_status pw_auth_new(struct pw_auth_run **out, struct pw_arena *arena,
+                           struct pw_resolver *resolver, struct pw_dkim_lib *lib,
+                           const struct pw_psl *psl, int64_t now_ms)
+{
+	struct pw_auth_run *run = pw_arena_alloc(arena, sizeof(*run));
+	enum pw_status r;
+
+	if (run == NULL)
+		return PW_ERR_NOMEM;
+	run->arena = arena;
+	run->resolver = resolver;
+	run->psl = psl;
+	if ((r = pw_dkim_new(&run->dkim, lib, resolver, arena, now_ms)) != PW_OK)
+		return r;
+	*out = run;
+	return PW_OK;
+}
+
+void pw_auth_free(struct pw_auth_run **run)
+{
+	if (*run == NULL)
+		return;
+	pw_dkim_free(&(*run)->dkim);
+	for (size_t i = 0; i < SPF_PREFETCH; i++)
+		pw_dns_drop(&(*run)->prefetch[i]);
+	pw_dns_drop(&(*run)->policy);
+	pw_dns_drop(&(*run)->org_policy);
+	pw_dns_drop(&(*run)->existence);
+	*run = NULL;
+}
+
+static enum pw_status file(struct pw_auth_run *run, enum pw_dns_type type,
+                           struct pw_str name, struct pw_dns_ticket **out)
+{
+	struct pw_dns_question question = { type, name };
+
+	return pw_dns_ask(run->resolver, &question, out);
+}
+
+/* The machine asks one question after another; its record, and the A and MX that half of
+ * all records name, are on their way while the client still talks. */
+enum pw_status pw_auth_spf(struct pw_auth_run *run, const struct pw_spf_input *input)
+{
+	static const enum pw_dns_type types[SPF_PREFETCH] = { PW_DNS_TXT, PW_DNS_A,
+		                                              PW_DNS_MX };
+	size_t at = pw_str_rfind(input->from, '@');
+	struct pw_str domain = input->helo;
+	enum pw_status r;
+
+	if (run->spf != NULL)
+		return PW_ERR_STATE;
+	if ((r = pw_spf_new(&run->spf, run->arena, input)) != PW_OK)
+		return r;
+	run->spf_input = *input;
+	if ((r = pw_arena_copy(run->arena, input->helo, &run->spf_input.helo)) != PW_OK ||
+	    (r = pw_arena_copy(run->arena, input->from, &run->spf_input.from)) != PW_OK)
+		return r;
+	if (input->from.len > 0)
+		domain = pw_str_sub(input->from, at + 1, input->from.len);
+	if (!pw_dns_name_is_valid(domain))
+		return PW_OK;
+	for (size_t i = 0; i < SPF_PREFETCH; i++)
+		if ((r = file(run, types[i], domain, &run->prefetch[i])) != PW_OK)
+			return r;
+	return PW_OK;
+}
+
+enum pw_status pw_auth_header(struct pw_auth_run *run, struct pw_str name,
+                              struct pw_str value)
+{
+	return pw_dkim_header(run->dkim, name, value);
+}
+
+static enum pw_status file_policy(struct pw_auth_run *run, struct pw_str domain,
+                                  struct pw_dns_ticket **out)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf name = { 0 };
+	enum pw_status r;
+
+	pw_dmarc_put_name(&name, domain);
+	if ((r = pw_buf_status(&name)) != PW_OK)
+		return r;
+	return file(run, PW_DNS_TXT, pw_buf_str(&name), out);
+}
+
+static enum pw_status ask_policies(struct pw_auth_run *run)
+{
+	char buffer[256];
+	struct pw_str org = pw_psl_org(run->psl, run->author, buffer);
+	enum pw_status r;
+
+	if ((r = pw_arena_copy(run->arena, org, &run->org)) != PW_OK ||
+	    (r = file_policy(run, run->author, &run->policy)) != PW_OK)
+		return r;
+	if (pw_str_eq_nocase(run->author, run->org))
+		return PW_OK;
+	if ((r = file_policy(run, run->org, &run->org_policy)) != PW_OK)
+		return r;
+	return file(run, PW_DNS_A, run->author, &run->existence);
+}
+
+enum pw_status pw_auth_eoh(struct pw_auth_run *run, const struct pw_mailbox *author)
+{
+	enum pw_status r;
+
+	if (author != NULL && author->domain.len > 0 && author->domain.at[0] != '[') {
+		if ((r = pw_arena_copy(run->arena, author->domain, &run->author)) !=
+		            PW_OK ||
+		    (r = ask_policies(run)) != PW_OK)
+			return r;
+	}
+	return pw_dkim_eoh(run->dkim, run->author);
+}
+
+enum pw_status pw_auth_body(struct pw_auth_run *run, struct pw_str chunk)
+{
+	return pw_dkim_body(run->dkim, chunk);
+}
+
+static enum pw_status end_spf(struct pw_auth_run *run, int64_t deadline_ms,
+                              struct pw_auth *out)
+{
+	enum pw_status r;
+
+	if (run->spf == NULL)
+		return PW_OK;
+	r = pw_spf_run(&out->spf, run->spf, run->arena, run->resolver, deadline_ms);
+	if (r != PW_OK)
+		return r;
+	out->has_spf = true;
+	out->is_spf_helo = run->spf_input.from.len == 0;
+	out->spf_identity = out->is_spf_helo ? run->spf_input.helo : run->spf_input.from;
+	return PW_OK;
+}
+
+static enum pw_status end_dkim(struct pw_auth_run *run, int64_t deadline_ms,
+                               struct pw_auth *out)
+{
+	enum pw_status r =
+		pw_dkim_eom(run->dkim, deadline_ms, &out->dkim, &out->dkim_count);
+
+	if (r == PW_OK)
+		out->dkim_overall = pw_dkim_overall(out->dkim, out->dkim_count);
+	return r;
+}
+
+static enum pw_status add_identity(struct pw_auth_run *run, struct pw_dmarc_identity *ids,
+                                   size_t *count, struct pw_str domain, bool is_dkim,
+                                   bool is_temporary)
+{
+	char buffer[256];
+
+	if (domain.len == 0 || *count == PW_DMARC_IDENTITIES_MAX)
+		return PW_OK;
+	ids[*count] = (struct pw_dmarc_identity){ .domain = domain,
+		                                  .is_dkim = is_dkim,
+		                                  .is_temporary = is_temporary };
+	return pw_arena_copy(run->arena, pw_psl_org(run->psl, domain, buffer),
+	                     &ids[(*count)++].org);
+}
+
+/* SPF of HELO alone (null sender) counts for DMARC too (RFC 7489 3.1.2). */
+static enum pw_status gather_identities(struct pw_auth_run *run,
+                                        const struct pw_auth *auth,
+                                        struct pw_dmarc_identity *ids, size_t *count)
+{
+	enum pw_status r = PW_OK;
+
+	if (auth->has_spf &&
+	    (auth->spf.result == PW_SPF_PASS || auth->spf.result == PW_SPF_TEMPERROR))
+		r = add_identity(run, ids, count, auth->spf.domain, false,
+		                 auth->spf.result == PW_SPF_TEMPERROR);
+	for (size_t i = 0; i < auth->dkim_count && r == PW_OK; i++) {
+		const struct pw_dkim_verdict *v = &auth->dkim[i];
+
+		if (v->result == PW_DKIM_PASS || v->result == PW_DKIM_TEMPERROR)
+			r = add_identity(run, ids, count, v->domain, true,
+			                 v->result == PW_DKIM_TEMPERROR);
+	}
+	return r;
+}
+
+static bool is_aligned_dkim(const struct pw_dmarc_identity *ids, size_t count,
+                            struct pw_str org)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ids[i].is_dkim && !ids[i].is_temporary &&
+		    pw_str_eq_nocase(ids[i].org, org))
+			return true;
+	return false;
+}
+
+static enum pw_status wait_policy(struct pw_auth_run *run, struct pw_dns_ticket **ticket,
+                                  int64_t deadline_ms, struct pw_dns_answer *answer)
+{
+	*answer = (struct pw_dns_answer){ .rcode = PW_DNS_NXDOMAIN };
+	if (*ticket == NULL)
+		return PW_OK;
+	return pw_dns_wait(ticket, deadline_ms, run->arena, answer);
+}
+
+static enum pw_status end_dmarc(struct pw_auth_run *run, int64_t deadline_ms,
+                                uint8_t sample, struct pw_auth *out)
+{
+	struct pw_dmarc_identity ids[PW_DMARC_IDENTITIES_MAX];
+	struct pw_dns_answer own, org, existence;
+	size_t count = 0;
+	enum pw_status r;
+
+	if (run->author.len == 0)
+		return PW_OK;
+	if ((r = wait_policy(run, &run->policy, deadline_ms, &own)) != PW_OK ||
+	    (r = wait_policy(run, &run->org_policy, deadline_ms, &org)) != PW_OK ||
+	    (r = wait_policy(run, &run->existence, deadline_ms, &existence)) != PW_OK ||
+	    (r = gather_identities(run, out, ids, &count)) != PW_OK)
+		return r;
+	out->is_dkim_aligned = is_aligned_dkim(ids, count, run->org);
+	pw_dmarc_decide(
+		&out->dmarc,
+		&(struct pw_dmarc_input){
+			.from = run->author,
+			.org = run->org,
+			.from_answer = &own,
+			.org_answer = &org,
+			.is_nonexistent = !pw_str_eq_nocase(run->author, run->org) &&
+	                                  existence.rcode == PW_DNS_NXDOMAIN,
+			.identities = ids,
+			.identity_count = count,
+			.sample = sample,
+		});
+	return PW_OK;
+}
+
+enum pw_status pw_auth_end(struct pw_auth_run *run, int64_t deadline_ms, uint8_t sample,
+                           struct pw_auth *out)
+{
+	enum pw_status r;
+
+	*out = (struct pw_auth){ 0 };
+	if ((r = end_spf(run, deadline_ms, out)) != PW_OK ||
+	    (r = end_dkim(run, deadline_ms, out)) != PW_OK)
+		return r;
+	return end_dmarc(run, deadline_ms, sample, out);
+}
+
+static size_t spf_result(struct pw_authres_result *out, const struct pw_auth *auth)
+{
+	if (!auth->has_spf)
+		return 0;
+	*out = (struct pw_authres_result){
+		.method = PW_STR("spf"),
+		.result = pw_str_from(pw_spf_result_text(auth->spf.result)),
+	};
+	out->properties[0].name =
+		auth->is_spf_helo ? PW_STR("smtp.helo") : PW_STR("smtp.mailfrom");
+	out->properties[0].value = auth->spf_identity;
+	return 1;
+}
+
+static void dkim_result(struct pw_authres_result *out, const struct pw_dkim_verdict *v)
+{
+	size_t n = 0;
+
+	*out = (struct pw_authres_result){
+		.method = PW_STR("dkim"),
+		.result = pw_str_from(pw_dkim_result_text(v->result)),
+		.reason = pw_str_from(v->reason),
+	};
+	if (v->domain.len > 0) {
+		out->properties[n].name = PW_STR("header.d");
+		out->properties[n++].value = v->domain;
+	}
+	if (v->selector.len > 0) {
+		out->properties[n].name = PW_STR("header.s");
+		out->properties[n++].value = v->selector;
+	}
+	if (v->signature_start.len > 0) {
+		out->properties[n].name = PW_STR("header.b");
+		out->properties[n++].value = v->signature_start;
+	}
+}
+
+static void dmarc_result(struct pw_authres_result *out, const struct pw_auth *auth,
+                         struct pw_str author_domain)
+{
+	*out = (struct pw_authres_result){
+		.method = PW_STR("dmarc"),
+		.result = pw_str_from(pw_dmarc_result_text(auth->dmarc.result)),
+	};
+	if (auth->dmarc.result == PW_DMARC_FAIL) {
+		out->properties[1].name = PW_STR("policy.published");
+		out->properties[1].value =
+			pw_str_from(pw_dmarc_policy_text(auth->dmarc.policy));
+	}
+	out->properties[0].name = PW_STR("header.from");
+	out->properties[0].value = author_domain;
+}
+
+void pw_auth_put_results(struct pw_buf *out, const struct pw_auth *auth,
+                         struct pw_str authserv_id, struct pw_str author_domain,
+                         struct pw_str login)
+{
+	struct pw_authres_result results[RESULTS_MAX];
+	size_t count = 0;
+
+	if (login.len > 0) {
+		results[count] = (struct pw_authres_result){ .method = PW_STR("auth"),
+			                                     .result = PW_STR("pass") };
+		results[count].properties[0].name = PW_STR("smtp.auth");
+		results[count++].properties[0].value = login;
+	}
+	count += spf_result(&results[count], auth);
+	for (size_t i = 0; i < auth->dkim_count && count + 1 < RESULTS_MAX; i++)
+		dkim_result(&results[count++], &auth->dkim[i]);
+	if (author_domain.len > 0 && login.len == 0)
+		dmarc_result(&results[count++], auth, author_domain);
+	pw_authres_put(out, authserv_id, results, count);
+}

@@ -1,0 +1,61 @@
+/* Authentication of one message: SPF, DKIM and DMARC driven over one resolver under one
+ * deadline. Questions are filed as early as their names are known. */
+#pragma once
+
+#include "core/address.h"
+#include "core/authres.h"
+#include "core/dmarc.h"
+#include "core/spf.h"
+#include "mail/dkim.h"
+#include "mail/psl.h"
+
+/* What came out. Texts live in the arena. */
+struct pw_auth {
+	bool has_spf; /* SPF was asked for */
+	struct pw_spf_outcome spf;
+	struct pw_str spf_identity; /* address checked: MAIL FROM, or postmaster@HELO */
+	bool is_spf_helo;
+	const struct pw_dkim_verdict *dkim;
+	size_t dkim_count;
+	enum pw_dkim_result dkim_overall;
+	bool is_dkim_aligned; /* a pass by the author's own organisation */
+	struct pw_dmarc_outcome dmarc;
+};
+
+struct pw_auth_run; /* one message, one thread */
+
+/* Begin; resolver, lib and psl outlive it.
+ *
+ * Errors  PW_ERR_NOMEM
+ * Owner   caller, pw_auth_free, before the arena is reset */
+PW_MUST_CHECK enum pw_status pw_auth_new(struct pw_auth_run **out, struct pw_arena *arena,
+                                         struct pw_resolver *resolver,
+                                         struct pw_dkim_lib *lib,
+                                         const struct pw_psl *psl, int64_t now_ms);
+void pw_auth_free(struct pw_auth_run **run);
+
+/* The envelope is known: ask for SPF. Not called: there is no SPF.
+ *
+ * Errors  PW_ERR_NOMEM */
+PW_MUST_CHECK enum pw_status pw_auth_spf(struct pw_auth_run *run,
+                                         const struct pw_spf_input *input);
+/* As pw_dkim_header, pw_dkim_eoh, pw_dkim_body. author: of header From, NULL if there is
+ * not exactly one. */
+PW_MUST_CHECK enum pw_status pw_auth_header(struct pw_auth_run *run, struct pw_str name,
+                                            struct pw_str value);
+PW_MUST_CHECK enum pw_status pw_auth_eoh(struct pw_auth_run *run,
+                                         const struct pw_mailbox *author);
+PW_MUST_CHECK enum pw_status pw_auth_body(struct pw_auth_run *run, struct pw_str chunk);
+/* Collect everything; a question without an answer at deadline_ms (CLOCK_MONOTONIC) is a
+ * temperror of what asked it.
+ *
+ * sample  0..99, for DMARC's pct
+ *
+ * Errors  PW_ERR_NOMEM; PW_ERR_CRYPTO */
+PW_MUST_CHECK enum pw_status pw_auth_end(struct pw_auth_run *run, int64_t deadline_ms,
+                                         uint8_t sample, struct pw_auth *out);
+
+/* Append the value of our Authentication-Results field. */
+void pw_auth_put_results(struct pw_buf *out, const struct pw_auth *auth,
+                         struct pw_str authserv_id, struct pw_str author_domain,
+                         struct pw_str login);

@@ -1,0 +1,80 @@
+#include "mail/checks.h"
+
+#include <string.h>
+
+#include "mail/checks_room.h"
+
+struct pw_str pw_check_org(const struct pw_check *c, struct pw_str domain)
+{
+	char buffer[256];
+	struct pw_str copy;
+
+	if (pw_arena_copy(c->arena, pw_psl_org(c->psl, domain, buffer), &copy) != PW_OK)
+		return domain;
+	return copy;
+}
+
+bool pw_check_is_local(const struct pw_check *c, struct pw_str domain)
+{
+	return c->is_local_domain != NULL && domain.len > 0 &&
+	       c->is_local_domain(c->user, domain);
+}
+
+bool pw_check_is_relayed(const struct pw_check *c)
+{
+	return pw_message_find(c->message, "List-Id") != NULL ||
+	       pw_message_find(c->message, "List-Post") != NULL ||
+	       pw_message_find(c->message, "Mailing-List") != NULL ||
+	       (c->envelope->has_sender && c->envelope->sender.domain.len == 0);
+}
+
+bool pw_has(struct pw_str text, const char *needle)
+{
+	struct pw_str want = pw_str_from(needle);
+
+	for (size_t i = 0; i + want.len <= text.len; i++)
+		if (pw_str_starts_nocase(pw_str_sub(text, i, want.len), want))
+			return true;
+	return false;
+}
+
+/* clang-format off */
+static const struct {
+	void (*run)(const struct pw_check *c);
+	bool on_submission; /* a user of ours is not asked who he is */
+} checks[] = {
+	{ pw_check_auth,     true },
+	{ pw_check_client,   false },
+	{ pw_check_identity, false },
+	{ pw_check_ids,      false },
+	{ pw_check_mailer,   false },
+	{ pw_check_mime,     true },
+	{ pw_check_html,     true },
+	{ pw_check_links,    true },
+	{ pw_check_subject,  true },
+	{ pw_check_text,     true },
+};
+/* clang-format on */
+
+/* What lists do to mail is not held against it. */
+static void forgive_lists(const struct pw_check *c)
+{
+	static const enum pw_symbol forgiven[] = { PW_SYM_DKIM_FAIL, PW_SYM_FORGED_SENDER,
+		                                   PW_SYM_FORGED_MUA,
+		                                   PW_SYM_REPLYTO_DIFF_DOMAIN };
+
+	if (!pw_hits_has(c->hits, PW_SYM_MAILLIST))
+		return;
+	for (size_t i = 0; i < PW_LEN(forgiven); i++)
+		pw_hits_drop(c->hits, forgiven[i]);
+}
+
+void pw_checks_run(const struct pw_check *check)
+{
+	bool is_submission = check->envelope->origin.login.len > 0;
+
+	for (size_t i = 0; i < PW_LEN(checks); i++)
+		if (!is_submission || checks[i].on_submission)
+			checks[i].run(check);
+	forgive_lists(check);
+}

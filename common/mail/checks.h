@@ -1,0 +1,36 @@
+/* The checks: what a message, its envelope and its authentication results fire. The same
+ * for the milter and for `postwardctl scan`. Pure but for libpsl's list. */
+#pragma once
+
+#include "core/origin.h"
+#include "core/score.h"
+#include "mail/auth.h"
+#include "mail/message.h"
+#include "mail/psl.h"
+
+/* Who spoke to us and what was said. What is not known is empty and fires nothing. */
+struct pw_envelope {
+	struct pw_origin
+		origin; /* address NONE: no client is known; login set: submission */
+	bool has_sender;
+	struct pw_mailbox sender; /* empty domain: the null sender */
+	const struct pw_mailbox *recipients;
+	size_t recipient_count;
+	struct pw_str our_name; /* this host's name, or empty */
+};
+
+struct pw_check {
+	const struct pw_message *message;
+	const struct pw_envelope *envelope;
+	const struct pw_auth *auth; /* NULL: nothing was verified */
+	const struct pw_psl *psl;
+	/* Is a domain ours? NULL: none is. */
+	bool (*is_local_domain)(const void *user, struct pw_str domain);
+	const void *user;
+	struct pw_arena *arena; /* for evidence */
+	struct pw_hits *hits;
+	int64_t now_s; /* when the message arrived */
+};
+
+/* Run them all. */
+void pw_checks_run(const struct pw_check *check);

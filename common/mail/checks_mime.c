@@ -1,0 +1,155 @@
+/* Structure and attachments. */
+#include "mail/checks_room.h"
+
+#define WORDS_MIN 20 /* different words, below which two parts are not compared */
+
+static bool is_type(const struct pw_part *part, const char *type)
+{
+	return pw_str_eq(part->type, pw_str_from(type));
+}
+
+/* How alike two word sets are, in thousandths of the smaller one. */
+static unsigned likeness(const struct pw_part *a, const struct pw_part *b)
+{
+	size_t common = 0, less = a->words_hash_bits < b->words_hash_bits
+	                                  ? a->words_hash_bits
+	                                  : b->words_hash_bits;
+
+	for (size_t i = 0; i < PW_LEN(a->words); i++)
+		common += (size_t)__builtin_popcountll(a->words[i] & b->words[i]);
+	return less == 0 ? 1000 : (unsigned)(common * 1000 / less);
+}
+
+static void check_alternatives(const struct pw_check *c, const struct pw_part *plain,
+                               const struct pw_part *html)
+{
+	size_t most;
+
+	if (!c->message->has_alternative)
+		return;
+	if (plain == NULL) {
+		pw_fire(c, PW_SYM_MIME_ALT_NO_TEXT, PW_STR(""));
+		return;
+	}
+	if (html == NULL)
+		return;
+	most = plain->words_hash_bits > html->words_hash_bits ? plain->words_hash_bits
+	                                                      : html->words_hash_bits;
+	if (most >= WORDS_MIN && (likeness(plain, html) < 500 ||
+	                          plain->words_hash_bits * 4 < html->words_hash_bits))
+		pw_fire(c, PW_SYM_ALT_PARTS_DIFFER, PW_STR(""));
+}
+
+static void check_structure(const struct pw_check *c)
+{
+	const struct pw_message *m = c->message;
+	const struct pw_part *plain = NULL, *html = NULL;
+
+	for (size_t i = 0; i < m->part_count; i++) {
+		const struct pw_part *part = &m->parts[i];
+
+		if (part->is_attachment)
+			continue;
+		if (plain == NULL && is_type(part, "text/plain"))
+			plain = part;
+		if (html == NULL && is_type(part, "text/html"))
+			html = part;
+	}
+	if (html != NULL && plain == NULL)
+		pw_fire(c, PW_SYM_MIME_HTML_ONLY, PW_STR(""));
+	else if (m->has_multipart && plain != NULL && !m->is_broken_mime)
+		pw_fire(c, PW_SYM_MIME_GOOD, PW_STR(""));
+	check_alternatives(c, plain, html);
+	if (m->is_broken_mime || m->is_too_deep)
+		pw_fire(c, PW_SYM_BROKEN_CTYPE, PW_STR(""));
+	if (m->lower.len < 10)
+		pw_fire(c, PW_SYM_EMPTY_BODY, PW_STR(""));
+	if (pw_message_find(m, "MIME-Version") == NULL &&
+	    pw_message_find(m, "Content-Type") != NULL)
+		pw_fire(c, PW_SYM_MISSING_MIME_VERSION, PW_STR(""));
+}
+
+static bool is_rare_charset(struct pw_str charset)
+{
+	static const char *const names[] = { "koi8",        "windows-1251", "gb2312",
+		                             "gbk",         "gb18030",      "big5",
+		                             "euc-kr",      "ks_c_5601",    "iso-2022-kr",
+		                             "iso-2022-jp", "shift_jis" };
+
+	for (size_t i = 0; i < PW_LEN(names); i++)
+		if (pw_str_starts_nocase(charset, pw_str_from(names[i])))
+			return true;
+	return false;
+}
+
+static void check_text_part(const struct pw_check *c, const struct pw_part *part)
+{
+	bool is_base64 = pw_str_starts(part->encoding, PW_STR("base64"));
+
+	if (!pw_str_starts(part->type, PW_STR("text/")) || part->is_attachment)
+		return;
+	if (is_base64 && part->decodes_to_ascii)
+		pw_fire(c, PW_SYM_MIME_B64_TEXT, part->type);
+	if (!part->is_ascii &&
+	    (pw_str_eq(part->encoding, PW_STR("7bit")) || part->encoding.len == 0))
+		pw_fire(c, PW_SYM_BAD_CTE_7BIT, part->type);
+	if (part->charset.len == 0 && !part->decodes_to_ascii)
+		pw_fire(c, PW_SYM_MISSING_CHARSET, part->type);
+	if (is_rare_charset(part->charset))
+		pw_fire(c, PW_SYM_RARE_CHARSET, part->charset);
+}
+
+static struct pw_str extension(struct pw_str name)
+{
+	size_t dot = pw_str_rfind(name, '.');
+
+	return dot < name.len ? pw_str_trim(pw_str_sub(name, dot + 1, name.len))
+	                      : (struct pw_str){ "", 0 };
+}
+
+/* U+202A..202E and U+2066..2069 turn the direction, U+200B..200F are invisible. */
+static bool has_trick_characters(struct pw_str name)
+{
+	for (size_t i = 0; i + 2 < name.len; i++) {
+		const unsigned char *b = (const unsigned char *)name.at + i;
+
+		if (b[0] != 0xe2 || (b[1] != 0x80 && b[1] != 0x81))
+			continue;
+		if (b[1] == 0x80 &&
+		    ((b[2] >= 0xaa && b[2] <= 0xae) || (b[2] >= 0x8b && b[2] <= 0x8f)))
+			return true;
+		if (b[1] == 0x81 && b[2] >= 0xa6 && b[2] <= 0xa9)
+			return true;
+	}
+	return false;
+}
+
+static void check_name(const struct pw_check *c, const struct pw_part *part)
+{
+	struct pw_str name = part->name, last = extension(name);
+	struct pw_str stem = pw_str_sub(name, 0, pw_str_rfind(name, '.'));
+
+	if (name.len == 0)
+		return;
+	if (has_trick_characters(name))
+		pw_fire(c, PW_SYM_BAD_UNICODE_NAME, name);
+	if (pw_str_eq_nocase(last, PW_STR("htm")) ||
+	    pw_str_eq_nocase(last, PW_STR("html")) ||
+	    pw_str_eq_nocase(last, PW_STR("shtml")) ||
+	    pw_str_eq_nocase(last, PW_STR("svg")))
+		pw_fire(c, PW_SYM_HTML_ATTACHMENT, name);
+	if (!pw_list_has(PW_LIST_PROGRAM_EXTENSION, last))
+		return;
+	pw_fire(c, PW_SYM_BAD_EXTENSION, name);
+	if (pw_list_has(PW_LIST_DOCUMENT_EXTENSION, extension(stem)))
+		pw_fire(c, PW_SYM_DOUBLE_EXTENSION, name);
+}
+
+void pw_check_mime(const struct pw_check *c)
+{
+	check_structure(c);
+	for (size_t i = 0; i < c->message->part_count; i++) {
+		check_text_part(c, &c->message->parts[i]);
+		check_name(c, &c->message->parts[i]);
+	}
+}

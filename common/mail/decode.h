@@ -1,0 +1,24 @@
+/* Transfer encodings and charsets undone, leniently: what is malformed is passed over. */
+#pragma once
+
+#include "core/arena.h"
+#include "core/buf.h"
+
+/* Base64 and quoted-printable (RFC 2045 6.7, 6.8). */
+void pw_decode_base64(struct pw_buf *out, struct pw_str text);
+void pw_decode_qp(struct pw_buf *out, struct pw_str text, bool is_header);
+
+/* Append text in UTF-8. An unknown charset, and bytes that it does not have, are kept as
+ * they are; US-ASCII and UTF-8 pass unchanged. */
+void pw_decode_charset(struct pw_buf *out, struct pw_str charset, struct pw_str text);
+
+/* What encoded words there were in a header value. */
+struct pw_words_seen {
+	unsigned words;        /* encoded words */
+	bool is_needless;      /* base64 that held plain ASCII only */
+	struct pw_str charset; /* of the first one */
+};
+
+/* Append an unfolded header value with its encoded words decoded (RFC 2047); seen may be
+ * NULL. */
+void pw_decode_words(struct pw_buf *out, struct pw_str value, struct pw_words_seen *seen);

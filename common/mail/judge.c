@@ -1,0 +1,137 @@
+#include "mail/judge.h"
+
+#include "core/map.h"
+
+struct pw_judge {
+	struct pw_arena *arena;
+	const struct pw_judge_tools *tools;
+	const struct pw_envelope *envelope;
+	struct pw_message *message;
+	struct pw_auth_run *auth; /* NULL when nothing is verified */
+	struct pw_hits hits;
+	int64_t now_ms;
+};
+
+static enum pw_status start_auth(struct pw_judge *j)
+{
+	const struct pw_envelope *e = j->envelope;
+	PW_AUTO(pw_buf_done) struct pw_buf from = { 0 };
+	struct pw_spf_input input;
+	enum pw_status r;
+
+	r = pw_auth_new(&j->auth, j->arena, j->tools->resolver, j->tools->dkim,
+	                j->tools->psl, j->now_ms);
+	if (r != PW_OK || e->origin.address.family == PW_IP_NONE || !e->has_sender)
+		return r;
+	if (e->sender.domain.len > 0)
+		pw_address_put(&from, &e->sender);
+	if ((r = pw_buf_status(&from)) != PW_OK) /* a cut one would be another's SPF */
+		return r;
+	input = (struct pw_spf_input){
+		.ip = e->origin.address,
+		.helo = e->origin.helo,
+		.from = pw_buf_str(&from),
+		.receiver = e->our_name,
+		.now_s = j->now_ms / 1000,
+	};
+	return pw_auth_spf(j->auth, &input);
+}
+
+enum pw_status pw_judge_new(struct pw_judge **out, struct pw_arena *arena,
+                            const struct pw_judge_tools *tools,
+                            const struct pw_envelope *envelope, int64_t now_ms)
+{
+	struct pw_judge *j = pw_arena_alloc(arena, sizeof(*j));
+	enum pw_status r;
+
+	if (j == NULL)
+		return PW_ERR_NOMEM;
+	j->arena = arena;
+	j->tools = tools;
+	j->envelope = envelope;
+	j->now_ms = now_ms;
+	r = pw_message_new(&j->message, arena);
+	if (r == PW_OK && tools->resolver != NULL && envelope->origin.login.len == 0)
+		r = start_auth(j);
+	if (r == PW_OK)
+		*out = j;
+	else
+		pw_judge_free(&j);
+	return r;
+}
+
+void pw_judge_free(struct pw_judge **judge)
+{
+	if (*judge == NULL)
+		return;
+	pw_auth_free(&(*judge)->auth);
+	pw_message_done(&(*judge)->message);
+	*judge = NULL;
+}
+
+enum pw_status pw_judge_header(struct pw_judge *j, struct pw_str name,
+                               struct pw_str value)
+{
+	enum pw_status r = pw_message_field(j->message, name, value);
+
+	if (r != PW_OK || j->auth == NULL)
+		return r;
+	return pw_auth_header(j->auth, name, value);
+}
+
+enum pw_status pw_judge_eoh(struct pw_judge *j, bool is_cut)
+{
+	enum pw_status r = pw_message_eoh(j->message);
+
+	j->message->has_body_in_header = is_cut;
+	if (r != PW_OK || j->auth == NULL)
+		return r;
+	return pw_auth_eoh(j->auth, j->message->has_from ? &j->message->from : NULL);
+}
+
+enum pw_status pw_judge_body(struct pw_judge *j, struct pw_str chunk)
+{
+	enum pw_status r = pw_message_body(j->message, chunk);
+
+	if (r != PW_OK || j->auth == NULL)
+		return r;
+	return pw_auth_body(j->auth, chunk);
+}
+
+/* 0..99 from the message itself: the same message gets the same answer each time. */
+static uint8_t sample(const struct pw_message *m)
+{
+	static const uint8_t key[16] = "DMARC pct";
+	const struct pw_field *id = pw_message_find(m, "Message-ID");
+
+	return (uint8_t)(pw_siphash(key, id != NULL ? id->text : PW_STR("")) % 100);
+}
+
+enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights,
+                            int64_t deadline_ms, struct pw_verdict *out)
+{
+	enum pw_status r;
+
+	if ((r = pw_message_end(j->message)) != PW_OK)
+		return r;
+	out->message = j->message;
+	out->has_auth = j->auth != NULL;
+	out->auth = (struct pw_auth){ 0 };
+	if (j->auth != NULL)
+		r = pw_auth_end(j->auth, deadline_ms, sample(j->message), &out->auth);
+	if (r != PW_OK)
+		return r;
+	pw_checks_run(&(struct pw_check){
+		.message = j->message,
+		.envelope = j->envelope,
+		.auth = out->has_auth ? &out->auth : NULL,
+		.psl = j->tools->psl,
+		.is_local_domain = j->tools->is_local_domain,
+		.user = j->tools->user,
+		.arena = j->arena,
+		.hits = &j->hits,
+		.now_s = j->now_ms / 1000,
+	});
+	pw_score_decide(&out->plan, &j->hits, weights);
+	return PW_OK;
+}

@@ -1,0 +1,49 @@
+/* One message judged: reading, authentication, checks and score in one. The engine of
+ * postward-score and of `postwardctl scan`. */
+#pragma once
+
+#include "mail/checks.h"
+
+/* What all messages share; outlives them. */
+struct pw_judge_tools {
+	struct pw_resolver *resolver; /* NULL: nothing is verified */
+	struct pw_dkim_lib *dkim;
+	const struct pw_psl *psl;
+	bool (*is_local_domain)(const void *user, struct pw_str domain); /* or NULL */
+	const void *user;
+};
+
+struct pw_verdict {
+	struct pw_score_plan plan;
+	struct pw_auth auth;
+	bool has_auth;                    /* auth was looked at */
+	const struct pw_message *message; /* lives until pw_judge_free */
+};
+
+struct pw_judge; /* one message, one thread */
+
+/* Begin. envelope is borrowed until the end; who logged in is not asked for SPF, DKIM and
+ * DMARC. arena: see PW_MESSAGE_ARENA_MAX.
+ *
+ * Errors  PW_ERR_NOMEM
+ * Owner   caller, pw_judge_free, before the arena is reset */
+PW_MUST_CHECK enum pw_status pw_judge_new(struct pw_judge **out, struct pw_arena *arena,
+                                          const struct pw_judge_tools *tools,
+                                          const struct pw_envelope *envelope,
+                                          int64_t now_ms);
+void pw_judge_free(struct pw_judge **judge);
+
+/* In the order of the message. value raw, with leading blank and folds; body with CRLF.
+ *
+ * Errors  PW_ERR_NOMEM */
+PW_MUST_CHECK enum pw_status pw_judge_header(struct pw_judge *judge, struct pw_str name,
+                                             struct pw_str value);
+/* is_cut: the header ended without an empty line. */
+PW_MUST_CHECK enum pw_status pw_judge_eoh(struct pw_judge *judge, bool is_cut);
+PW_MUST_CHECK enum pw_status pw_judge_body(struct pw_judge *judge, struct pw_str chunk);
+/* Answer. DNS is waited for until deadline_ms (CLOCK_MONOTONIC).
+ *
+ * Errors  PW_ERR_NOMEM; PW_ERR_CRYPTO */
+PW_MUST_CHECK enum pw_status pw_judge_end(struct pw_judge *judge,
+                                          const struct pw_weights *weights,
+                                          int64_t deadline_ms, struct pw_verdict *out);
