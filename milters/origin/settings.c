@@ -1,0 +1,151 @@
+#include "origin/settings.h"
+
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct pw_setting rows[] = {
+#define PW(...) PW_SETTING_ROW(struct settings, __VA_ARGS__)
+#include "origin/settings.def"
+#undef PW
+};
+
+static bool settings_check(const void *settings, struct pw_buf *why_out)
+{
+	const struct settings *set = settings;
+
+	if (set->inner[0])
+		return true;
+	pw_buf_puts(why_out, PW_STR("inner: must name the inner server, HOST:PORT\n"));
+	return false;
+}
+
+const struct pw_settings_schema settings_schema = {
+	"postward-origin",
+	"Carries the originating client from an edge Postfix to the inner one.",
+	rows,
+	PW_LEN(rows),
+	sizeof(struct settings),
+	settings_check,
+};
+
+static void free_addresses(struct addrinfo **list)
+{
+	if (*list)
+		freeaddrinfo(*list);
+}
+
+/* "HOST:PORT" or "[v6]:PORT" into the addresses to try. */
+static enum pw_status find_inner(struct upstream_target *target, struct pw_str inner,
+                                 struct pw_buf *why_out)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		                  .ai_flags = AI_NUMERICSERV };
+	PW_AUTO(free_addresses) struct addrinfo *list = NULL;
+	PW_AUTO(pw_buf_done) struct pw_buf host = { 0 }, port = { 0 };
+	size_t colon = pw_str_rfind(inner, ':');
+	struct pw_str name = pw_str_sub(inner, 0, colon);
+	int error = EAI_NONAME;
+
+	if (name.len > 2 && name.at[0] == '[' && name.at[name.len - 1] == ']')
+		name = pw_str_sub(name, 1, name.len - 2);
+	pw_buf_puts(&host, name);
+	pw_buf_puts(&port, pw_str_sub(inner, colon + 1, inner.len));
+	if (host.len && port.len)
+		error = getaddrinfo(pw_buf_text(&host), pw_buf_text(&port), &hints,
+		                    &list);
+	if (error != 0) {
+		pw_buf_printf(why_out, "inner = %.*s: %s", PW_FMT(inner),
+		              gai_strerror(error));
+		return PW_ERR_CONFIG;
+	}
+	for (struct addrinfo *a = list; a && target->count < UPSTREAM_ADDRESSES;
+	     a = a->ai_next) {
+		memcpy(&target->addresses[target->count].address, a->ai_addr,
+		       a->ai_addrlen);
+		target->addresses[target->count++].len = a->ai_addrlen;
+	}
+	return PW_OK;
+}
+
+static enum pw_status add_own(struct gate *gate, const struct sockaddr *address)
+{
+	union {
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a;
+	struct pw_net net = { 0 };
+	enum pw_status r = PW_ERR_SYNTAX;
+
+	if (address && address->sa_family == AF_INET) {
+		memcpy(&a.v4, address, sizeof(a.v4));
+		r = pw_ip_from_bytes(&net.ip, &a.v4.sin_addr, 4);
+		net.bits = 32;
+	} else if (address && address->sa_family == AF_INET6) {
+		memcpy(&a.v6, address, sizeof(a.v6));
+		r = pw_ip_from_bytes(&net.ip, &a.v6.sin6_addr, 16);
+		net.bits = 128;
+	}
+	return r == PW_OK ? gate_add(gate, net)
+	                  : PW_OK; /* other families are no matter here */
+}
+
+static void free_interfaces(struct ifaddrs **list)
+{
+	if (*list)
+		freeifaddrs(*list);
+}
+
+static enum pw_status fill_gate(struct gate *gate, struct pw_str networks,
+                                struct pw_buf *why_out)
+{
+	PW_AUTO(free_interfaces) struct ifaddrs *list = NULL;
+	struct pw_str bad = { NULL, 0 };
+	enum pw_status r;
+
+	if ((r = gate_add_list(gate, networks, &bad)) != PW_OK) {
+		pw_buf_printf(why_out, "private_networks: %s: %.*s", pw_status_text(r),
+		              PW_FMT(bad));
+		return PW_ERR_CONFIG;
+	}
+	if (getifaddrs(&list) != 0)
+		return PW_ERR_IO;
+	for (struct ifaddrs *i = list; i; i = i->ifa_next)
+		if ((r = add_own(gate, i->ifa_addr)) != PW_OK)
+			return r;
+	return PW_OK;
+}
+
+enum pw_status derived_new(void **out, const void *settings, struct pw_buf *why_out)
+{
+	const struct settings *set = settings;
+	PW_AUTO(derived_free) void *made = calloc(1, sizeof(struct derived));
+	struct derived *d = made;
+	enum pw_status r;
+
+	if (!d)
+		return PW_ERR_NOMEM;
+	d->target.hello = d->name;
+	d->target.connect_ms = set->connect_timeout_ms;
+	d->target.command_ms = set->command_timeout_ms;
+	d->target.dot_ms = set->dot_timeout_ms;
+	if (set->trace_name[0])
+		memcpy(d->name, set->trace_name, strlen(set->trace_name));
+	else if (gethostname(d->name, sizeof(d->name) - 1) != 0)
+		return PW_ERR_IO;
+	if ((r = find_inner(&d->target, pw_str_from(set->inner), why_out)) != PW_OK ||
+	    (r = fill_gate(&d->gate, pw_str_from(set->private_networks), why_out)) !=
+	            PW_OK)
+		return r;
+	*out = PW_TAKE(made);
+	return PW_OK;
+}
+
+void derived_free(void **derived)
+{
+	free(*derived);
+	*derived = NULL;
+}

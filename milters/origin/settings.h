@@ -1,0 +1,31 @@
+/* Settings of postward-origin and what is computed from them. */
+#pragma once
+
+#include "core/ip.h"
+#include "io/settings.h"
+#include "origin/gate.h"
+#include "origin/upstream.h"
+
+struct settings {
+	struct pw_settings_common common;
+#define PW PW_SETTING_FIELD
+#include "origin/settings.def"
+#undef PW
+};
+
+extern const struct pw_settings_schema settings_schema;
+
+/* One generation, made at start and at each reload. */
+struct derived {
+	struct upstream_target target;
+	struct gate gate;
+	char name[256]; /* trace_name or the host's */
+};
+
+/* For struct kit_live_hooks. inner is looked up, the addresses of our interfaces are
+ * read.
+ *
+ * Errors  PW_ERR_CONFIG (with why), PW_ERR_NOMEM, PW_ERR_IO */
+PW_MUST_CHECK enum pw_status derived_new(void **out, const void *set,
+                                         struct pw_buf *why_out);
+void derived_free(void **derived);
