@@ -1,0 +1,34 @@
+/* What all sessions of postward-score share. */
+#pragma once
+
+#include "db/snapshot.h"
+#include "db/writer.h"
+#include "kit/live.h"
+#include "mail/judge.h"
+#include "score/rules.h"
+#include "score/settings.h"
+
+struct daemon {
+	struct kit_live *live;
+	const struct kit_held *start; /* settings that do not change at reload */
+	struct pw_resolver *resolver;
+	struct pw_dkim_lib *dkim;
+	struct pw_psl *psl;
+	struct rules *built_in; /* while there is no snapshot */
+	struct pw_snapshot *snapshot;
+	struct pw_writer *writer;
+};
+
+/* Open DNS, lists, snapshot and history. Neither an absent database nor an absent
+ * snapshot is an error.
+ *
+ * Errors  PW_ERR_CONFIG, PW_ERR_NOMEM, PW_ERR_IO...: logged */
+PW_MUST_CHECK enum pw_status daemon_open(struct daemon *daemon);
+/* For PW_AUTO; all but the settings. */
+void daemon_close(struct daemon *daemon);
+
+/* Queue a row of the history. */
+void daemon_record(struct daemon *daemon, struct pw_str row);
+/* Callbacks of struct kit_daemon; user is the daemon. */
+enum pw_status daemon_reload(void *user);
+void daemon_report(void *user);

@@ -1,0 +1,199 @@
+#include "score/rules.h"
+
+#include <stdlib.h>
+
+#include "core/arena.h"
+#include "core/json.h"
+#include "core/map.h"
+#include "core/score_text.h"
+
+#define DOMAINS_MAX 1000000
+#define ARENA_BYTES ((size_t)256 * 1024 * 1024)
+
+const struct pw_snapshot_query rules_queries[RULES_QUERIES] = {
+	[RULES_SYMBOLS] = { "SELECT name, weight, enabled, dry_run FROM "
+	                    "mail.snapshot_symbols",
+	                    4 },
+	[RULES_GROUPS] = { "SELECT grp, max_score FROM mail.snapshot_groups", 2 },
+	[RULES_ACTIONS] = { "SELECT action, threshold, dry_run FROM "
+	                    "mail.snapshot_actions",
+	                    3 },
+	[RULES_DOMAINS] = { "SELECT name FROM mail.snapshot_domains", 1 },
+};
+
+struct rules {
+	struct pw_weights weights;
+	struct pw_arena *arena;
+	struct pw_map *domains;
+};
+
+enum pw_status rules_new(struct rules **out)
+{
+	/* Admins name their domains themselves: nobody gains from colliding names. */
+	static const uint8_t seed[16] = "postward-score";
+	PW_AUTO(rules_free) struct rules *rules = calloc(1, sizeof(*rules));
+	enum pw_status r;
+
+	if (rules == NULL)
+		return PW_ERR_NOMEM;
+	pw_weights_default(&rules->weights);
+	if ((r = pw_arena_new(&rules->arena, ARENA_BYTES)) != PW_OK ||
+	    (r = pw_map_new(&rules->domains, seed, DOMAINS_MAX)) != PW_OK)
+		return r;
+	*out = PW_TAKE(rules);
+	return PW_OK;
+}
+
+void rules_free(struct rules **rules)
+{
+	if (*rules == NULL)
+		return;
+	pw_map_free(&(*rules)->domains);
+	pw_arena_free(&(*rules)->arena);
+	free(*rules);
+	*rules = NULL;
+}
+
+const struct pw_weights *rules_weights(const struct rules *rules)
+{
+	return &rules->weights;
+}
+
+bool rules_is_local(const void *user, struct pw_str domain)
+{
+	const struct rules *rules = user;
+	PW_AUTO(pw_buf_done) struct pw_buf lower = { 0 };
+
+	pw_buf_put_lower(&lower, domain);
+	return pw_map_get(rules->domains, pw_buf_str(&lower)) != NULL;
+}
+
+static void complain(struct pw_buf *out, struct pw_str name, enum pw_status status)
+{
+	pw_buf_puts(out, name);
+	pw_buf_printf(out, ": %s\n", pw_status_text(status));
+}
+
+static enum pw_status read_symbol(struct pw_weights *w,
+                                  const struct pw_snapshot_data *data, size_t row)
+{
+	int64_t milli;
+	enum pw_status r;
+
+	r = pw_milli_parse(&milli, pw_snapshot_value(data, RULES_SYMBOLS, row, 1));
+	if (r != PW_OK)
+		return r;
+	return pw_weights_symbol(w, pw_snapshot_value(data, RULES_SYMBOLS, row, 0), milli,
+	                         pw_snapshot_bool(data, RULES_SYMBOLS, row, 2),
+	                         pw_snapshot_bool(data, RULES_SYMBOLS, row, 3));
+}
+
+static enum pw_status read_group(struct pw_weights *w,
+                                 const struct pw_snapshot_data *data, size_t row)
+{
+	int64_t milli;
+	enum pw_status r;
+
+	r = pw_milli_parse(&milli, pw_snapshot_value(data, RULES_GROUPS, row, 1));
+	if (r != PW_OK)
+		return r;
+	return pw_weights_group(w, pw_snapshot_value(data, RULES_GROUPS, row, 0), milli);
+}
+
+static enum pw_status read_action(struct pw_weights *w,
+                                  const struct pw_snapshot_data *data, size_t row)
+{
+	int64_t milli;
+	enum pw_status r;
+
+	r = pw_milli_parse(&milli, pw_snapshot_value(data, RULES_ACTIONS, row, 1));
+	if (r != PW_OK)
+		return r;
+	return pw_weights_action(w, pw_snapshot_value(data, RULES_ACTIONS, row, 0), milli,
+	                         pw_snapshot_bool(data, RULES_ACTIONS, row, 2));
+}
+
+static enum pw_status read_domain(struct rules *rules, struct pw_str name)
+{
+	struct pw_str copy;
+	enum pw_status r = pw_arena_copy(rules->arena, name, &copy);
+
+	return r != PW_OK ? r : pw_map_put(rules->domains, copy, rules);
+}
+
+enum pw_status rules_read(struct rules **out, const struct pw_snapshot_data *data,
+                          struct pw_buf *complaints)
+{
+	/* clang-format off */
+	static const struct {
+		size_t query;
+		enum pw_status (*read)(struct pw_weights *w,
+		                       const struct pw_snapshot_data *data, size_t row);
+	} tables[] = {
+		{ RULES_SYMBOLS, read_symbol },
+		{ RULES_GROUPS,  read_group },
+		{ RULES_ACTIONS, read_action },
+	};
+	/* clang-format on */
+	PW_AUTO(rules_free) struct rules *rules = NULL;
+	enum pw_status r;
+
+	if ((r = rules_new(&rules)) != PW_OK)
+		return r;
+	for (size_t t = 0; t < PW_LEN(tables); t++)
+		for (size_t i = 0; i < pw_snapshot_rows(data, tables[t].query); i++) {
+			r = tables[t].read(&rules->weights, data, i);
+			if (r != PW_OK)
+				complain(complaints,
+				         pw_snapshot_value(data, tables[t].query, i, 0),
+				         r);
+		}
+	for (size_t i = 0; i < pw_snapshot_rows(data, RULES_DOMAINS); i++)
+		if ((r = read_domain(rules, pw_snapshot_value(data, RULES_DOMAINS, i,
+		                                              0))) != PW_OK)
+			return r;
+	*out = PW_TAKE(rules);
+	return PW_OK;
+}
+
+static void put_pair(struct pw_buf *out, const char *key, const char *text)
+{
+	pw_buf_printf(out, "\"%s\": ", key);
+	pw_json_put_string(out, pw_str_from(text));
+	pw_buf_puts(out, PW_STR(", "));
+}
+
+void rules_put_offer(struct pw_buf *out)
+{
+	/* large: off the stack of whoever calls */
+	struct pw_weights *defaults = calloc(1, sizeof(*defaults));
+
+	if (defaults == NULL)
+		return;
+	pw_weights_default(defaults);
+	pw_buf_puts(out, PW_STR("{\"symbols\": ["));
+	for (size_t i = 0; i < PW_SYMBOLS; i++) {
+		enum pw_symbol symbol = (enum pw_symbol)i;
+
+		pw_buf_puts(out, i > 0 ? PW_STR(", {") : PW_STR("{"));
+		put_pair(out, "name", pw_symbol_text(symbol));
+		put_pair(out, "group", pw_group_text(pw_symbol_group(symbol)));
+		put_pair(out, "description", pw_symbol_help(symbol));
+		pw_buf_puts(out, PW_STR("\"weight\": "));
+		pw_milli_put(out, defaults->symbols[i].weight_milli);
+		pw_buf_putc(out, '}');
+	}
+	pw_buf_puts(out, PW_STR("], \"groups\": ["));
+	for (size_t i = 0; i < PW_GROUPS; i++) {
+		enum pw_group group = (enum pw_group)i;
+
+		pw_buf_puts(out, i > 0 ? PW_STR(", {") : PW_STR("{"));
+		put_pair(out, "name", pw_group_text(group));
+		put_pair(out, "description", pw_group_help(group));
+		pw_buf_puts(out, PW_STR("\"max\": "));
+		pw_milli_put(out, defaults->group_max_milli[i]);
+		pw_buf_putc(out, '}');
+	}
+	pw_buf_puts(out, PW_STR("]}"));
+	free(defaults);
+}

@@ -1,0 +1,33 @@
+/* What the snapshot becomes: weights, and which domains are ours. Immutable. */
+#pragma once
+
+#include "core/score.h"
+#include "db/snapshot.h"
+
+struct rules;
+
+enum { RULES_SYMBOLS, RULES_GROUPS, RULES_ACTIONS, RULES_DOMAINS, RULES_QUERIES };
+extern const struct pw_snapshot_query rules_queries[RULES_QUERIES];
+#define RULES_FORMAT 1
+
+/* The built-in weights, no domain.
+ *
+ * Errors  PW_ERR_NOMEM
+ * Owner   caller, rules_free */
+PW_MUST_CHECK enum pw_status rules_new(struct rules **out);
+void rules_free(struct rules **rules);
+/* Built-in weights overridden by rows. Rows that cannot be used are passed over, and
+ * complaints gets a line about each.
+ *
+ * Errors  PW_ERR_NOMEM; PW_ERR_LIMIT too many domains */
+PW_MUST_CHECK enum pw_status rules_read(struct rules **out,
+                                        const struct pw_snapshot_data *data,
+                                        struct pw_buf *complaints);
+
+const struct pw_weights *rules_weights(const struct rules *rules);
+/* For struct pw_judge_tools; rules is a struct rules. */
+bool rules_is_local(const void *rules, struct pw_str domain);
+
+/* The table of symbols and groups for mail.offer_symbols: {"symbols": [...], "groups":
+ * [...]}. */
+void rules_put_offer(struct pw_buf *out);

@@ -1,0 +1,442 @@
+#include "score/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/score_text.h"
+#include "io/clock.h"
+#include "io/log.h"
+#include "kit/client.h"
+#include "kit/edit.h"
+#include "kit/reply.h"
+#include "score/answer.h"
+#include "score/counters.h"
+#include "score/record.h"
+
+#define SESSION_BYTES ((size_t)64 * 1024) /* names of one client */
+#define RECIPIENTS_MAX 10000              /* looked at; Postfix's own limit is 1000 */
+
+/* One client. What is about the message is in the second half: on_reset clears it. */
+struct session {
+	const struct kit_held *held;
+	struct pw_arena *client_arena;
+	struct pw_origin origin;
+	struct pw_str host;    /* Postfix's myhostname */
+	struct pw_str address; /* the client's, as text */
+
+	struct pw_arena *arena;
+	const struct pw_snapshot_view *view; /* NULL: built-in rules */
+	struct pw_envelope envelope;
+	struct pw_mailbox *recipients;
+	size_t recipient_room;
+	struct pw_judge_tools tools;
+	struct pw_judge *judge;
+	struct forged forged;
+	int64_t started_ms;     /* monotonic */
+	enum pw_status failure; /* first one of this message */
+};
+
+static struct daemon *shared_of(const struct kit_session *s)
+{
+	return s->daemon->user;
+}
+
+static const struct settings *settings_of(const struct session *own)
+{
+	return own->held->set;
+}
+
+static struct pw_str authserv_id(const struct session *own)
+{
+	const char *id = settings_of(own)->authserv_id;
+
+	return id[0] != '\0' ? pw_str_from(id) : own->host;
+}
+
+static void remember(struct session *own, enum pw_status r)
+{
+	if (own->failure == PW_OK)
+		own->failure = r;
+}
+
+static enum pw_status on_open(struct kit_session *s)
+{
+	struct session *own = calloc(1, sizeof(*own));
+	enum pw_status r;
+
+	if (own == NULL)
+		return PW_ERR_NOMEM;
+	s->own = own;
+	own->held = kit_live_get(shared_of(s)->live);
+	if ((r = pw_arena_new(&own->client_arena, SESSION_BYTES)) != PW_OK)
+		return r;
+	return pw_arena_new(&own->arena, PW_MESSAGE_ARENA_MAX);
+}
+
+static void on_reset(struct kit_session *s)
+{
+	struct session *own = s->own;
+
+	pw_judge_free(&own->judge);
+	pw_snapshot_put(&own->view);
+	pw_arena_reset(own->arena);
+	own->envelope = (struct pw_envelope){ 0 };
+	own->recipients = NULL;
+	own->recipient_room = 0;
+	own->forged = (struct forged){ 0 };
+	own->failure = PW_OK;
+}
+
+static void on_close(struct kit_session *s)
+{
+	struct session *own = s->own;
+
+	if (own == NULL)
+		return;
+	pw_judge_free(&own->judge);
+	pw_snapshot_put(&own->view);
+	pw_arena_free(&own->arena);
+	pw_arena_free(&own->client_arena);
+	kit_live_put(shared_of(s)->live, &own->held);
+	free(own);
+	s->own = NULL;
+}
+
+static sfsistat on_connect(struct kit_session *s, const char *name)
+{
+	struct session *own = s->own;
+	PW_AUTO(pw_buf_done) struct pw_buf address = { 0 };
+	enum pw_status r = kit_client(s, own->client_arena, &own->origin);
+
+	(void)name; /* {client_name} says the same, and whether it is true */
+	if (r == PW_OK)
+		r = pw_arena_copy(own->client_arena, pw_str_from(kit_macro(s, "j")),
+		                  &own->host);
+	pw_ip_put(&address, s->client);
+	if (r == PW_OK)
+		r = pw_arena_copy(own->client_arena, pw_buf_str(&address), &own->address);
+	return r == PW_OK ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
+}
+
+/* Said again after STARTTLS; a client that says it for ever fills no memory. */
+static sfsistat on_helo(struct kit_session *s, const char *name)
+{
+	struct session *own = s->own;
+	struct pw_str helo = pw_str_sub(pw_str_from(name), 0, 1024);
+
+	if (!pw_str_eq(helo, own->origin.helo) &&
+	    pw_arena_copy(own->client_arena, helo, &own->origin.helo) != PW_OK)
+		own->origin.helo = (struct pw_str){ "", 0 };
+	return SMFIS_CONTINUE;
+}
+
+static enum pw_status learn_envelope(struct kit_session *s, const char *sender)
+{
+	struct session *own = s->own;
+	struct pw_envelope *e = &own->envelope;
+	enum pw_status r;
+
+	e->origin = own->origin;
+	e->our_name = authserv_id(own);
+	e->has_sender = true;
+	r = pw_arena_copy(own->arena, pw_str_from(kit_macro(s, "{auth_authen}")),
+	                  &e->origin.login);
+	if (r != PW_OK)
+		return r;
+	r = pw_address_parse(&e->sender, own->arena, pw_str_from(sender));
+	return r == PW_ERR_NOMEM ? r : PW_OK; /* what is no address stays empty */
+}
+
+static const struct rules *rules_of(const struct kit_session *s)
+{
+	const struct session *own = s->own;
+
+	return own->view != NULL ? own->view->compiled : shared_of(s)->built_in;
+}
+
+static sfsistat on_mail(struct kit_session *s, char **argv)
+{
+	struct session *own = s->own;
+	struct daemon *shared = shared_of(s);
+
+	own->started_ms = pw_clock_mono_ms();
+	own->view = pw_snapshot_get(shared->snapshot);
+	own->forged.arena = own->arena;
+	own->tools = (struct pw_judge_tools){
+		.resolver = shared->resolver,
+		.dkim = shared->dkim,
+		.psl = shared->psl,
+		.is_local_domain = rules_is_local,
+		.user = rules_of(s),
+	};
+	remember(own, learn_envelope(s, argv[0]));
+	if (own->failure == PW_OK)
+		remember(own, pw_judge_new(&own->judge, own->arena, &own->tools,
+		                           &own->envelope, pw_clock_wall_ms()));
+	return SMFIS_CONTINUE;
+}
+
+static enum pw_status grow_recipients(struct session *own)
+{
+	size_t room = own->recipient_room == 0 ? 8 : own->recipient_room * 2;
+	struct pw_mailbox *more = pw_arena_array(own->arena, room, sizeof(*more));
+
+	if (more == NULL)
+		return PW_ERR_NOMEM;
+	if (own->envelope.recipient_count > 0)
+		memcpy(more, own->recipients,
+		       own->envelope.recipient_count * sizeof(*more));
+	own->recipients = more;
+	own->recipient_room = room;
+	own->envelope.recipients = more;
+	return PW_OK;
+}
+
+static sfsistat on_rcpt(struct kit_session *s, char **argv)
+{
+	struct session *own = s->own;
+	struct pw_envelope *e = &own->envelope;
+	enum pw_status r;
+
+	if (e->recipient_count == RECIPIENTS_MAX)
+		return SMFIS_CONTINUE;
+	if (e->recipient_count == own->recipient_room &&
+	    (r = grow_recipients(own)) != PW_OK) {
+		remember(own, r);
+		return SMFIS_CONTINUE;
+	}
+	r = pw_address_parse(&own->recipients[e->recipient_count], own->arena,
+	                     pw_str_from(argv[0]));
+	if (r == PW_OK)
+		e->recipient_count++;
+	else if (r == PW_ERR_NOMEM)
+		remember(own, r);
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat on_header(struct kit_session *s, struct pw_str name, struct pw_str value)
+{
+	struct session *own = s->own;
+
+	remember(own, forged_look(&own->forged, name, value, authserv_id(own)));
+	if (own->failure == PW_OK)
+		remember(own, pw_judge_header(own->judge, name, value));
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat on_eoh(struct kit_session *s)
+{
+	struct session *own = s->own;
+
+	if (own->failure == PW_OK)
+		remember(own, pw_judge_eoh(own->judge, false));
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat on_body(struct kit_session *s, struct pw_str chunk)
+{
+	struct session *own = s->own;
+
+	if (own->failure == PW_OK)
+		remember(own, pw_judge_body(own->judge, chunk));
+	return SMFIS_CONTINUE;
+}
+
+/* The one place where an error becomes an SMTP answer. */
+static sfsistat give_up(struct kit_session *s)
+{
+	struct session *own = s->own;
+	bool accepts = settings_of(own)->on_failure == ON_FAILURE_ACCEPT;
+
+	pw_count(&counters, accepts ? COUNT_unjudged : COUNT_deferred, 1);
+	pw_log(PW_LOG_ERROR, kit_id(s), PW_KV("action", accepts ? "unjudged" : "defer"),
+	       PW_KV("cause", pw_status_text(own->failure)),
+	       PW_KV_PEER("client", own->origin.name, own->address), PW_KV_END);
+	if (accepts)
+		return SMFIS_ACCEPT;
+	return kit_say(s, 451, "4.3.0",
+	               PW_STR("Message cannot be judged now, try later"));
+}
+
+static const char *action_text(const struct answer *answer,
+                               const struct pw_verdict *verdict)
+{
+	if (answer->kind == ANSWER_DMARC_REJECT)
+		return "dmarc reject";
+	return pw_action_text(verdict->plan.action);
+}
+
+static void count(const struct answer *answer, const struct pw_verdict *v, size_t forged)
+{
+	static const size_t ids[PW_ACTIONS] = {
+		[PW_ACTION_NONE] = COUNT_none,
+		[PW_ACTION_GREYLIST] = COUNT_none,
+		[PW_ACTION_ADD_HEADER] = COUNT_add_header,
+		[PW_ACTION_REJECT] = COUNT_rejected,
+	};
+
+	pw_count(&counters,
+	         answer->kind == ANSWER_DMARC_REJECT ? COUNT_dmarc_reject
+	                                             : ids[v->plan.action],
+	         1);
+	pw_count(&counters, COUNT_forged, (int64_t)forged);
+	if (v->auth.spf.result == PW_SPF_TEMPERROR ||
+	    v->auth.dkim_overall == PW_DKIM_TEMPERROR ||
+	    v->auth.dmarc.result == PW_DMARC_TEMPERROR)
+		pw_count(&counters, COUNT_dns_errors, 1);
+}
+
+/* "SPF_PASS=-0.200 ..." for the log. */
+static void put_symbols(struct pw_buf *out, const struct pw_score_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		if (plan->lines[i].score_milli == 0)
+			continue;
+		if (out->len > 0)
+			pw_buf_putc(out, ' ');
+		pw_buf_puts(out, plan->lines[i].name);
+		pw_buf_putc(out, '=');
+		pw_milli_put(out, plan->lines[i].score_milli);
+	}
+}
+
+static void put_sender(struct pw_buf *out, const struct pw_envelope *e)
+{
+	if (e->sender.domain.len > 0)
+		pw_address_put(out, &e->sender);
+}
+
+static void report(const struct kit_session *s, const struct answer *answer,
+                   const struct pw_verdict *v)
+{
+	const struct session *own = s->own;
+	const struct pw_score_plan *plan = &v->plan;
+	PW_AUTO(pw_buf_done) struct pw_buf symbols = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf sender = { 0 };
+	bool is_submission = own->envelope.origin.login.len > 0;
+
+	count(answer, v, own->forged.count);
+	put_symbols(&symbols, plan);
+	put_sender(&sender, &own->envelope);
+	pw_log(PW_LOG_INFO, kit_id(s), PW_KV("action", action_text(answer, v)),
+	       plan->dry_action != plan->action
+	               ? PW_KV("dry_run", pw_action_text(plan->dry_action))
+	       : answer->dmarc_dry_run ? PW_KV("dry_run", "dmarc reject")
+	                               : PW_KV_NONE,
+	       PW_KV_INT("score_milli", plan->score_milli),
+	       PW_KV_PEER("client", own->origin.name, own->address),
+	       PW_KV_ADDR("from", pw_buf_str(&sender)),
+	       PW_KV_INT("recipients", own->envelope.recipient_count),
+	       is_submission ? PW_KV("login", own->envelope.origin.login) : PW_KV_NONE,
+	       v->auth.has_spf ? PW_KV("spf", pw_spf_result_text(v->auth.spf.result))
+	                       : PW_KV_NONE,
+	       v->has_auth ? PW_KV("dkim", pw_dkim_result_text(v->auth.dkim_overall))
+	                   : PW_KV_NONE,
+	       v->has_auth ? PW_KV("dmarc", pw_dmarc_result_text(v->auth.dmarc.result))
+	                   : PW_KV_NONE,
+	       own->forged.count > 0 ? PW_KV_INT("forged", own->forged.count)
+	                             : PW_KV_NONE,
+	       PW_KV("symbols", pw_buf_str(&symbols)),
+	       PW_KV_INT("ms", pw_clock_mono_ms() - own->started_ms), PW_KV_END);
+}
+
+static void record(struct kit_session *s, const struct answer *answer,
+                   const struct pw_verdict *v)
+{
+	const struct session *own = s->own;
+	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 };
+
+	record_put(&row, &(struct record){
+				 .queue_id = pw_str_from(kit_id(s)),
+				 .host = own->host,
+				 .action = pw_str_from(action_text(answer, v)),
+				 .envelope = &own->envelope,
+				 .verdict = v,
+				 .at_ms = pw_clock_wall_ms(),
+			 });
+	if (pw_buf_status(&row) == PW_OK)
+		daemon_record(shared_of(s), pw_buf_str(&row));
+}
+
+static sfsistat carry_out(struct kit_session *s, const struct answer *answer)
+{
+	struct session *own = s->own;
+
+	switch (answer->kind) {
+	case ANSWER_REJECT:
+		return kit_say(s, 550, "5.7.1", pw_buf_str(&answer->text));
+	case ANSWER_DMARC_REJECT:
+		return kit_say(s, 550, "5.7.26", pw_buf_str(&answer->text));
+	case ANSWER_ACCEPT:
+		break;
+	}
+	own->failure = kit_apply(s, answer->edits, answer->edit_count);
+	return own->failure == PW_OK ? SMFIS_ACCEPT : give_up(s);
+}
+
+static sfsistat judge(struct kit_session *s, struct pw_verdict *verdict)
+{
+	struct session *own = s->own;
+	sfsistat result;
+	PW_AUTO(answer_done) struct answer answer = { 0 };
+	struct answer_input input = {
+		.verdict = verdict,
+		.forged = &own->forged,
+		.authserv_id = authserv_id(own),
+		.login = own->envelope.origin.login,
+		.dmarc_reject = settings_of(own)->dmarc_reject,
+	};
+
+	own->failure = pw_judge_end(
+		own->judge, rules_weights(rules_of(s)),
+		pw_clock_mono_ms() + settings_of(own)->dns_deadline_ms, verdict);
+	if (own->failure == PW_OK)
+		own->failure = answer_decide(&answer, own->arena, &input);
+	if (own->failure != PW_OK)
+		return give_up(s);
+	result = carry_out(s, &answer);
+	if (own->failure == PW_OK) {
+		report(s, &answer, verdict);
+		record(s, &answer, verdict);
+	}
+	return result;
+}
+
+static sfsistat on_eom(struct kit_session *s)
+{
+	struct session *own = s->own;
+	struct pw_verdict *verdict;
+
+	if (own->failure != PW_OK)
+		return give_up(s);
+	if ((verdict = pw_arena_alloc(own->arena, sizeof(*verdict))) == NULL) {
+		own->failure = PW_ERR_NOMEM;
+		return give_up(s);
+	}
+	return judge(s, verdict);
+}
+
+void session_describe(struct kit_daemon *kit, struct daemon *shared)
+{
+	kit->calls = (struct kit_calls){
+		.open = on_open,
+		.connect = on_connect,
+		.helo = on_helo,
+		.mail = on_mail,
+		.rcpt = on_rcpt,
+		.header = on_header,
+		.eoh = on_eoh,
+		.body = on_body,
+		.eom = on_eom,
+		.reset = on_reset,
+		.close = on_close,
+	};
+	kit->verdicts = KIT_BIT(KIT_CONNECT);
+	kit->actions = SMFIF_ADDHDRS | SMFIF_CHGHDRS;
+	kit->macros[KIT_CONNECT] = KIT_CLIENT_MACROS;
+	kit->macros[KIT_MAIL] = "i {auth_authen}";
+	kit->macros[KIT_EOM] = "i";
+	kit->user = shared;
+	kit->reload = daemon_reload;
+	kit->report = daemon_report;
+}
