@@ -1,0 +1,156 @@
+#include "dkim/daemon.h"
+
+#include <sys/random.h>
+
+#include "db/program.h"
+#include "dkim/counters.h"
+#include "dkim/keyring.h"
+#include "io/log.h"
+#include "kit/kit.h"
+
+enum { QUERY_KEYS, QUERY_SENDERS, QUERIES };
+
+static const struct pw_snapshot_query queries[QUERIES] = {
+	[QUERY_KEYS] = { "SELECT domain, selector, algorithm, private_key "
+	                 "FROM mail.snapshot_dkim_keys WHERE state = 'active' "
+	                 "ORDER BY domain, algorithm DESC, selector",
+	                 4 },
+	[QUERY_SENDERS] = { "SELECT login, pattern FROM mail.snapshot_senders", 2 },
+};
+#define SNAPSHOT_FORMAT 1
+
+static const struct settings *settings_of(const struct daemon *daemon)
+{
+	return daemon->start->set;
+}
+
+static enum pw_status add_rows(struct keyring *keyring,
+                               const struct pw_snapshot_data *data,
+                               struct pw_buf *complaints)
+{
+	enum pw_status r;
+
+	for (size_t i = 0; i < pw_snapshot_rows(data, QUERY_KEYS); i++) {
+		r = keyring_add_key(keyring, pw_snapshot_value(data, QUERY_KEYS, i, 0),
+		                    pw_snapshot_value(data, QUERY_KEYS, i, 1),
+		                    pw_snapshot_value(data, QUERY_KEYS, i, 2),
+		                    pw_snapshot_value(data, QUERY_KEYS, i, 3),
+		                    complaints);
+		if (r != PW_OK)
+			return r;
+	}
+	for (size_t i = 0; i < pw_snapshot_rows(data, QUERY_SENDERS); i++) {
+		r = keyring_add_sender(keyring,
+		                       pw_snapshot_value(data, QUERY_SENDERS, i, 0),
+		                       pw_snapshot_value(data, QUERY_SENDERS, i, 1));
+		if (r != PW_OK)
+			return r;
+	}
+	return PW_OK;
+}
+
+static enum pw_status compile(void *arg, const struct pw_snapshot_data *data,
+                              void **compiled_out, struct pw_buf *why_out)
+{
+	const struct daemon *daemon = arg;
+	PW_AUTO(keyring_free) struct keyring *keyring = NULL;
+	PW_AUTO(pw_buf_done) struct pw_buf complaints = { 0 };
+	enum pw_status r;
+
+	if ((r = keyring_new(&keyring, daemon->seed, daemon->delimiter)) != PW_OK ||
+	    (r = add_rows(keyring, data, &complaints)) != PW_OK) {
+		pw_buf_puts(why_out, pw_str_from(pw_status_text(r)));
+		return r;
+	}
+	for (struct pw_str rest = pw_buf_str(&complaints); rest.len > 0;)
+		pw_log(PW_LOG_ERROR, "", PW_KV("event", "key_unusable"),
+		       PW_KV("why", pw_str_cut(&rest, '\n')), PW_KV_END);
+	pw_count_set(&counters, COUNT_keys, (int64_t)keyring_count(keyring));
+	*compiled_out = PW_TAKE(keyring);
+	return PW_OK;
+}
+
+static void release(void *arg, void *compiled)
+{
+	struct keyring *keyring = compiled;
+
+	(void)arg;
+	keyring_free(&keyring);
+}
+
+/* A request for a key notifies as any change does. */
+static void changed(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	maker_poke(daemon->maker);
+}
+
+static enum pw_status open_snapshot(struct daemon *daemon)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+	const struct settings *set = settings_of(daemon);
+	struct pw_snapshot_config config = {
+		.db = pw_db_config_from(&set->common, settings_schema.program),
+		.state_directory = set->common.state_directory,
+		.poll_ms = set->common.snapshot_poll_ms,
+		.queries = queries,
+		.query_count = QUERIES,
+		.format = SNAPSHOT_FORMAT,
+		.compile = compile,
+		.release = release,
+		.changed = changed,
+		.arg = daemon,
+	};
+	enum pw_status r;
+
+	r = pw_snapshot_open(&daemon->snapshot, &config, set->snapshot_wait_ms, &why);
+	if (r != PW_OK)
+		pw_log(PW_LOG_ERROR, "", PW_KV("event", "snapshot"),
+		       PW_KV("why", why.len > 0 ? pw_buf_text(&why) : pw_status_text(r)),
+		       PW_KV_END);
+	return r;
+}
+
+enum pw_status daemon_open(struct daemon *daemon)
+{
+	const struct settings *set = settings_of(daemon);
+	struct pw_db_config config =
+		pw_db_config_from(&set->common, settings_schema.program);
+	enum pw_status r;
+
+	daemon->delimiter = set->recipient_delimiter[0];
+	if (getrandom(daemon->seed, sizeof(daemon->seed), 0) != sizeof(daemon->seed))
+		return PW_ERR_IO;
+	if ((r = maker_start(&daemon->maker, &config, set->request_poll_ms)) != PW_OK)
+		return r;
+	return open_snapshot(daemon);
+}
+
+void daemon_close(struct daemon *daemon)
+{
+	pw_snapshot_close(&daemon->snapshot); /* before the maker it pokes */
+	maker_stop(&daemon->maker);
+	kit_live_put(daemon->live, &daemon->start);
+}
+
+enum pw_status daemon_reload(void *user)
+{
+	struct daemon *daemon = user;
+
+	pw_snapshot_poke(daemon->snapshot);
+	return kit_live_reload(daemon->live);
+}
+
+void daemon_report(void *user)
+{
+	struct daemon *daemon = user;
+	int64_t age_ms = pw_snapshot_age_ms(daemon->snapshot);
+
+	pw_count_set(&counters, COUNT_age, age_ms < 0 ? -1 : age_ms / 1000);
+	pw_count_set(&counters, COUNT_sessions, kit_sessions());
+	if (pw_counters_write(&counters, settings_of(daemon)->common.state_directory) !=
+	    PW_OK)
+		pw_log(PW_LOG_WARNING, "", PW_KV("event", "counters"),
+		       PW_KV("why", "metrics.prom cannot be written"), PW_KV_END);
+}

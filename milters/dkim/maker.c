@@ -1,0 +1,237 @@
+#include "dkim/maker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "db/pool.h"
+#include "dkim/counters.h"
+#include "io/clock.h"
+#include "io/log.h"
+#include "mail/dkim_key.h"
+
+#define DATABASE_MS 10000
+
+struct maker {
+	struct pw_db *db;
+	int64_t poll_ms;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool is_poked, is_stopping; /* under lock */
+	bool has_failed;            /* the last look; logged once */
+};
+
+struct request {
+	struct pw_str id, domain, algorithm, selector;
+};
+
+static void log_failure(struct maker *maker, enum pw_status status,
+                        const struct pw_db_result *result)
+{
+	const char *message = result ? pw_db_message(result) : "";
+
+	if (maker->has_failed)
+		return;
+	maker->has_failed = true;
+	pw_log(PW_LOG_WARNING, "", PW_KV("event", "key_requests"),
+	       PW_KV("why", message[0] ? message : pw_status_text(status)), PW_KV_END);
+}
+
+/* Tell whoever asked; a request that could not be answered is taken again later. */
+static void refuse(struct maker *maker, const struct request *request, const char *why)
+{
+	enum pw_status r;
+
+	pw_log(PW_LOG_WARNING, "", PW_KV("event", "key_refused"),
+	       PW_KV("domain", request->domain), PW_KV("selector", request->selector),
+	       PW_KV("why", why), PW_KV_END);
+	r = pw_db_exec(maker->db, "SELECT mail.dkim_refuse($1, $2)",
+	               (const struct pw_str[]){ request->id, pw_str_from(why) }, 2,
+	               pw_clock_mono_ms() + DATABASE_MS, NULL);
+	if (r != PW_OK)
+		log_failure(maker, r, NULL);
+}
+
+static void wipe_and_done(struct pw_buf *secret)
+{
+	pw_wipe(secret->at, secret->len);
+	pw_buf_done(secret);
+}
+
+static enum pw_status store(struct maker *maker, const struct request *request,
+                            const struct pw_dkim_key *key)
+{
+	PW_AUTO(wipe_and_done) struct pw_buf pem = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf record = { 0 };
+	PW_AUTO(pw_db_result_free) struct pw_db_result *result = NULL;
+	enum pw_status r;
+
+	if ((r = pw_dkim_key_pem(key, &pem)) != PW_OK ||
+	    (r = pw_dkim_key_record(key, &record)) != PW_OK)
+		return r;
+	r = pw_db_exec(maker->db, "SELECT mail.dkim_store_key($1, $2, $3, $4, $5)",
+	               (const struct pw_str[]){ request->id, request->selector,
+	                                        request->algorithm, pw_buf_str(&pem),
+	                                        pw_buf_str(&record) },
+	               5, pw_clock_mono_ms() + DATABASE_MS, &result);
+	if (r == PW_ERR_PROTOCOL)
+		refuse(maker, request, pw_db_message(result));
+	else if (r != PW_OK)
+		log_failure(maker, r, result);
+	return r;
+}
+
+static enum pw_status make(struct maker *maker, const struct request *request)
+{
+	PW_AUTO(pw_dkim_key_free) struct pw_dkim_key *key = NULL;
+	enum pw_dkim_algorithm algorithm;
+	enum pw_status r;
+
+	if ((r = pw_dkim_algorithm_parse(&algorithm, request->algorithm)) != PW_OK ||
+	    (r = pw_dkim_key_make(&key, algorithm)) != PW_OK) {
+		refuse(maker, request, pw_status_text(r));
+		return r;
+	}
+	if ((r = store(maker, request, key)) != PW_OK)
+		return r;
+	pw_count(&counters, COUNT_keys_made, 1);
+	pw_log(PW_LOG_INFO, "", PW_KV("event", "key_made"),
+	       PW_KV("domain", request->domain), PW_KV("selector", request->selector),
+	       PW_KV("algorithm", request->algorithm), PW_KV_END);
+	return PW_OK;
+}
+
+static void look(struct maker *maker)
+{
+	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
+	bool all_made = true;
+	enum pw_status r;
+
+	r = pw_db_exec(maker->db,
+	               "SELECT id, domain, algorithm, selector "
+	               "FROM mail.dkim_take_requests()",
+	               NULL, 0, pw_clock_mono_ms() + DATABASE_MS, &rows);
+	if (r != PW_OK) {
+		log_failure(maker, r, rows);
+		return;
+	}
+	for (size_t i = 0; i < pw_db_rows(rows); i++) {
+		struct request request = {
+			pw_db_value(rows, i, 0),
+			pw_db_value(rows, i, 1),
+			pw_db_value(rows, i, 2),
+			pw_db_value(rows, i, 3),
+		};
+
+		all_made = make(maker, &request) == PW_OK && all_made;
+	}
+	if (all_made)
+		maker->has_failed = false;
+}
+
+/* False: the end. */
+static bool wait_for_work(struct maker *maker)
+{
+	struct timespec until;
+	bool goes_on;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += maker->poll_ms / 1000;
+	until.tv_nsec += maker->poll_ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&maker->lock);
+	while (!maker->is_poked && !maker->is_stopping &&
+	       pthread_cond_timedwait(&maker->wake, &maker->lock, &until) != ETIMEDOUT)
+		continue;
+	maker->is_poked = false;
+	goes_on = !maker->is_stopping;
+	pthread_mutex_unlock(&maker->lock);
+	return goes_on;
+}
+
+static void *run(void *arg)
+{
+	struct maker *maker = arg;
+
+	do
+		look(maker);
+	while (wait_for_work(maker));
+	return NULL;
+}
+
+static void maker_free(struct maker *maker)
+{
+	pthread_cond_destroy(&maker->wake);
+	pthread_mutex_destroy(&maker->lock);
+	pw_db_close(&maker->db);
+	free(maker);
+}
+
+static enum pw_status maker_new(struct maker **out)
+{
+	struct maker *maker = calloc(1, sizeof(*maker));
+	pthread_condattr_t attributes;
+
+	if (!maker)
+		return PW_ERR_NOMEM;
+	pthread_mutex_init(&maker->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&maker->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+	*out = maker;
+	return PW_OK;
+}
+
+enum pw_status maker_start(struct maker **out, const struct pw_db_config *config,
+                           int64_t poll_ms)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+	struct maker *maker = NULL;
+	enum pw_status r;
+
+	if ((r = maker_new(&maker)) != PW_OK)
+		return r;
+	maker->poll_ms = poll_ms;
+	r = pw_db_open(&maker->db, config, 1, &why);
+	if (r == PW_OK && pthread_create(&maker->thread, NULL, run, maker) != 0)
+		r = PW_ERR_IO;
+	if (r != PW_OK) {
+		pw_log(PW_LOG_ERROR, "", PW_KV("event", "key_requests"),
+		       PW_KV("why", why.len > 0 ? pw_buf_text(&why) : pw_status_text(r)),
+		       PW_KV_END);
+		maker_free(maker);
+		return r;
+	}
+	*out = maker;
+	return PW_OK;
+}
+
+void maker_poke(struct maker *maker)
+{
+	if (!maker)
+		return;
+	pthread_mutex_lock(&maker->lock);
+	maker->is_poked = true;
+	pthread_cond_signal(&maker->wake);
+	pthread_mutex_unlock(&maker->lock);
+}
+
+void maker_stop(struct maker **maker)
+{
+	if (!*maker)
+		return;
+	pthread_mutex_lock(&(*maker)->lock);
+	(*maker)->is_stopping = true;
+	pthread_cond_signal(&(*maker)->wake);
+	pthread_mutex_unlock(&(*maker)->lock);
+	pthread_join((*maker)->thread, NULL);
+	maker_free(*maker);
+	*maker = NULL;
+}

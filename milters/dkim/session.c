@@ -1,0 +1,277 @@
+#include "dkim/session.h"
+
+#include <stdlib.h>
+
+#include "dkim/counters.h"
+#include "dkim/sign.h"
+#include "io/clock.h"
+#include "io/log.h"
+#include "kit/edit.h"
+#include "kit/reply.h"
+#include "mail/dkim_sign.h"
+
+#define ARENA_BYTES ((size_t)4 * 1024 * 1024)
+
+struct session {
+	const struct kit_held *held;
+	struct pw_arena *arena;
+	struct sign_message message;   /* slices live in arena */
+	struct pw_dkim_signer *signer; /* NULL: not ours to sign */
+	enum pw_status failure;        /* first one of this message */
+};
+
+static struct daemon *daemon_of(const struct kit_session *s)
+{
+	return s->daemon->user;
+}
+
+static const struct settings *settings_of(const struct session *own)
+{
+	return own->held->set;
+}
+
+static void remember(struct session *own, enum pw_status r)
+{
+	if (own->failure == PW_OK)
+		own->failure = r;
+}
+
+static enum pw_status on_open(struct kit_session *s)
+{
+	struct session *own = calloc(1, sizeof(*own));
+
+	if (!own)
+		return PW_ERR_NOMEM;
+	s->own = own;
+	own->held = kit_live_get(daemon_of(s)->live);
+	return pw_arena_new(&own->arena, ARENA_BYTES);
+}
+
+static void on_close(struct kit_session *s)
+{
+	struct session *own = s->own;
+
+	if (!own)
+		return;
+	pw_dkim_signer_free(&own->signer);
+	pw_arena_free(&own->arena);
+	kit_live_put(daemon_of(s)->live, &own->held);
+	free(own);
+	s->own = NULL;
+}
+
+static void on_reset(struct kit_session *s)
+{
+	struct session *own = s->own;
+
+	pw_dkim_signer_free(&own->signer);
+	pw_arena_reset(own->arena);
+	own->message = (struct sign_message){ 0 };
+	own->failure = PW_OK;
+}
+
+/* Logins as the snapshot has them; one that is no address stands as it is. */
+static enum pw_status learn_login(struct session *own, const char *login)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+
+	if (!login)
+		return PW_OK;
+	if (pw_address_normalise(&text, pw_str_from(login)) != PW_OK)
+		pw_buf_puts(&text, pw_str_from(login));
+	if (pw_buf_status(&text) != PW_OK)
+		return pw_buf_status(&text);
+	return pw_arena_copy(own->arena, pw_buf_str(&text), &own->message.login);
+}
+
+/* For local mail (non_smtpd_milters) Postfix makes up a client 127.0.0.1 with port 0,
+ * which no TCP client has. */
+static bool is_local(const struct kit_session *s)
+{
+	if (s->client.family == PW_IP_NONE)
+		return true;
+	return s->client_port == 0 && s->client.family == PW_IP_V4 &&
+	       s->client.bytes[0] == 127;
+}
+
+static sfsistat on_mail(struct kit_session *s, char **argv)
+{
+	struct session *own = s->own;
+
+	(void)argv;
+	remember(own, learn_login(own, kit_macro(s, "{auth_authen}")));
+	own->message.is_local = is_local(s);
+	if (own->message.login.len > 0 || own->message.is_local)
+		remember(own,
+		         pw_dkim_signer_new(&own->signer,
+		                            (size_t)settings_of(own)->line_length_limit));
+	return SMFIS_CONTINUE;
+}
+
+static void learn_from(struct session *own, struct pw_str name, struct pw_str value)
+{
+	if (!pw_str_eq_nocase(name, PW_STR("From")))
+		return;
+	if (own->message.from_count++ == 0)
+		remember(own, pw_arena_copy(own->arena, value, &own->message.from));
+}
+
+static sfsistat on_header(struct kit_session *s, struct pw_str name, struct pw_str value)
+{
+	struct session *own = s->own;
+	enum pw_status r;
+
+	if (!own->signer)
+		return SMFIS_CONTINUE;
+	learn_from(own, name, value);
+	r = pw_dkim_signer_header(own->signer, name, value);
+	if (r == PW_ERR_LIMIT)
+		own->message.is_too_large = true;
+	else
+		remember(own, r);
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat on_body(struct kit_session *s, struct pw_str chunk)
+{
+	struct session *own = s->own;
+
+	if (own->signer)
+		remember(own, pw_dkim_signer_body(own->signer, chunk));
+	return SMFIS_CONTINUE;
+}
+
+/* One header field a key; all or none.
+ *
+ * texts  as many as the domain has keys */
+static enum pw_status sign_all(struct kit_session *s, const struct keyring_domain *domain,
+                               struct pw_buf *texts)
+{
+	struct session *own = s->own;
+	struct kit_edit edits[KEYRING_KEYS_MAX];
+	int64_t now_ms = pw_clock_wall_ms();
+
+	for (size_t i = 0; i < domain->count; i++) {
+		struct pw_dkim_sign_as as = { domain->name, domain->keys[i].selector,
+			                      domain->keys[i].key };
+		enum pw_status r;
+
+		if ((r = pw_dkim_signer_sign(own->signer, &as, &texts[i], now_ms)) !=
+		    PW_OK)
+			return r;
+		edits[i] = (struct kit_edit){ KIT_INSERT, 1, "DKIM-Signature",
+			                      pw_buf_text(&texts[i]) };
+	}
+	return kit_apply(s, edits, domain->count);
+}
+
+static void sign(struct kit_session *s, struct sign_plan *plan,
+                 const struct sign_rules *rules)
+{
+	struct pw_buf texts[KEYRING_KEYS_MAX] = { 0 };
+	enum pw_status r = sign_all(s, plan->domain, texts);
+
+	for (size_t i = 0; i < KEYRING_KEYS_MAX; i++)
+		pw_buf_done(&texts[i]);
+	if (r == PW_ERR_LIMIT || r == PW_ERR_SYNTAX) { /* so at every attempt */
+		plan->action = SIGN_NONE;
+		plan->cause = r == PW_ERR_LIMIT ? "line_too_long" : "stray_bytes";
+	} else if (r != PW_OK) {
+		sign_fail(plan, pw_status_text(r), rules);
+	}
+}
+
+static void report(const struct kit_session *s, const struct sign_plan *plan)
+{
+	static const size_t count_of[] = {
+		[SIGN_ADD] = COUNT_signed,
+		[SIGN_NONE] = COUNT_unsigned,
+		[SIGN_REJECT] = COUNT_rejected,
+		[SIGN_DEFER] = COUNT_deferred,
+	};
+	const struct session *own = s->own;
+	bool is_signed = plan->action == SIGN_ADD;
+
+	pw_count(&counters, count_of[plan->action], 1);
+	if (is_signed)
+		pw_count(&counters, COUNT_signatures, (int64_t)plan->domain->count);
+	pw_log(plan->action == SIGN_DEFER ? PW_LOG_WARNING : PW_LOG_INFO, kit_id(s),
+	       PW_KV("action", sign_action_text(plan->action)),
+	       is_signed ? PW_KV("domain", plan->domain->name)
+	                 : PW_KV("cause", plan->cause),
+	       is_signed ? PW_KV("selector", plan->domain->keys[0].selector) : PW_KV_NONE,
+	       PW_KV_ADDR("from", plan->from),
+	       own->message.login.len > 0 ? PW_KV("login", own->message.login)
+	                                  : PW_KV_NONE,
+	       is_signed ? PW_KV_INT("signatures", plan->domain->count) : PW_KV_NONE,
+	       PW_KV_END);
+}
+
+static sfsistat carry_out(struct kit_session *s, const struct sign_plan *plan)
+{
+	switch (plan->action) {
+	case SIGN_REJECT:
+		return kit_say(s, 550, "5.7.1", pw_str_from(plan->text));
+	case SIGN_DEFER:
+		return kit_say(s, 451, "4.7.5", pw_str_from(plan->text));
+	case SIGN_ADD:
+	case SIGN_NONE:
+		break;
+	}
+	return SMFIS_ACCEPT;
+}
+
+static struct sign_rules rules_of(const struct kit_session *s)
+{
+	const struct settings *set = settings_of(s->own);
+
+	return (struct sign_rules){
+		.failure_passes = set->on_failure == ON_FAILURE_PASS,
+		.foreign_passes = set->foreign_from == FOREIGN_FROM_UNSIGNED,
+		.signs_local = set->sign_local,
+		.is_stale = !pw_snapshot_is_fresh(daemon_of(s)->snapshot),
+	};
+}
+
+static sfsistat on_eom(struct kit_session *s)
+{
+	struct session *own = s->own;
+	PW_AUTO(pw_snapshot_put)
+	const struct pw_snapshot_view *view = pw_snapshot_get(daemon_of(s)->snapshot);
+	struct sign_rules rules = rules_of(s);
+	struct sign_plan plan;
+	enum pw_status r = own->failure;
+
+	if (r == PW_OK)
+		r = sign_decide(&plan, own->arena, &own->message,
+		                view ? view->compiled : NULL, &rules);
+	if (r != PW_OK) {
+		plan = (struct sign_plan){ .from = PW_STR("") };
+		sign_fail(&plan, pw_status_text(r), &rules);
+	} else if (plan.action == SIGN_ADD) {
+		sign(s, &plan, &rules);
+	} else if (!own->signer) {
+		return SMFIS_ACCEPT; /* neither a login's nor a local program's */
+	}
+	report(s, &plan);
+	return carry_out(s, &plan);
+}
+
+void session_describe(struct kit_daemon *kit, struct daemon *shared)
+{
+	kit->calls = (struct kit_calls){
+		.open = on_open,
+		.mail = on_mail,
+		.header = on_header,
+		.body = on_body,
+		.eom = on_eom,
+		.reset = on_reset,
+		.close = on_close,
+	};
+	kit->actions = SMFIF_ADDHDRS;
+	kit->macros[KIT_MAIL] = "i {auth_authen}";
+	kit->macros[KIT_EOM] = "i";
+	kit->user = shared;
+	kit->reload = daemon_reload;
+	kit->report = daemon_report;
+}

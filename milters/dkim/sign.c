@@ -1,0 +1,105 @@
+#include "dkim/sign.h"
+
+static const char *const action_texts[] = {
+	[SIGN_ADD] = "sign",
+	[SIGN_NONE] = "unsigned",
+	[SIGN_REJECT] = "reject",
+	[SIGN_DEFER] = "defer",
+};
+
+const char *sign_action_text(enum sign_action action)
+{
+	return action_texts[action];
+}
+
+static void leave(struct sign_plan *plan, const char *cause)
+{
+	plan->action = SIGN_NONE;
+	plan->cause = cause;
+}
+
+void sign_fail(struct sign_plan *plan, const char *cause, const struct sign_rules *rules)
+{
+	plan->action = rules->failure_passes ? SIGN_NONE : SIGN_DEFER;
+	plan->cause = cause;
+	plan->text = "message cannot be signed now, try again later";
+}
+
+static void refuse(struct sign_plan *plan, const char *cause, const char *text,
+                   const struct sign_rules *rules)
+{
+	plan->action = rules->foreign_passes ? SIGN_NONE : SIGN_REJECT;
+	plan->cause = cause;
+	plan->text = text;
+}
+
+/* What the login may not send as far as we know; while the database is away it may have
+ * learnt better, so a refusal would not be definite. */
+static void refuse_foreign(struct sign_plan *plan, const struct sign_rules *rules)
+{
+	if (!rules->is_stale || rules->foreign_passes) {
+		refuse(plan, "from_foreign", "header From is not an address of the login",
+		       rules);
+		return;
+	}
+	plan->action = SIGN_DEFER;
+	plan->cause = "stale";
+	plan->text = "cannot tell now whether header From belongs to the login, "
+		     "try again later";
+}
+
+/* The one mailbox of header From. False: there is no such one. */
+static bool find_from(struct sign_plan *plan, struct pw_mailbox *mailbox,
+                      struct pw_arena *arena, const struct sign_message *message,
+                      enum pw_status *r)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+
+	*r = message->from_count == 1 ? pw_from_mailbox(mailbox, arena, message->from)
+	                              : PW_ERR_SYNTAX;
+	if (*r != PW_OK) {
+		if (*r != PW_ERR_NOMEM)
+			*r = PW_OK;
+		return false;
+	}
+	pw_address_put(&text, mailbox);
+	if ((*r = pw_buf_status(&text)) == PW_OK)
+		*r = pw_arena_copy(arena, pw_buf_str(&text), &plan->from);
+	return *r == PW_OK;
+}
+
+enum pw_status sign_decide(struct sign_plan *plan, struct pw_arena *arena,
+                           const struct sign_message *message,
+                           const struct keyring *keyring, const struct sign_rules *rules)
+{
+	bool has_login = message->login.len > 0;
+	struct pw_mailbox from;
+	enum pw_status r;
+
+	*plan = (struct sign_plan){ .action = SIGN_ADD, .cause = "", .text = "" };
+	plan->from = PW_STR("");
+	if (!has_login && !(message->is_local && rules->signs_local)) {
+		leave(plan, message->is_local ? "local" : "inbound");
+	} else if (!keyring) {
+		sign_fail(plan, "no_snapshot", rules);
+	} else if (!find_from(plan, &from, arena, message, &r)) {
+		if (r != PW_OK)
+			return r;
+		if (has_login)
+			refuse(plan, "from_syntax",
+			       "header From must be exactly one address", rules);
+		else
+			leave(plan, "from_syntax");
+	} else if (has_login && !keyring_knows(keyring, message->login)) {
+		sign_fail(plan, "login_unknown", rules); /* newer than the snapshot */
+	} else if (has_login && !keyring_may_send(keyring, message->login, plan->from)) {
+		refuse_foreign(plan, rules);
+	} else if (!(plan->domain = keyring_find(keyring, from.domain))) {
+		leave(plan, "no_key");
+	} else if (plan->domain->count == 0) {
+		sign_fail(plan, "key_unusable", rules);
+	} else if (message->is_too_large) {
+		leave(plan, "too_many_fields"); /* would be so at every attempt */
+	}
+	return PW_OK;
+}
