@@ -1,0 +1,308 @@
+#include "policyd/catalog.h"
+
+#include <stdlib.h>
+
+#include "core/arena.h"
+#include "core/map.h"
+
+struct domain {
+	struct pw_str target;
+};
+
+struct rule_list {
+	struct catalog_rule *first, *last;
+};
+
+struct catalog {
+	struct pw_arena *arena;
+	struct pw_map *entries; /* address or "@domain" -> struct catalog_entry */
+	struct pw_map *domains; /* name -> struct domain */
+	struct pw_map *rules;   /* who -> struct rule_list */
+	struct pw_owner *owner;
+	char delimiter;
+};
+
+enum pw_status catalog_new(struct catalog **out, const uint8_t seed[16], char delimiter)
+{
+	PW_AUTO(catalog_free) struct catalog *c = calloc(1, sizeof(*c));
+	enum pw_status r;
+
+	if (c == NULL)
+		return PW_ERR_NOMEM;
+	c->delimiter = delimiter;
+	if ((r = pw_arena_new(&c->arena, SIZE_MAX / 2)) != PW_OK ||
+	    (r = pw_map_new(&c->entries, seed, CATALOG_ROWS_MAX)) != PW_OK ||
+	    (r = pw_map_new(&c->domains, seed, CATALOG_ROWS_MAX)) != PW_OK ||
+	    (r = pw_map_new(&c->rules, seed, CATALOG_ROWS_MAX)) != PW_OK ||
+	    (r = pw_owner_new(&c->owner, seed, delimiter)) != PW_OK)
+		return r;
+	*out = PW_TAKE(c);
+	return PW_OK;
+}
+
+void catalog_free(struct catalog **catalog)
+{
+	struct catalog *c = *catalog;
+
+	if (c == NULL)
+		return;
+	pw_owner_free(&c->owner);
+	pw_map_free(&c->rules);
+	pw_map_free(&c->domains);
+	pw_map_free(&c->entries);
+	pw_arena_free(&c->arena);
+	free(c);
+	*catalog = NULL;
+}
+
+/* Value of *key in map, made zeroed of size bytes where it is not there yet (then *key
+ * becomes the catalog's own copy); NULL = no memory. */
+static void *find_or_make(struct catalog *c, struct pw_map *map, struct pw_str *key,
+                          size_t size)
+{
+	void *value = pw_map_get(map, *key);
+
+	if (value != NULL)
+		return value;
+	if ((value = pw_arena_alloc(c->arena, size)) == NULL ||
+	    pw_arena_copy(c->arena, *key, key) != PW_OK ||
+	    pw_map_put(map, *key, value) != PW_OK)
+		return NULL;
+	return value;
+}
+
+static struct catalog_entry *entry_of(struct catalog *c, struct pw_str address)
+{
+	struct catalog_entry *entry =
+		find_or_make(c, c->entries, &address, sizeof(struct catalog_entry));
+
+	if (entry != NULL && entry->address.at == NULL)
+		entry->address = address;
+	return entry;
+}
+
+/* A number column; SQL NULL is 0. */
+static enum pw_status number_of(struct pw_str field, int64_t min, int64_t max,
+                                int64_t *out)
+{
+	*out = 0;
+	return field.at == NULL ? PW_OK : pw_str_to_int64(field, min, max, out);
+}
+
+/* address, kind */
+static enum pw_status add_address(struct catalog *c, const struct pw_str *fields)
+{
+	struct catalog_entry *entry;
+
+	if (!pw_str_eq(fields[1], PW_STR("mailbox")))
+		return PW_OK; /* aliases bring their own rows */
+	if ((entry = entry_of(c, fields[0])) == NULL)
+		return PW_ERR_NOMEM;
+	entry->is_mailbox = true;
+	return PW_OK;
+}
+
+/* name, target */
+static enum pw_status add_domain(struct catalog *c, const struct pw_str *fields)
+{
+	struct pw_str name = fields[0];
+	struct domain *domain = find_or_make(c, c->domains, &name, sizeof(*domain));
+
+	if (domain == NULL)
+		return PW_ERR_NOMEM;
+	return pw_arena_copy(c->arena, fields[1], &domain->target);
+}
+
+/* source, destination */
+static enum pw_status add_alias(struct catalog *c, const struct pw_str *fields)
+{
+	struct catalog_entry *entry = entry_of(c, fields[0]);
+	struct catalog_destination *to = pw_arena_alloc(c->arena, sizeof(*to));
+
+	if (entry == NULL || to == NULL)
+		return PW_ERR_NOMEM;
+	to->next = entry->destinations;
+	entry->destinations = to;
+	return pw_arena_copy(c->arena, fields[1], &to->address);
+}
+
+/* address, quota_bytes, used_bytes */
+static enum pw_status add_quota(struct catalog *c, const struct pw_str *fields)
+{
+	struct catalog_entry *entry;
+	int64_t quota, used;
+	enum pw_status r;
+
+	if ((r = number_of(fields[1], 0, INT64_MAX, &quota)) != PW_OK ||
+	    (r = number_of(fields[2], 0, INT64_MAX, &used)) != PW_OK)
+		return r;
+	if ((entry = entry_of(c, fields[0])) == NULL)
+		return PW_ERR_NOMEM;
+	entry->quota_bytes = quota;
+	entry->used_bytes = used;
+	return PW_OK;
+}
+
+/* login, pattern */
+static enum pw_status add_sender(struct catalog *c, const struct pw_str *fields)
+{
+	return pw_owner_add(c->owner, fields[0], fields[1]);
+}
+
+static enum pw_status read_unit(struct pw_str text, enum rule_unit *out)
+{
+	if (pw_str_eq(text, PW_STR("messages")))
+		*out = RULE_MESSAGES;
+	else if (pw_str_eq(text, PW_STR("recipients")))
+		*out = RULE_RECIPIENTS;
+	else
+		return PW_ERR_SYNTAX;
+	return PW_OK;
+}
+
+static enum pw_status read_action(struct pw_str text, enum rule_action *out)
+{
+	if (pw_str_eq(text, PW_STR("defer")))
+		*out = RULE_DEFER;
+	else if (pw_str_eq(text, PW_STR("reject")))
+		*out = RULE_REJECT;
+	else
+		return PW_ERR_SYNTAX;
+	return PW_OK;
+}
+
+/* limit_count, period_s, burst; a limit of 0 or NULL is none, a burst of NULL the limit
+ */
+static enum pw_status read_rate(const struct pw_str *fields, struct catalog_rule *rule)
+{
+	int64_t limit, period_s, burst;
+	enum pw_status r;
+
+	if ((r = number_of(fields[0], 0, PW_RATE_COUNT_MAX, &limit)) != PW_OK ||
+	    (r = number_of(fields[1], 1, PW_RATE_PERIOD_MAX_US / 1000000, &period_s)) !=
+	            PW_OK ||
+	    (r = number_of(fields[2], 0, PW_RATE_COUNT_MAX, &burst)) != PW_OK)
+		return r;
+	rule->is_unlimited = limit == 0;
+	rule->rate =
+		(struct pw_rate){ limit, period_s * 1000000, burst != 0 ? burst : limit };
+	return rule->is_unlimited || pw_rate_valid(&rule->rate) ? PW_OK : PW_ERR_RANGE;
+}
+
+static enum pw_status append_rule(struct catalog *c, struct pw_str who,
+                                  const struct catalog_rule *rule)
+{
+	struct rule_list *list = find_or_make(c, c->rules, &who, sizeof(*list));
+	struct catalog_rule *copy = pw_arena_alloc(c->arena, sizeof(*copy));
+
+	if (list == NULL || copy == NULL)
+		return PW_ERR_NOMEM;
+	*copy = *rule;
+	if (list->first == NULL)
+		list->first = copy;
+	else
+		list->last->next = copy;
+	list->last = copy;
+	return PW_OK;
+}
+
+/* id, key, who, unit, limit_count, period_s, burst, action, text, dry_run */
+static enum pw_status add_rate_limit(struct catalog *c, const struct pw_str *fields)
+{
+	struct catalog_rule rule = { .is_dry_run = pw_str_eq(fields[9], PW_STR("t")) };
+	enum pw_status r;
+
+	if (!pw_str_eq(fields[1], PW_STR("login")))
+		return PW_ERR_SYNTAX;
+	if ((r = number_of(fields[0], INT64_MIN, INT64_MAX, &rule.id)) != PW_OK ||
+	    (r = read_unit(fields[3], &rule.unit)) != PW_OK ||
+	    (r = read_rate(&fields[4], &rule)) != PW_OK ||
+	    (r = read_action(fields[7], &rule.action)) != PW_OK ||
+	    (r = pw_arena_copy(c->arena, fields[8], &rule.text)) != PW_OK)
+		return r;
+	return append_rule(c, fields[2], &rule);
+}
+
+/* clang-format off */
+static const struct table {
+	size_t columns;
+	enum pw_status (*add)(struct catalog *c, const struct pw_str *fields);
+	const char *sql;
+} tables[CATALOG_TABLES] = {
+	[CATALOG_ADDRESSES]   = { 2,  add_address,    "SELECT address, kind FROM mail.snapshot_addresses" },
+	[CATALOG_DOMAINS]     = { 2,  add_domain,     "SELECT name, target FROM mail.snapshot_domains" },
+	[CATALOG_ALIASES]     = { 2,  add_alias,      "SELECT source, destination FROM mail.snapshot_aliases" },
+	[CATALOG_QUOTAS]      = { 3,  add_quota,      "SELECT address, quota_bytes, used_bytes FROM mail.snapshot_quotas" },
+	[CATALOG_SENDERS]     = { 2,  add_sender,     "SELECT login, pattern FROM mail.snapshot_senders" },
+	[CATALOG_RATE_LIMITS] = { 10, add_rate_limit, "SELECT id, key, who, unit, limit_count, period_s, burst, action, text, dry_run FROM mail.snapshot_rate_limits ORDER BY id" },
+};
+/* clang-format on */
+
+size_t catalog_columns(enum catalog_table table)
+{
+	return tables[table].columns;
+}
+
+const char *catalog_sql(enum catalog_table table)
+{
+	return tables[table].sql;
+}
+
+enum pw_status catalog_add(struct catalog *catalog, enum catalog_table table,
+                           const struct pw_str *fields)
+{
+	return tables[table].add(catalog, fields);
+}
+
+const struct pw_owner *catalog_owner(const struct catalog *catalog)
+{
+	return catalog->owner;
+}
+
+const struct catalog_entry *catalog_find(const struct catalog *catalog,
+                                         struct pw_str address)
+{
+	return pw_map_get(catalog->entries, address);
+}
+
+bool catalog_domain(const struct catalog *catalog, struct pw_str domain,
+                    struct pw_str *target_out)
+{
+	const struct domain *found = pw_map_get(catalog->domains, domain);
+
+	if (found == NULL)
+		return false;
+	*target_out = found->target;
+	return true;
+}
+
+char catalog_delimiter(const struct catalog *catalog)
+{
+	return catalog->delimiter;
+}
+
+size_t catalog_rules(const struct catalog *catalog, struct pw_str login,
+                     const struct catalog_rule *out[CATALOG_RULES_MAX])
+{
+	size_t at = pw_str_rfind(login, '@'), count = 0;
+	const struct pw_str levels[] = { login, pw_str_sub(login, at, login.len),
+		                         PW_STR("*") };
+	unsigned int settled =
+		0; /* bit of each unit that a nearer level has spoken about */
+
+	for (size_t i = 0; i < PW_LEN(levels); i++) {
+		const struct rule_list *list = pw_map_get(catalog->rules, levels[i]);
+		const struct catalog_rule *rule = list != NULL ? list->first : NULL;
+		unsigned int here = 0;
+
+		for (; rule != NULL; rule = rule->next) {
+			if ((settled & 1u << rule->unit) != 0)
+				continue;
+			here |= 1u << rule->unit;
+			if (!rule->is_unlimited && count < CATALOG_RULES_MAX)
+				out[count++] = rule;
+		}
+		settled |= here;
+	}
+	return count;
+}

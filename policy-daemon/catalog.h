@@ -1,0 +1,87 @@
+/* What the database says, as the decisions need it: addresses, aliases, quotas, owners
+ * and rate rules of one generation. Built row by row, then immutable. Pure. */
+#pragma once
+
+#include "core/owner.h"
+#include "core/rate.h"
+
+#define CATALOG_ROWS_MAX 20000000
+/* Rules that can apply to one login. */
+#define CATALOG_RULES_MAX 8
+
+/* The views it is built from; the place is the number of the query. */
+enum catalog_table {
+	CATALOG_ADDRESSES,
+	CATALOG_DOMAINS,
+	CATALOG_ALIASES,
+	CATALOG_QUOTAS,
+	CATALOG_SENDERS,
+	CATALOG_RATE_LIMITS,
+	CATALOG_TABLES,
+};
+
+enum rule_unit { RULE_MESSAGES, RULE_RECIPIENTS };
+enum rule_action { RULE_DEFER, RULE_REJECT };
+
+struct catalog_rule {
+	int64_t id;
+	struct pw_rate rate;
+	enum rule_unit unit;
+	enum rule_action action;
+	struct pw_str text; /* of the answer; empty = ours */
+	bool is_dry_run;
+	bool is_unlimited;         /* stops the search for a wider rule of this unit */
+	struct catalog_rule *next; /* of the same `who` */
+};
+
+struct catalog_destination {
+	struct pw_str address;
+	struct catalog_destination *next;
+};
+
+/* One address, or "@domain" for a catch-all. */
+struct catalog_entry {
+	struct pw_str address;
+	struct catalog_destination
+		*destinations; /* what an alias names; NULL = no alias */
+	bool is_mailbox;
+	int64_t quota_bytes; /* 0 = unlimited */
+	int64_t used_bytes;  /* as the database remembered it */
+};
+
+struct catalog;
+
+/* seed        16 random bytes for the hashes
+ * delimiter   of subaddresses ('+'); '\0' = there are none
+ *
+ * Errors  PW_ERR_NOMEM
+ * Owner   caller, catalog_free */
+PW_MUST_CHECK enum pw_status catalog_new(struct catalog **out, const uint8_t seed[16],
+                                         char delimiter);
+void catalog_free(struct catalog **catalog);
+
+/* How many columns the rows of a table have, and the statement that yields them. */
+size_t catalog_columns(enum catalog_table table);
+const char *catalog_sql(enum catalog_table table);
+
+/* Add one row; fields in the text form of PostgreSQL, copied; NULL has at == NULL.
+ *
+ * Errors  PW_ERR_SYNTAX, PW_ERR_RANGE a field cannot be used: the row was left out, the
+ *         rest is good; PW_ERR_NOMEM, PW_ERR_LIMIT: the catalog is unusable */
+PW_MUST_CHECK enum pw_status catalog_add(struct catalog *catalog,
+                                         enum catalog_table table,
+                                         const struct pw_str *fields);
+
+const struct pw_owner *catalog_owner(const struct catalog *catalog);
+/* Entry of a normalised address, or of "@domain"; NULL = there is none. */
+const struct catalog_entry *catalog_find(const struct catalog *catalog,
+                                         struct pw_str address);
+/* Is domain one of ours? target_out: the domain it is an alias of, else empty. */
+bool catalog_domain(const struct catalog *catalog, struct pw_str domain,
+                    struct pw_str *target_out);
+char catalog_delimiter(const struct catalog *catalog);
+
+/* The rules for login: of each unit those of the nearest `who` (login, its @domain, *).
+ * Returns how many were put into out (at most CATALOG_RULES_MAX). */
+size_t catalog_rules(const struct catalog *catalog, struct pw_str login,
+                     const struct catalog_rule *out[CATALOG_RULES_MAX]);

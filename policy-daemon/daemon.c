@@ -1,0 +1,239 @@
+#include "policyd/daemon.h"
+
+#include <signal.h>
+#include <sys/random.h>
+
+#include "io/clock.h"
+#include "io/log.h"
+#include "io/notify.h"
+
+int64_t daemon_now_us(void)
+{
+	return pw_clock_mono_ms() * 1000;
+}
+
+/* Buckets are stored with the wall clock, which other nodes and a later start share, and
+ * counted with a clock that cannot step. */
+static int64_t wall_less_mono_us(void)
+{
+	return (pw_clock_wall_ms() - pw_clock_mono_ms()) * 1000;
+}
+
+/* ---- what happens in the loop */
+
+/* The stored counters have come in, or not yet. */
+static void restore_rates(struct daemon *daemon)
+{
+	PW_AUTO(pw_db_result_free)
+	struct pw_db_result *rows = database_take_rates(daemon->database);
+	int64_t offset_us = wall_less_mono_us(), now_us = daemon_now_us();
+
+	if (rows == NULL)
+		return;
+	daemon->has_rates = true;
+	for (size_t i = 0; i < pw_db_rows(rows); i++)
+		if (ledger_restore(daemon->ledger, pw_db_int(rows, i, 0, 0),
+		                   pw_db_value(rows, i, 1),
+		                   pw_db_int(rows, i, 2, 0) - offset_us, now_us) != PW_OK)
+			return; /* full or out of memory: what is missing counts from zero
+			         */
+}
+
+/* There is a new catalog, or the stored counters. */
+static void on_woken(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	daemon->world.catalog = database_catalog(daemon->database);
+	restore_rates(daemon);
+}
+
+static void store_changes(struct daemon *daemon)
+{
+	int64_t offset_us = wall_less_mono_us();
+	const struct ledger_account *account;
+	const struct usage_entry *entry;
+
+	while ((account = ledger_next_changed(daemon->ledger)) != NULL)
+		database_put_rate(daemon->database, account,
+		                  account->bucket.full_at_us + offset_us);
+	while ((entry = usage_next_changed(daemon->usage)) != NULL)
+		database_put_usage(daemon->database, entry);
+}
+
+static void on_tick(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	store_changes(daemon);
+	pw_count_set(&numbers, NUMBER_accounts, (int64_t)ledger_count(daemon->ledger));
+	pw_count_set(&numbers, NUMBER_snapshot_age_ms, database_age_ms(daemon->database));
+	pw_notify_watchdog();
+}
+
+static void apply_settings(struct daemon *daemon)
+{
+	const struct settings *set = daemon->settings;
+	const struct server_limits limits = {
+		.connections_max = (size_t)set->connections_max,
+		.idle_timeout_ms = set->idle_timeout_ms,
+		.answer_deadline_ms = set->answer_deadline_ms,
+	};
+
+	pw_log_open(settings_schema.program, set->common.log_target,
+	            set->common.log_level);
+	server_set_limits(daemon->server, &limits);
+}
+
+static void reload(struct daemon *daemon)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf notes = { 0 };
+	struct settings *fresh = NULL;
+	enum pw_status r;
+
+	pw_notify_reloading();
+	r = pw_options_reload(&daemon->options, &settings_schema, &fresh,
+	                      daemon->settings, &notes);
+	pw_log_notes(r == PW_OK ? PW_LOG_WARNING : PW_LOG_ERROR, pw_buf_str(&notes));
+	if (r == PW_OK) {
+		pw_settings_free(&daemon->settings);
+		daemon->settings = fresh;
+		apply_settings(daemon);
+	}
+	pw_log(PW_LOG_INFO, "", PW_KV("event", r == PW_OK ? "reload" : "reload_refused"),
+	       PW_KV_END);
+	pw_count(&numbers, NUMBER_reloads, 1);
+	database_poke(daemon->database);
+	pw_notify_ready();
+}
+
+static void on_signal(void *arg, int signo)
+{
+	struct daemon *daemon = arg;
+
+	switch (signo) {
+	case SIGHUP:
+		reload(daemon);
+		break;
+	case SIGUSR1:
+		numbers_poke(daemon->numbers);
+		break;
+	default:
+		pw_notify_stopping();
+		server_stop(daemon->server);
+	}
+}
+
+static const int signals[] = { SIGHUP, SIGUSR1, SIGTERM, SIGINT, 0 };
+
+/* Before any thread starts: all inherit it. */
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; signals[i] != 0; i++)
+		sigaddset(&set, signals[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- life */
+
+static void on_changed(void *arg)
+{
+	server_wake(arg);
+}
+
+static enum pw_status open_sockets(struct daemon *daemon, struct pw_buf *why_out)
+{
+	struct pw_str rest = pw_str_from(daemon->settings->policy_socket);
+	PW_AUTO(pw_buf_done) struct pw_buf usage_spec = { 0 };
+	enum pw_status r;
+
+	daemon->policy = policy_protocol;
+	daemon->usage_protocol = usage_protocol;
+	daemon->policy.arg = daemon->usage_protocol.arg = daemon;
+	for (rest = pw_str_trim(rest); rest.len > 0; rest = pw_str_trim(rest)) {
+		r = server_listen(daemon->server, pw_str_cut(&rest, ' '), &daemon->policy,
+		                  why_out);
+		if (r != PW_OK)
+			return r;
+	}
+	if (pw_notify_listen_fd("usage") >= 0)
+		pw_buf_puts(&usage_spec, PW_STR("fd:usage"));
+	else if (daemon->settings->usage_socket[0] != '\0')
+		pw_buf_printf(&usage_spec, "unix:%s", daemon->settings->usage_socket);
+	else
+		return PW_OK;
+	return server_listen(daemon->server, pw_buf_str(&usage_spec),
+	                     &daemon->usage_protocol, why_out);
+}
+
+static enum pw_status open_tables(struct daemon *daemon)
+{
+	static const enum request_stage commit_stages[] = { STAGE_END_OF_MESSAGE,
+		                                            STAGE_DATA, STAGE_RCPT };
+	struct decide_world *world = &daemon->world;
+	enum pw_status r;
+
+	if (getrandom(world->seed, sizeof(world->seed), 0) != sizeof(world->seed))
+		return PW_ERR_IO;
+	if ((r = ledger_new(&daemon->ledger, world->seed, LEDGER_ACCOUNTS_MAX)) !=
+	            PW_OK ||
+	    (r = usage_new(&daemon->usage, world->seed)) != PW_OK)
+		return r;
+	world->ledger = daemon->ledger;
+	world->usage = daemon->usage;
+	world->commit_stage = commit_stages[daemon->settings->commit_stage];
+	return PW_OK;
+}
+
+enum pw_status daemon_start(struct daemon *daemon, struct pw_buf *why_out)
+{
+	const struct server_events events = { on_woken, on_tick, on_signal, daemon };
+	enum pw_status r;
+
+	block_signals();
+	daemon->started_ms = pw_clock_mono_ms();
+	if ((r = open_tables(daemon)) != PW_OK ||
+	    (r = server_new(&daemon->server, &events, signals)) != PW_OK)
+		return r;
+	apply_settings(daemon);
+	if ((r = open_sockets(daemon, why_out)) != PW_OK ||
+	    (r = database_open(&daemon->database, daemon->settings, on_changed,
+	                       daemon->server, why_out)) != PW_OK ||
+	    (r = numbers_start(&daemon->numbers,
+	                       daemon->settings->common.state_directory)) != PW_OK)
+		return r;
+	on_woken(daemon); /* a copy on disk may have been loaded */
+	return PW_OK;
+}
+
+enum pw_status daemon_run(struct daemon *daemon)
+{
+	enum pw_status r;
+
+	pw_log(PW_LOG_INFO, "", PW_KV("event", "start"), PW_KV("version", PW_VERSION),
+	       PW_KV_END);
+	pw_notify_ready();
+	r = server_run(daemon->server);
+	pw_log(PW_LOG_INFO, "", PW_KV("event", "stop"),
+	       r != PW_OK ? PW_KV("why", pw_status_text(r)) : PW_KV_NONE, PW_KV_END);
+	return r;
+}
+
+void daemon_done(struct daemon *daemon)
+{
+	if (daemon->database != NULL) {
+		store_changes(daemon);
+		database_drain(daemon->database, daemon->settings->drain_timeout_ms);
+	}
+	numbers_stop(&daemon->numbers);
+	/* the snapshot's thread wakes the server: that goes first */
+	database_close(&daemon->database);
+	server_free(&daemon->server);
+	usage_free(&daemon->usage);
+	ledger_free(&daemon->ledger);
+	pw_settings_free(&daemon->settings);
+}

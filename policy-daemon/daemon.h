@@ -1,0 +1,40 @@
+/* The parts of the running daemon, as main.c, the two protocols and the loop's events
+ * share them. Everything here belongs to the answering thread. */
+#pragma once
+
+#include "io/options.h"
+#include "policyd/database.h"
+#include "policyd/decide.h"
+#include "policyd/numbers.h"
+#include "policyd/server.h"
+#include "policyd/settings.h"
+
+struct daemon {
+	struct pw_options options;
+	struct settings *settings;
+	struct server *server;
+	struct database *database;
+	struct numbers_writer *numbers;
+	struct ledger *ledger;
+	struct usage *usage;
+	struct decide_world world;
+	struct server_protocol policy, usage_protocol;
+	int64_t started_ms; /* monotonic */
+	bool has_rates;     /* the stored counters have come in */
+};
+
+/* The clock of the buckets: microseconds that only grow. */
+int64_t daemon_now_us(void);
+
+/* Make the daemon listen and load; the settings are read and signals blocked.
+ *
+ * Errors  as of the parts; why_out says which */
+PW_MUST_CHECK enum pw_status daemon_start(struct daemon *daemon, struct pw_buf *why_out);
+/* Serve until SIGTERM. */
+PW_MUST_CHECK enum pw_status daemon_run(struct daemon *daemon);
+/* Give everything back, last first; what is queued for the database is written. */
+void daemon_done(struct daemon *daemon);
+
+/* The protocols; arg of both is the daemon. */
+extern const struct server_protocol policy_protocol; /* policy_talk.c */
+extern const struct server_protocol usage_protocol;  /* usage_talk.c */

@@ -1,0 +1,278 @@
+#include "policyd/database.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "core/json.h"
+#include "db/program.h"
+#include "db/snapshot.h"
+#include "db/writer.h"
+#include "io/log.h"
+#include "policyd/restore.h"
+#include "policyd/text.h"
+
+/* Raise it whenever the queries of catalog.c change. */
+#define SNAPSHOT_FORMAT 1
+#define FLUSH_MS 200
+/* Bad rows that are logged one by one; the rest is a number. */
+#define BAD_ROWS_LOGGED_MAX 10
+
+enum stream { STREAM_EVENTS, STREAM_USAGE, STREAM_RATE };
+
+/* Usage and rate rows are absolute values: the same batch twice does no harm. */
+static const struct pw_writer_stream streams[] = {
+	[STREAM_EVENTS] = { "SELECT mail.record_events($1::jsonb)", 10000, 500, false },
+	[STREAM_USAGE] = { "SELECT mail.record_usage($1::jsonb)", 100000, 1000, true },
+	[STREAM_RATE] = { "SELECT mail.record_rate($1::jsonb)", 100000, 1000, true },
+};
+
+struct database {
+	struct pw_snapshot *snapshot;
+	struct pw_writer *writer;
+	struct restore *restore;
+	const struct pw_snapshot_view *view;
+	uint8_t seed[16];
+	char delimiter;
+	void (*changed)(void *arg);
+	void *arg;
+};
+
+/* ---- rows to catalog; in the snapshot's thread */
+
+static void log_bad_row(enum catalog_table table, const struct pw_str *fields,
+                        size_t *count)
+{
+	if (++*count <= BAD_ROWS_LOGGED_MAX)
+		pw_log(PW_LOG_WARNING, "", PW_KV("event", "row_left_out"),
+		       PW_KV_INT("table", table), PW_KV("first", fields[0]),
+		       PW_KV("second", fields[1]), PW_KV_END);
+}
+
+static enum pw_status add_rows(struct catalog *catalog,
+                               const struct pw_snapshot_data *data,
+                               enum catalog_table table, size_t *bad_count)
+{
+	struct pw_str fields[16] = { { NULL, 0 } };
+	size_t rows = pw_snapshot_rows(data, table);
+
+	for (size_t row = 0; row < rows; row++) {
+		enum pw_status r;
+
+		for (size_t i = 0; i < catalog_columns(table); i++)
+			fields[i] = pw_snapshot_value(data, table, row, i);
+		r = catalog_add(catalog, table, fields);
+		if (r == PW_ERR_SYNTAX || r == PW_ERR_RANGE)
+			log_bad_row(table, fields, bad_count);
+		else if (r != PW_OK)
+			return r;
+	}
+	return PW_OK;
+}
+
+static enum pw_status compile(void *arg, const struct pw_snapshot_data *data,
+                              void **compiled_out, struct pw_buf *why_out)
+{
+	const struct database *database = arg;
+	PW_AUTO(catalog_free) struct catalog *catalog = NULL;
+	size_t bad_count = 0;
+	enum pw_status r = catalog_new(&catalog, database->seed, database->delimiter);
+
+	for (enum catalog_table table = 0; r == PW_OK && table < CATALOG_TABLES; table++)
+		r = add_rows(catalog, data, table, &bad_count);
+	if (r != PW_OK) {
+		pw_buf_puts(why_out, pw_str_from(pw_status_text(r)));
+		return r;
+	}
+	if (bad_count > BAD_ROWS_LOGGED_MAX)
+		pw_log(PW_LOG_WARNING, "", PW_KV("event", "row_left_out"),
+		       PW_KV_INT("count", bad_count), PW_KV_END);
+	*compiled_out = PW_TAKE(catalog);
+	return PW_OK;
+}
+
+static void release(void *arg, void *compiled)
+{
+	struct catalog *catalog = compiled;
+
+	(void)arg;
+	catalog_free(&catalog);
+}
+
+static void changed(void *arg)
+{
+	const struct database *database = arg;
+
+	database->changed(database->arg);
+}
+
+/* ---- life */
+
+static struct pw_snapshot_query queries[CATALOG_TABLES];
+
+static enum pw_status open_snapshot(struct database *database, const struct settings *set,
+                                    const struct pw_db_config *db, struct pw_buf *why_out)
+{
+	struct pw_snapshot_config config = {
+		.db = *db,
+		.state_directory = set->common.state_directory,
+		.poll_ms = set->common.snapshot_poll_ms,
+		.queries = queries,
+		.query_count = CATALOG_TABLES,
+		.format = SNAPSHOT_FORMAT,
+		.compile = compile,
+		.release = release,
+		.changed = changed,
+		.arg = database,
+	};
+
+	for (enum catalog_table table = 0; table < CATALOG_TABLES; table++)
+		queries[table] = (struct pw_snapshot_query){ catalog_sql(table),
+			                                     catalog_columns(table) };
+	return pw_snapshot_open(&database->snapshot, &config, 0, why_out);
+}
+
+enum pw_status database_open(struct database **out, const struct settings *set,
+                             void (*changed_call)(void *arg), void *arg,
+                             struct pw_buf *why_out)
+{
+	PW_AUTO(database_close) struct database *database = calloc(1, sizeof(*database));
+	const struct pw_db_config db =
+		pw_db_config_from(&set->common, settings_schema.program);
+	struct pw_db_config quiet = db;
+	const struct pw_writer_config writer = { db, streams, PW_LEN(streams), FLUSH_MS };
+	enum pw_status r;
+
+	if (database == NULL)
+		return PW_ERR_NOMEM;
+	quiet.event = NULL; /* what there is to say the snapshot says */
+	database->changed = changed_call;
+	database->arg = arg;
+	database->delimiter = set->recipient_delimiter[0];
+	if (getrandom(database->seed, sizeof(database->seed), 0) !=
+	    sizeof(database->seed))
+		return PW_ERR_IO;
+	if ((r = pw_writer_open(&database->writer, &writer, why_out)) != PW_OK ||
+	    (r = open_snapshot(database, set, &db, why_out)) != PW_OK ||
+	    (r = restore_start(&database->restore, &quiet, changed, database, why_out)) !=
+	            PW_OK)
+		return r;
+	*out = PW_TAKE(database);
+	return PW_OK;
+}
+
+void database_drain(struct database *database, int64_t drain_ms)
+{
+	pw_writer_drain(database->writer, drain_ms);
+}
+
+void database_close(struct database **database)
+{
+	struct database *d = *database;
+
+	if (d == NULL)
+		return;
+	restore_stop(&d->restore);
+	if (d->view != NULL)
+		pw_snapshot_put(&d->view);
+	pw_snapshot_close(&d->snapshot);
+	pw_writer_close(&d->writer);
+	free(d);
+	*database = NULL;
+}
+
+/* ---- reading */
+
+const struct catalog *database_catalog(struct database *database)
+{
+	const struct pw_snapshot_view *view = pw_snapshot_get(database->snapshot);
+
+	if (database->view != NULL)
+		pw_snapshot_put(&database->view);
+	database->view = view;
+	return view != NULL ? view->compiled : NULL;
+}
+
+struct pw_db_result *database_take_rates(struct database *database)
+{
+	return restore_take(database->restore);
+}
+
+bool database_is_fresh(struct database *database)
+{
+	return pw_snapshot_is_fresh(database->snapshot);
+}
+
+int64_t database_age_ms(struct database *database)
+{
+	return pw_snapshot_age_ms(database->snapshot);
+}
+
+void database_poke(struct database *database)
+{
+	pw_snapshot_poke(database->snapshot);
+}
+
+/* ---- writing */
+
+static void put_text(struct pw_buf *out, const char *before, struct pw_str value)
+{
+	pw_buf_puts(out, pw_str_from(before));
+	pw_json_put_string(out, value);
+}
+
+static void put_number(struct pw_buf *out, const char *before, int64_t value)
+{
+	pw_buf_puts(out, pw_str_from(before));
+	pw_buf_put_int(out, value);
+}
+
+/* Close the object and hand it over; the writer counts what it cannot take. */
+static void put_row(struct database *database, enum stream stream, struct pw_buf *row)
+{
+	pw_buf_putc(row, '}');
+	if (pw_buf_status(row) != PW_OK ||
+	    pw_writer_add(database->writer, stream, pw_buf_str(row)) != PW_OK)
+		pw_log(PW_LOG_WARNING, "", PW_KV("event", "row_lost"),
+		       PW_KV_INT("stream", stream), PW_KV_END);
+}
+
+void database_put_rate(struct database *database, const struct ledger_account *account,
+                       int64_t full_at_wall_us)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 };
+
+	put_number(&row, "{\"id\":", account->rule_id);
+	put_text(&row, ",\"who\":", account->who);
+	put_number(&row, ",\"full_at_us\":", full_at_wall_us);
+	put_row(database, STREAM_RATE, &row);
+}
+
+void database_put_usage(struct database *database, const struct usage_entry *entry)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 };
+
+	put_text(&row, "{\"user\":", entry->user);
+	put_number(&row, ",\"bytes\":", entry->bytes);
+	put_number(&row, ",\"messages\":", entry->messages);
+	put_row(database, STREAM_USAGE, &row);
+}
+
+void database_put_event(struct database *database, const struct catalog_rule *rule,
+                        struct pw_str who, int64_t retry_after_us)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 }, text = { 0 };
+
+	if (text_event(&text, rule, who) != PW_OK)
+		return;
+	put_text(&row, "{\"kind\":\"rate\",\"who\":", who);
+	put_text(&row, ",\"text\":", pw_buf_str(&text));
+	put_number(&row, ",\"detail\":{\"rule\":", rule->id);
+	put_number(&row, ",\"limit\":", rule->rate.limit);
+	put_number(&row, ",\"period_s\":", rule->rate.period_us / 1000000);
+	put_number(&row, ",\"retry_s\":",
+	           retry_after_us < 0 ? -1 : (retry_after_us + 999999) / 1000000);
+	pw_buf_puts(&row, rule->is_dry_run ? PW_STR(",\"dry_run\":true}")
+	                                   : PW_STR(",\"dry_run\":false}"));
+	put_row(database, STREAM_EVENTS, &row);
+}

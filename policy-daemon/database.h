@@ -1,0 +1,47 @@
+/* The database as this daemon needs it: the catalog from a snapshot, rows written behind
+ * its back. Both have threads of their own (db/snapshot.h, db/writer.h); no call here
+ * waits for the database but open, drain and close. */
+#pragma once
+
+#include "db/result.h"
+#include "policyd/catalog.h"
+#include "policyd/ledger.h"
+#include "policyd/settings.h"
+#include "policyd/usage.h"
+
+struct database;
+
+/* changed is called from another thread whenever there is a new catalog, and when the
+ * stored counters have come in. Returns without waiting for the database; a copy on disk,
+ * if there is one, is loaded by then.
+ *
+ * Errors  PW_ERR_CONFIG (why_out), PW_ERR_NOMEM, PW_ERR_IO
+ * Owner   caller, database_close */
+PW_MUST_CHECK enum pw_status database_open(struct database **out,
+                                           const struct settings *set,
+                                           void (*changed)(void *arg), void *arg,
+                                           struct pw_buf *why_out);
+/* Stored counters that came in since the start, at most once; NULL = none (yet). Rows: id
+ * of the rule, who, full_at_us of the wall clock.
+ *
+ * Owner  caller, pw_db_result_free */
+struct pw_db_result *database_take_rates(struct database *database);
+/* Writes what is queued, for at most drain_ms. */
+void database_drain(struct database *database, int64_t drain_ms);
+void database_close(struct database **database);
+
+/* Take over the newest catalog; NULL = there has never been one. It is good until the
+ * next call. */
+const struct catalog *database_catalog(struct database *database);
+/* Is that catalog, as far as one can know, what the database holds? */
+bool database_is_fresh(struct database *database);
+int64_t database_age_ms(struct database *database);
+/* Look for changes now. */
+void database_poke(struct database *database);
+
+/* Rows to be written; what cannot be queued is counted by the writer and lost. */
+void database_put_rate(struct database *database, const struct ledger_account *account,
+                       int64_t full_at_wall_us);
+void database_put_usage(struct database *database, const struct usage_entry *entry);
+void database_put_event(struct database *database, const struct catalog_rule *rule,
+                        struct pw_str who, int64_t retry_after_us);

@@ -1,0 +1,102 @@
+/* From one question of Postfix to a decision. Pure: it reads the catalog and the usage,
+ * moves the buckets of the ledger, and leaves answering, logging and storing to the
+ * caller.
+ *
+ * A message is known by its instance. At RCPT tokens are reserved, at the commit stage
+ * they are used, and given back when the instance changes or the connection closes before
+ * that. What was refused costs nothing; the same recipient asked about twice costs once.
+ */
+#pragma once
+
+#include "policyd/ledger.h"
+#include "policyd/request.h"
+#include "policyd/usage.h"
+
+#define DECIDE_INSTANCE_MAX 128
+/* Recipients of a message that are remembered; those beyond are charged whenever asked.
+ */
+#define DECIDE_RECIPIENTS_MAX 10000
+/* Messages that vanish without a commit before we doubt Postfix's settings. */
+#define DECIDE_LOST_MAX 20
+
+enum decide_verdict { DECIDE_DUNNO, DECIDE_DEFER, DECIDE_REJECT };
+
+enum decide_cause {
+	CAUSE_NONE,
+	CAUSE_RATE,        /* a limit is reached */
+	CAUSE_NEVER,       /* more at once than a limit ever allows */
+	CAUSE_QUOTA,       /* all mailboxes behind the recipient are full */
+	CAUSE_SENDER,      /* the sender does not belong to the login */
+	CAUSE_NULL_SENDER, /* a login sends as <> */
+	CAUSE_STALE,       /* perhaps not the login's sender, but the database is away */
+	CAUSE_NO_DATA,     /* the database was never seen */
+	CAUSE_FAULT,       /* we could not work */
+	CAUSE_IDS,
+};
+
+enum decide_warning {
+	WARN_NONE,
+	WARN_NO_COMMIT, /* asked at RCPT, never at the commit stage: limits count nothing
+	                 */
+	WARN_NO_RCPT,   /* asked at the commit stage alone: whole messages are refused */
+};
+
+/* A rule that was exceeded. */
+struct decide_breach {
+	const struct catalog_rule *rule; /* NULL = none */
+	int64_t retry_after_us;          /* -1 = never */
+	bool is_first;                   /* the first of its period: worth an event */
+};
+
+struct decision {
+	enum decide_verdict verdict;
+	enum decide_cause cause;
+	struct decide_breach breach;  /* cause RATE or NEVER */
+	struct decide_breach dry_run; /* would have been one */
+	enum decide_warning warning;
+	enum pw_status status; /* cause FAULT */
+};
+
+/* What one connection knows about the message it is busy with. All zero is a new one. */
+struct decide_session {
+	char instance[DECIDE_INSTANCE_MAX];
+	size_t instance_len;
+	struct decide_hold {
+		struct ledger_account *account;
+		enum rule_unit unit;
+		int64_t tokens;
+	} holds[CATALOG_RULES_MAX];
+	size_t hold_count;
+	uint64_t *seen; /* hashes of admitted recipients */
+	size_t seen_count, seen_room;
+	bool is_committed;
+};
+
+/* What all decisions share. */
+struct decide_world {
+	const struct catalog *catalog; /* NULL = never seen the database */
+	bool is_fresh;                 /* catalog is what the database holds now */
+	const struct usage *usage;
+	struct ledger *ledger;
+	enum request_stage
+		commit_stage; /* STAGE_END_OF_MESSAGE, STAGE_DATA or STAGE_RCPT */
+	uint8_t seed[16];
+	/* how Postfix asks, since the start */
+	int64_t lost_count;
+	bool has_seen_rcpt, has_seen_commit, has_warned;
+};
+
+/* Decide about one request. Never fails: what goes wrong is a decision too. Slices in out
+ * live as long as the catalog. */
+void decide(struct decision *out, struct decide_world *world,
+            struct decide_session *session, const struct request *request,
+            int64_t now_us);
+
+/* The message is over, whatever came of it: give back what is reserved. Returns the
+ * tokens given back. */
+int64_t decide_forget(struct decide_world *world, struct decide_session *session);
+/* The connection is closed: forget, and free what the session holds. */
+void decide_session_done(struct decide_world *world, struct decide_session *session);
+
+/* "rate", "quota", ...: the value of the log key `cause`. */
+const char *decide_cause_name(enum decide_cause cause);

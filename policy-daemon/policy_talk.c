@@ -1,0 +1,133 @@
+#include <stdlib.h>
+
+#include "io/clock.h"
+#include "io/log.h"
+#include "policyd/daemon.h"
+#include "policyd/text.h"
+
+struct session {
+	struct decide_session message;
+	size_t scanned; /* of the request that is arriving */
+};
+
+static void *talk_open(void *arg, struct pw_buf *out)
+{
+	(void)arg;
+	(void)out;
+	return calloc(1, sizeof(struct session));
+}
+
+static void talk_close(void *arg, void *session)
+{
+	struct daemon *daemon = arg;
+	struct session *s = session;
+
+	pw_count(&numbers, NUMBER_refunded, decide_forget(&daemon->world, &s->message));
+	decide_session_done(&daemon->world, &s->message);
+	free(s);
+}
+
+/* Names in the order of enum decide_verdict. */
+static const char *const verdict_names[] = { "dunno", "defer", "reject" };
+
+/* One line per decision that is not DUNNO; a breach in dry run is worth one too. */
+static void log_decision(const struct decision *decision, const struct request *request)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf id = { 0 };
+	const struct decide_breach *dry = &decision->dry_run;
+	const struct decide_breach *breach =
+		decision->breach.rule != NULL ? &decision->breach : dry;
+	bool is_dry = decision->verdict == DECIDE_DUNNO;
+
+	if (is_dry && dry->rule == NULL)
+		return;
+	pw_buf_puts(&id, request->queue_id);
+	pw_log(PW_LOG_INFO, id.len > 0 ? pw_buf_text(&id) : NULL,
+	       PW_KV("action", verdict_names[decision->verdict]),
+	       PW_KV("cause", is_dry ? "rate" : decide_cause_name(decision->cause)),
+	       is_dry ? PW_KV("dry_run", "yes") : PW_KV_NONE,
+	       PW_KV_PEER("client", request->client_name, request->client_address),
+	       request->login.len > 0 ? PW_KV("login", request->login) : PW_KV_NONE,
+	       PW_KV_ADDR("from", request->sender),
+	       request->recipient.len > 0 ? PW_KV_ADDR("rcpt", request->recipient)
+	                                  : PW_KV_NONE,
+	       breach->rule != NULL ? PW_KV_INT("rule", breach->rule->id) : PW_KV_NONE,
+	       breach->rule != NULL
+	               ? PW_KV_INT("retry_s", (breach->retry_after_us + 999999) / 1000000)
+	               : PW_KV_NONE,
+	       decision->cause == CAUSE_FAULT
+	               ? PW_KV("why", pw_status_text(decision->status))
+	               : PW_KV_NONE,
+	       PW_KV_END);
+}
+
+static const char *const warnings[] = {
+	[WARN_NO_COMMIT] =
+		"asked at RCPT but never at the commit stage: limits count nothing; "
+		"add the policy service to smtpd_end_of_data_restrictions too, or set "
+		"commit_stage = rcpt",
+	[WARN_NO_RCPT] =
+		"asked at the commit stage but never at RCPT: quotas are not checked and "
+		"whole messages are refused; add the policy service to "
+		"smtpd_recipient_restrictions",
+};
+
+static void tell_breach(struct daemon *daemon, const struct decide_breach *breach,
+                        const struct request *request)
+{
+	if (breach->rule != NULL && breach->is_first)
+		database_put_event(daemon->database, breach->rule, request->login,
+		                   breach->retry_after_us);
+}
+
+static void tell(struct daemon *daemon, const struct decision *decision,
+                 const struct request *request)
+{
+	pw_count(&numbers, NUMBER_dunno + (size_t)decision->cause, 1);
+	pw_count(&numbers, NUMBER_dry_run, decision->dry_run.rule != NULL);
+	log_decision(decision, request);
+	tell_breach(daemon, &decision->breach, request);
+	tell_breach(daemon, &decision->dry_run, request);
+	if (decision->warning != WARN_NONE)
+		pw_log(PW_LOG_ERROR, "", PW_KV("event", "wrong_stage"),
+		       PW_KV("why", warnings[decision->warning]), PW_KV_END);
+}
+
+/* Just after the start a question waits for the first data rather than being deferred,
+ * and for the stored counters rather than being counted from zero. */
+static bool must_wait(const struct daemon *daemon)
+{
+	return (daemon->world.catalog == NULL || !daemon->has_rates) &&
+	       pw_clock_mono_ms() - daemon->started_ms <
+	               daemon->settings->answer_deadline_ms;
+}
+
+static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw_buf *out)
+{
+	struct daemon *daemon = arg;
+	struct session *s = session;
+	size_t length = request_length(bytes, &s->scanned);
+	struct decision decision;
+	struct request request;
+	enum pw_status r;
+
+	if (length == 0)
+		return SERVER_MORE;
+	s->scanned = 0;
+	if (must_wait(daemon))
+		return SERVER_HOLD;
+	r = length > REQUEST_BYTES_MAX
+	            ? PW_ERR_LIMIT
+	            : request_parse(&request, pw_str_sub(bytes, 0, length));
+	if (r != PW_OK)
+		return SERVER_CLOSE;
+	daemon->world.is_fresh = database_is_fresh(daemon->database);
+	decide(&decision, &daemon->world, &s->message, &request, daemon_now_us());
+	tell(daemon, &decision, &request);
+	if (text_answer(out, &decision, &request, pw_clock_wall_ms()) != PW_OK)
+		return SERVER_CLOSE;
+	return (ssize_t)length;
+}
+
+const struct server_protocol policy_protocol = { REQUEST_BYTES_MAX, talk_open, talk_eat,
+	                                         talk_close,        NULL,      "policy" };

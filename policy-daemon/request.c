@@ -1,0 +1,124 @@
+#include "policyd/request.h"
+
+static const char *const stage_names[STAGE_IDS] = {
+	[STAGE_OTHER] = "other", [STAGE_CONNECT] = "CONNECT",
+	[STAGE_EHLO] = "EHLO",   [STAGE_HELO] = "HELO",
+	[STAGE_MAIL] = "MAIL",   [STAGE_RCPT] = "RCPT",
+	[STAGE_DATA] = "DATA",   [STAGE_END_OF_MESSAGE] = "END-OF-MESSAGE",
+	[STAGE_VRFY] = "VRFY",   [STAGE_ETRN] = "ETRN",
+};
+
+/* What one pass over the attributes collects; the texts become numbers afterwards. */
+struct raw {
+	struct request request;
+	struct pw_str kind, stage, recipient_count, size;
+};
+
+/* clang-format off */
+static const struct attribute {
+	struct pw_str name;
+	size_t offset;
+} attributes[] = {
+	{ { "request", 7 },          offsetof(struct raw, kind) },
+	{ { "protocol_state", 14 },  offsetof(struct raw, stage) },
+	{ { "client_address", 14 },  offsetof(struct raw, request.client_address) },
+	{ { "client_name", 11 },     offsetof(struct raw, request.client_name) },
+	{ { "sender", 6 },           offsetof(struct raw, request.sender) },
+	{ { "recipient", 9 },        offsetof(struct raw, request.recipient) },
+	{ { "recipient_count", 15 }, offsetof(struct raw, recipient_count) },
+	{ { "queue_id", 8 },         offsetof(struct raw, request.queue_id) },
+	{ { "instance", 8 },         offsetof(struct raw, request.instance) },
+	{ { "size", 4 },             offsetof(struct raw, size) },
+	{ { "sasl_username", 13 },   offsetof(struct raw, request.login) },
+	{ { "policy_context", 14 },  offsetof(struct raw, request.context) },
+};
+/* clang-format on */
+
+/* Take the next line off: without its LF, and without a CR before it. */
+static struct pw_str next_line(struct pw_str *rest)
+{
+	struct pw_str line = pw_str_cut(rest, '\n');
+
+	if (line.len > 0 && line.at[line.len - 1] == '\r')
+		line.len--;
+	return line;
+}
+
+size_t request_length(struct pw_str bytes, size_t *scanned)
+{
+	/* *scanned is always the start of a line */
+	while (*scanned < bytes.len) {
+		struct pw_str rest = pw_str_sub(bytes, *scanned, bytes.len);
+		size_t line_len = pw_str_find(rest, '\n');
+
+		if (line_len == rest.len)
+			return 0;
+		*scanned += line_len + 1;
+		if (line_len == 0 || (line_len == 1 && rest.at[0] == '\r'))
+			return *scanned;
+	}
+	return 0;
+}
+
+static void set_attribute(struct raw *raw, struct pw_str name, struct pw_str value)
+{
+	for (size_t i = 0; i < PW_LEN(attributes); i++) {
+		struct pw_str *field;
+
+		if (!pw_str_eq(attributes[i].name, name))
+			continue;
+		field = (struct pw_str *)(void *)((char *)raw + attributes[i].offset);
+		if (field->at == NULL)
+			*field = value;
+		return;
+	}
+}
+
+static enum request_stage stage_of(struct pw_str name)
+{
+	for (enum request_stage i = STAGE_CONNECT; i < STAGE_IDS; i++)
+		if (pw_str_eq(name, pw_str_from(stage_names[i])))
+			return i;
+	return STAGE_OTHER;
+}
+
+/* A number that is none counts as not known. */
+static int64_t number_of(struct pw_str text)
+{
+	int64_t n = 0;
+
+	return pw_str_to_int64(text, 0, INT64_MAX, &n) == PW_OK ? n : 0;
+}
+
+enum pw_status request_parse(struct request *out, struct pw_str bytes)
+{
+	struct raw raw = { 0 };
+	size_t count = 0;
+
+	if (pw_str_find(bytes, '\0') < bytes.len)
+		return PW_ERR_SYNTAX;
+	for (;;) {
+		struct pw_str value = next_line(&bytes), name;
+
+		if (value.len == 0)
+			break;
+		if (++count > REQUEST_ATTRIBUTES_MAX)
+			return PW_ERR_LIMIT;
+		name = pw_str_cut(&value, '=');
+		if (value.at == NULL)
+			return PW_ERR_SYNTAX;
+		set_attribute(&raw, name, value);
+	}
+	if (!pw_str_eq(raw.kind, PW_STR("smtpd_access_policy")))
+		return PW_ERR_SYNTAX;
+	raw.request.stage = stage_of(raw.stage);
+	raw.request.recipient_count = number_of(raw.recipient_count);
+	raw.request.size_bytes = number_of(raw.size);
+	*out = raw.request;
+	return PW_OK;
+}
+
+const char *request_stage_name(enum request_stage stage)
+{
+	return stage_names[stage];
+}

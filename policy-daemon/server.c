@@ -1,0 +1,498 @@
+#include "policyd/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/clock.h"
+#include "io/listen.h"
+#include "io/log.h"
+#include "policyd/numbers.h"
+
+#define LISTENERS_MAX 16
+#define READ_MAX ((size_t)16 * 1024)
+/* A peer that asks and does not read is not read from either. */
+#define OUTPUT_MAX ((size_t)64 * 1024)
+#define EVENTS_MAX 256
+
+/* What an epoll event points to; the first member of each thing in the loop. */
+struct source {
+	void (*ready)(struct server *server, struct source *source, uint32_t events);
+};
+
+struct listener {
+	struct source source;
+	struct pw_listener socket;
+	const struct server_protocol *protocol;
+};
+
+/* Connections stand in a list, the one that was idle longest first. */
+struct connection {
+	struct source source;
+	struct connection *previous, *next;
+	const struct server_protocol *protocol;
+	void *session;
+	struct pw_buf in, out;
+	size_t out_sent;
+	int64_t last_request_ms, arrived_ms;
+	int fd;
+	uint32_t interest;
+	bool is_held, is_ended; /* ended: the peer sends no more */
+};
+
+struct server {
+	struct server_events events;
+	struct server_limits limits;
+	struct listener listeners[LISTENERS_MAX];
+	size_t listener_count;
+	struct connection *first, *last;
+	size_t connection_count;
+	struct source wake_source, signal_source;
+	int epoll_fd, wake_fd, signal_fd;
+	int64_t next_tick_ms;
+	bool is_stopping;
+};
+
+static int interest_set(const struct server *server, int fd, struct source *source,
+                        uint32_t events, int operation)
+{
+	struct epoll_event event = { .events = events, .data.ptr = source };
+
+	return epoll_ctl(server->epoll_fd, operation, fd, &event);
+}
+
+/* ---- connections */
+
+static void unlink_connection(struct server *server, struct connection *c)
+{
+	*(c->previous != NULL ? &c->previous->next : &server->first) = c->next;
+	*(c->next != NULL ? &c->next->previous : &server->last) = c->previous;
+	server->connection_count--;
+}
+
+static void append_connection(struct server *server, struct connection *c)
+{
+	c->previous = server->last;
+	c->next = NULL;
+	*(server->last != NULL ? &server->last->next : &server->first) = c;
+	server->last = c;
+	server->connection_count++;
+}
+
+static void connection_close(struct server *server, struct connection *c)
+{
+	unlink_connection(server, c);
+	c->protocol->close(c->protocol->arg, c->session);
+	close(c->fd); /* epoll forgets it */
+	pw_buf_done(&c->in);
+	pw_buf_done(&c->out);
+	free(c);
+	pw_count_set(&numbers, NUMBER_connections, (int64_t)server->connection_count);
+}
+
+/* Send what there is; false: the peer is gone. */
+static bool flush(struct connection *c)
+{
+	while (c->out_sent < c->out.len) {
+		ssize_t n = send(c->fd, c->out.at + c->out_sent, c->out.len - c->out_sent,
+		                 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN;
+		c->out_sent += (size_t)n;
+	}
+	pw_buf_reset(&c->out);
+	c->out_sent = 0;
+	return true;
+}
+
+static void drop_front(struct pw_buf *buf, size_t len)
+{
+	memmove(buf->at, buf->at + len, buf->len - len);
+	pw_buf_truncate(buf, buf->len - len);
+}
+
+static void note_answer(struct server *server, struct connection *c)
+{
+	int64_t now_ms = pw_clock_mono_ms();
+
+	if (now_ms - c->arrived_ms > server->limits.answer_deadline_ms)
+		pw_count(&numbers, NUMBER_late, 1);
+	c->last_request_ms = now_ms;
+	unlink_connection(server, c);
+	append_connection(server, c);
+}
+
+/* Answer whole requests in c->in while there is room for answers. False: close. */
+static bool eat(struct server *server, struct connection *c)
+{
+	size_t eaten = 0;
+	ssize_t n = SERVER_MORE;
+
+	c->is_held = false;
+	while (eaten < c->in.len && c->out.len < OUTPUT_MAX) {
+		struct pw_str rest = { c->in.at + eaten, c->in.len - eaten };
+
+		n = c->protocol->eat(c->protocol->arg, c->session, rest, &c->out);
+		if (n <= 0)
+			break;
+		eaten += (size_t)n;
+		note_answer(server, c);
+	}
+	if (eaten > 0)
+		drop_front(&c->in, eaten);
+	c->is_held = n == SERVER_HOLD;
+	if (n == SERVER_CLOSE ||
+	    (n == SERVER_MORE && c->in.len >= c->protocol->input_max)) {
+		pw_count(&numbers, NUMBER_garbage, 1);
+		pw_log(PW_LOG_WARNING, "", PW_KV("event", "not_our_protocol"),
+		       PW_KV("socket", c->protocol->name), PW_KV_END);
+		return false;
+	}
+	return pw_buf_status(&c->out) == PW_OK;
+}
+
+/* Wait for what can happen next: the peer reading while answers are unsent, else writing.
+ */
+static bool await(struct server *server, struct connection *c)
+{
+	uint32_t interest = c->out.len > 0              ? EPOLLOUT
+	                    : c->is_held || c->is_ended ? 0
+	                                                : EPOLLIN;
+
+	if (c->is_ended && c->out.len == 0 && !c->is_held)
+		return false;
+	if (interest == c->interest)
+		return true;
+	c->interest = interest;
+	return interest_set(server, c->fd, &c->source, interest, EPOLL_CTL_MOD) == 0;
+}
+
+/* Answer and send in turns until there is nothing to answer or the peer does not read. */
+static bool serve(struct server *server, struct connection *c)
+{
+	size_t left;
+
+	do {
+		left = c->in.len;
+		if (!eat(server, c) || !flush(c))
+			return false;
+	} while (c->out.len == 0 && c->in.len < left && c->in.len > 0);
+	return await(server, c);
+}
+
+static bool receive(struct connection *c)
+{
+	char bytes[READ_MAX];
+	ssize_t n = recv(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (n == 0)
+		c->is_ended = true;
+	pw_buf_puts(&c->in, (struct pw_str){ bytes, (size_t)n });
+	c->arrived_ms = pw_clock_mono_ms();
+	return pw_buf_status(&c->in) == PW_OK;
+}
+
+static void connection_ready(struct server *server, struct source *source,
+                             uint32_t events)
+{
+	struct connection *c = (struct connection *)source;
+	bool is_good = (events & EPOLLERR) == 0;
+
+	if (is_good && c->out.len > 0)
+		is_good = flush(c);
+	else if (is_good && (events & (EPOLLIN | EPOLLHUP)) != 0)
+		is_good = c->is_held ? (events & EPOLLHUP) == 0 : receive(c);
+	if (!is_good || !serve(server, c))
+		connection_close(server, c);
+}
+
+/* ---- listeners */
+
+static void connection_open(struct server *server, int fd,
+                            const struct server_protocol *protocol)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		close(fd);
+		return;
+	}
+	*c = (struct connection){ .source = { connection_ready },
+		                  .protocol = protocol,
+		                  .fd = fd };
+	pw_buf_init(&c->in, protocol->input_max + READ_MAX);
+	c->last_request_ms = pw_clock_mono_ms();
+	if ((c->session = protocol->open(protocol->arg, &c->out)) == NULL) {
+		close(fd);
+		pw_buf_done(&c->out);
+		free(c);
+		return;
+	}
+	append_connection(server, c);
+	pw_count_set(&numbers, NUMBER_connections, (int64_t)server->connection_count);
+	c->interest = EPOLLIN;
+	if (interest_set(server, fd, &c->source, EPOLLIN, EPOLL_CTL_ADD) != 0 ||
+	    !flush(c) || !await(server, c))
+		connection_close(server, c);
+}
+
+/* Postfix opens a connection that we close while it is idle again without a word. */
+static void make_room(struct server *server)
+{
+	if (server->first == NULL)
+		return;
+	pw_count(&numbers, NUMBER_crowded, 1);
+	connection_close(server, server->first);
+}
+
+static bool is_out_of_descriptors(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
+static void listener_ready(struct server *server, struct source *source, uint32_t events)
+{
+	struct listener *listener = (struct listener *)source;
+	int fd;
+
+	(void)events;
+	while ((fd = accept4(listener->socket.fd, NULL, NULL,
+	                     SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		if (server->connection_count >= server->limits.connections_max)
+			make_room(server);
+		connection_open(server, fd, listener->protocol);
+	}
+	if (is_out_of_descriptors(errno))
+		make_room(server);
+}
+
+enum pw_status server_listen(struct server *server, struct pw_str spec,
+                             const struct server_protocol *protocol,
+                             struct pw_buf *why_out)
+{
+	struct listener *listener = &server->listeners[server->listener_count];
+	enum pw_status r;
+	int flags;
+
+	if (server->listener_count == LISTENERS_MAX)
+		return PW_ERR_LIMIT;
+	if ((r = pw_listener_open(&listener->socket, spec, why_out)) != PW_OK)
+		return r;
+	listener->source.ready = listener_ready;
+	listener->protocol = protocol;
+	server->listener_count++;
+	flags = fcntl(listener->socket.fd, F_GETFL);
+	if (flags < 0 || fcntl(listener->socket.fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+	    interest_set(server, listener->socket.fd, &listener->source, EPOLLIN,
+	                 EPOLL_CTL_ADD) != 0)
+		return PW_ERR_IO;
+	return PW_OK;
+}
+
+/* ---- waking, signals, time */
+
+static void retry_held(struct server *server)
+{
+	struct connection *next;
+
+	for (struct connection *c = server->first; c != NULL; c = next) {
+		next = c->next; /* a connection that gets its answer moves to the end */
+		if (c->is_held && !serve(server, c))
+			connection_close(server, c);
+	}
+}
+
+static void wake_ready(struct server *server, struct source *source, uint32_t events)
+{
+	uint64_t count;
+
+	(void)source;
+	(void)events;
+	if (read(server->wake_fd, &count, sizeof(count)) < 0)
+		return;
+	server->events.woken(server->events.arg);
+	retry_held(server);
+}
+
+static void signal_ready(struct server *server, struct source *source, uint32_t events)
+{
+	struct signalfd_siginfo info;
+
+	(void)source;
+	(void)events;
+	while (read(server->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		server->events.signal(server->events.arg, (int)info.ssi_signo);
+}
+
+static void tick(struct server *server, int64_t now_ms)
+{
+	server->next_tick_ms = now_ms + SERVER_TICK_MS;
+	server->events.tick(server->events.arg);
+	retry_held(server);
+	while (server->first != NULL &&
+	       now_ms - server->first->last_request_ms > server->limits.idle_timeout_ms)
+		connection_close(server, server->first);
+}
+
+static void run_kind(struct server *server, struct epoll_event *events, int count,
+                     bool is_connection)
+{
+	for (int i = 0; i < count; i++) {
+		struct source *source = events[i].data.ptr;
+
+		if (source == NULL ||
+		    (source->ready == connection_ready) != is_connection)
+			continue;
+		events[i].data.ptr = NULL; /* it may free itself */
+		source->ready(server, source, events[i].events);
+	}
+}
+
+/* Connections first: the others may close any of them, and by then no event of this round
+ * may point to one. */
+static void run_round(struct server *server, struct epoll_event *events, int count)
+{
+	run_kind(server, events, count, true);
+	run_kind(server, events, count, false);
+}
+
+static void close_all(struct server *server)
+{
+	while (server->first != NULL)
+		connection_close(server, server->first);
+	for (size_t i = 0; i < server->listener_count; i++)
+		pw_listener_close(&server->listeners[i].socket);
+	server->listener_count = 0;
+}
+
+/* Answer what the kernel still holds for us, as far as it can be answered at once. */
+static void drain(struct server *server)
+{
+	size_t count = server->connection_count;
+	struct connection *next, *c = server->first;
+
+	for (; c != NULL && count > 0; c = next, count--) {
+		next = c->next; /* those that were answered stand at the end */
+		if ((c->out.len > 0 && !flush(c)) || (!c->is_held && !receive(c)) ||
+		    !serve(server, c))
+			connection_close(server, c);
+	}
+	close_all(server);
+}
+
+static enum pw_status run_loop(struct server *server)
+{
+	struct epoll_event events[EVENTS_MAX];
+
+	while (!server->is_stopping) {
+		int64_t now_ms = pw_clock_mono_ms();
+		int wait_ms = (int)(server->next_tick_ms - now_ms);
+		int count;
+
+		if (wait_ms <= 0) {
+			tick(server, now_ms);
+			wait_ms = SERVER_TICK_MS;
+		}
+		count = epoll_wait(server->epoll_fd, events, EVENTS_MAX, wait_ms);
+		if (count < 0 && errno != EINTR)
+			return PW_ERR_IO;
+		if (count > 0)
+			run_round(server, events, count);
+	}
+	return PW_OK;
+}
+
+enum pw_status server_run(struct server *server)
+{
+	enum pw_status r = run_loop(server);
+
+	drain(server);
+	return r;
+}
+
+void server_stop(struct server *server)
+{
+	server->is_stopping = true;
+}
+
+void server_wake(struct server *server)
+{
+	uint64_t one = 1;
+
+	/* full is as good as written: the loop wakes */
+	if (write(server->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+/* ---- life */
+
+static enum pw_status open_descriptors(struct server *server, const int *signals)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (; *signals != 0; signals++)
+		sigaddset(&set, *signals);
+	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	server->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	server->wake_source.ready = wake_ready;
+	server->signal_source.ready = signal_ready;
+	if (server->epoll_fd < 0 || server->wake_fd < 0 || server->signal_fd < 0 ||
+	    interest_set(server, server->wake_fd, &server->wake_source, EPOLLIN,
+	                 EPOLL_CTL_ADD) != 0 ||
+	    interest_set(server, server->signal_fd, &server->signal_source, EPOLLIN,
+	                 EPOLL_CTL_ADD) != 0)
+		return PW_ERR_IO;
+	return PW_OK;
+}
+
+enum pw_status server_new(struct server **out, const struct server_events *events,
+                          const int *signals)
+{
+	PW_AUTO(server_free) struct server *server = calloc(1, sizeof(*server));
+	enum pw_status r;
+
+	if (server == NULL)
+		return PW_ERR_NOMEM;
+	server->events = *events;
+	server->epoll_fd = server->wake_fd = server->signal_fd = -1;
+	if ((r = open_descriptors(server, signals)) != PW_OK)
+		return r;
+	*out = PW_TAKE(server);
+	return PW_OK;
+}
+
+void server_free(struct server **server)
+{
+	struct server *s = *server;
+
+	if (s == NULL)
+		return;
+	close_all(s);
+	if (s->epoll_fd >= 0)
+		close(s->epoll_fd);
+	if (s->wake_fd >= 0)
+		close(s->wake_fd);
+	if (s->signal_fd >= 0)
+		close(s->signal_fd);
+	free(s);
+	*server = NULL;
+}
+
+void server_set_limits(struct server *server, const struct server_limits *limits)
+{
+	server->limits = *limits;
+}

@@ -1,0 +1,72 @@
+/* Bytes: listening sockets, connections, one epoll loop that never blocks. What the bytes
+ * mean is the protocol's business. One thread; nothing here is thread-safe but
+ * server_wake. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "core/buf.h"
+
+struct server;
+
+/* What eat may return besides the number of bytes it took. */
+enum {
+	SERVER_MORE = 0,   /* no whole request yet */
+	SERVER_HOLD = -1,  /* a request, but it cannot be answered yet: ask again soon */
+	SERVER_CLOSE = -2, /* the peer does not speak our protocol */
+};
+
+struct server_protocol {
+	size_t input_max; /* most bytes of a request; more than that closes */
+	/* State of a new connection; its greeting, if there is one, goes to out. NULL =
+	 * no memory: the connection is closed. */
+	void *(*open)(void *arg, struct pw_buf *out);
+	/* Take the first request off bytes, append its answer to out, return its length
+	 * or SERVER_*. */
+	ssize_t (*eat)(void *arg, void *session, struct pw_str bytes, struct pw_buf *out);
+	void (*close)(void *arg, void *session);
+	void *arg;
+	const char *name; /* for the log */
+};
+
+/* Live settings. */
+struct server_limits {
+	size_t connections_max;
+	int64_t idle_timeout_ms, answer_deadline_ms;
+};
+
+/* What else happens in the loop. */
+struct server_events {
+	void (*woken)(void *arg); /* after server_wake */
+	void (*tick)(void *arg);  /* about every SERVER_TICK_MS */
+	void (*signal)(void *arg,
+	               int signo); /* one of the blocked signals given to new */
+	void *arg;
+};
+#define SERVER_TICK_MS 200
+
+/* signals  ends with 0; they must be blocked in every thread
+ *
+ * Errors  PW_ERR_NOMEM, PW_ERR_IO
+ * Owner   caller, server_free */
+PW_MUST_CHECK enum pw_status
+server_new(struct server **out, const struct server_events *events, const int *signals);
+void server_free(struct server **server);
+void server_set_limits(struct server *server, const struct server_limits *limits);
+
+/* Listen on spec (io/listen.h). protocol is borrowed for as long as the server lives.
+ *
+ * Errors  as pw_listener_open; PW_ERR_LIMIT too many listeners */
+PW_MUST_CHECK enum pw_status server_listen(struct server *server, struct pw_str spec,
+                                           const struct server_protocol *protocol,
+                                           struct pw_buf *why_out);
+
+/* Serve until server_stop; what has arrived whole by then is answered. Then all
+ * connections and sockets are closed.
+ *
+ * Errors  PW_ERR_IO epoll failed */
+PW_MUST_CHECK enum pw_status server_run(struct server *server);
+/* End server_run after the present round; from a callback. */
+void server_stop(struct server *server);
+/* Make the loop call woken soon, and ask held requests again; from any thread. */
+void server_wake(struct server *server);

@@ -1,0 +1,27 @@
+/* The answer a decision becomes: what Postfix does, and for people why and until when.
+ * One line of valid UTF-8 without control characters, whatever a rule's text says. Pure.
+ */
+#pragma once
+
+#include "core/buf.h"
+#include "policyd/decide.h"
+
+/* Bytes of the text after the codes; longer ones are cut. */
+#define TEXT_MAX 400
+
+/* Append "action=...\n\n".
+ *
+ * A rule's own text may use $login, $sender, $recipient, $limit, $unit, $period and
+ * $until.
+ *
+ * now_wall_ms  for $until; rounded up to a full second
+ *
+ * Errors  PW_ERR_NOMEM */
+PW_MUST_CHECK enum pw_status text_answer(struct pw_buf *out,
+                                         const struct decision *decision,
+                                         const struct request *request,
+                                         int64_t now_wall_ms);
+
+/* What an event says: "ann@example.test: 5 messages per hour reached". */
+PW_MUST_CHECK enum pw_status
+text_event(struct pw_buf *out, const struct catalog_rule *rule, struct pw_str login);
