@@ -1,0 +1,339 @@
+/* What differs between Dovecot 2.3 and 2.4: the only place that asks for the version.
+ * Include it after Dovecot's own headers; it adapts what they brought in. */
+#pragma once
+
+#include "lib.h"
+
+#define COMPAT_2_4 (DOVECOT_VERSION_MAJOR > 2 || DOVECOT_VERSION_MINOR >= 4)
+#define COMPAT_2_4_3                                                                     \
+	(COMPAT_2_4 && (DOVECOT_VERSION_MINOR > 4 || DOVECOT_VERSION_MICRO >= 3))
+
+#if COMPAT_2_4
+/* 2.4 has real settings for third parties. The config process learns them from
+ * settings/libpostward_settings.so, built from this table. */
+#include "settings-parser.h"
+
+#include "settings.h"
+
+struct postward_settings {
+	pool_t pool;
+	const char *postward_database;
+	const char *postward_usage_socket;
+};
+
+#define COMPAT_SETTING(name)                                                             \
+	SETTING_DEFINE_STRUCT_STR(#name, name, struct postward_settings)
+static const struct setting_define postward_setting_defines[] = {
+	COMPAT_SETTING(postward_database),
+	COMPAT_SETTING(postward_usage_socket),
+	SETTING_DEFINE_LIST_END,
+};
+static const struct postward_settings postward_setting_defaults = {
+	.postward_database = "",
+	.postward_usage_socket = "",
+};
+static const struct setting_parser_info postward_setting_parser_info = {
+	.name = "postward",
+	.defines = postward_setting_defines,
+	.defaults = &postward_setting_defaults,
+	.struct_size = sizeof(struct postward_settings),
+	.pool_offset1 = 1 + offsetof(struct postward_settings, pool),
+};
+#endif
+
+/* ---- auth driver ---- */
+#ifdef PASSDB_H
+#include "auth-cache.h"
+#include "auth-client-connection.h"
+
+/* A field a lookup returned; value NULL = not set. */
+struct compat_field {
+	const char *name, *value;
+};
+
+/* A driver's life with Dovecot, the same on every version: `create` makes the module in
+ * pool for a conninfo (*error_r says why not), key names what an answer depends on, as a
+ * cache must. COMPAT_PREINIT(kind, create, key) makes compat_<kind>_preinit for the
+ * interface. */
+#if COMPAT_2_4
+/* 2.4 does not know %u: it would be a constant, one cache entry for all users. */
+#define COMPAT_KEY_USER "%{user}"
+#define COMPAT_KEY_SERVICE "%{protocol}"
+#define COMPAT_FIELD_QUOTA NULL /* quota_storage_size would override policyd's limit */
+
+static inline const char *compat_service(const struct auth_request *request)
+{
+	return request->fields.protocol;
+}
+
+static inline int compat_client_fd(const struct auth_client_connection *client)
+{
+	return client->conn.fd_in;
+}
+
+static inline int compat_database(pool_t pool, struct event *event,
+                                  const char **conninfo_r, const char **error_r)
+{
+	const struct postward_settings *set;
+
+	if (settings_get(event, &postward_setting_parser_info, 0, &set, error_r) < 0)
+		return -1;
+	*conninfo_r = p_strdup(pool, set->postward_database);
+	settings_free(set);
+	return 0;
+}
+
+#if COMPAT_2_4_3
+#define COMPAT_PREINIT(kind, create, key)                                                \
+	static int compat_##kind##_preinit(pool_t pool, struct event *event,             \
+	                                   const struct kind##_parameters *params,       \
+	                                   struct kind##_module **module_r,              \
+	                                   const char **error_r)                         \
+	{                                                                                \
+		const char *conninfo;                                                    \
+                                                                                         \
+		if (compat_database(pool, event, &conninfo, error_r) < 0 ||              \
+		    create(pool, conninfo, module_r, error_r) < 0)                       \
+			return -1;                                                       \
+		return kind##_set_cache_key(*module_r, params, pool, key, NULL,          \
+		                            "postward", error_r);                        \
+	}
+#else
+#define COMPAT_PREINIT(kind, create, key)                                                \
+	static int compat_##kind##_preinit(pool_t pool, struct event *event,             \
+	                                   struct kind##_module **module_r,              \
+	                                   const char **error_r)                         \
+	{                                                                                \
+		const char *conninfo;                                                    \
+		ARRAY_TYPE(const_string) none;                                           \
+                                                                                         \
+		if (compat_database(pool, event, &conninfo, error_r) < 0 ||              \
+		    create(pool, conninfo, module_r, error_r) < 0)                       \
+			return -1;                                                       \
+		t_array_init(&none, 1);                                                  \
+		(*module_r)->default_cache_key =                                         \
+			auth_cache_parse_key_and_fields(pool, key, &none, "postward");   \
+		return 0;                                                                \
+	}
+#endif
+
+static inline enum passdb_result compat_verify(struct auth_request *request,
+                                               const char *password, const char *scheme)
+{
+	return auth_request_db_password_verify(request, request->mech_password, password,
+	                                       scheme);
+}
+
+static inline void compat_log_unknown_user(struct auth_request *request)
+{
+	auth_request_db_log_unknown_user(request);
+}
+
+/* Fields into the request; false: the passdb_fields or userdb_fields of the configuration
+ * cannot be expanded (logged). */
+static inline bool compat_passdb_fields(struct auth_request *request,
+                                        const struct compat_field *field, size_t count)
+{
+	struct auth_fields *fields = auth_fields_init(request->pool);
+
+	for (size_t i = 0; i < count; i++) {
+		if (field[i].value == NULL)
+			continue;
+		auth_fields_add(fields, field[i].name, field[i].value, 0);
+		auth_request_set_field(request, field[i].name, field[i].value,
+		                       request->passdb->passdb->default_pass_scheme);
+	}
+	return auth_request_set_passdb_fields(request, fields) == 0;
+}
+
+static inline bool compat_userdb_fields(struct auth_request *request,
+                                        const struct compat_field *field, size_t count)
+{
+	struct auth_fields *fields = auth_fields_init(request->pool);
+
+	for (size_t i = 0; i < count; i++) {
+		if (field[i].name == NULL || field[i].value == NULL)
+			continue;
+		auth_fields_add(fields, field[i].name, field[i].value, 0);
+		auth_request_set_userdb_field(request, field[i].name, field[i].value);
+	}
+	return auth_request_set_userdb_fields(request, fields) == 0;
+}
+#else
+#include "settings.h"
+
+#define COMPAT_KEY_USER "%u"
+#define COMPAT_KEY_SERVICE "%s"
+#define COMPAT_FIELD_QUOTA "quota_rule"
+
+static inline const char *compat_service(const struct auth_request *request)
+{
+	return request->fields.service;
+}
+
+static inline int compat_client_fd(const struct auth_client_connection *client)
+{
+	return client->fd;
+}
+
+struct compat_file {
+	const char *database;
+};
+
+static inline const char *compat_file_setting(const char *key, const char *value,
+                                              struct compat_file *file)
+{
+	static const struct setting_def defs[] = {
+		DEF_STRUCT_STR(database, compat_file),
+		{ 0, NULL, 0 },
+	};
+
+	return parse_setting_from_defs(pool_datastack_create(), defs, file, key, value);
+}
+
+/* args is `database=conninfo`, or the path of a file of Dovecot's usual form with
+ * `database = conninfo`: dovecot.conf is for everybody to read, and no place for a
+ * password. */
+static inline int compat_database(pool_t pool, const char *args, const char **conninfo_r,
+                                  const char **error_r)
+{
+	struct compat_file file = { "" };
+
+	if (strncmp(args, "database=", 9) == 0) {
+		file.database = args + 9;
+	} else if (*args != '/') {
+		*error_r =
+			"args must be `database=conninfo` or the path of a file with it";
+		return -1;
+	} else if (!settings_read_nosection(args, compat_file_setting, &file, error_r)) {
+		return -1;
+	}
+	*conninfo_r = p_strdup(pool, file.database);
+	return 0;
+}
+
+/* 2.3 has no way to refuse but to end the process, as its own drivers do. */
+#define COMPAT_PREINIT(kind, create, key)                                                \
+	static struct kind##_module *compat_##kind##_preinit(pool_t pool,                \
+	                                                     const char *args)           \
+	{                                                                                \
+		struct kind##_module *module = NULL;                                     \
+		const char *conninfo, *error;                                            \
+                                                                                         \
+		if (compat_database(pool, args, &conninfo, &error) < 0 ||                \
+		    create(pool, conninfo, &module, &error) < 0)                         \
+			i_fatal(#kind " postward: %s", error);                           \
+		module->default_cache_key = auth_cache_parse_key(pool, key);             \
+		return module;                                                           \
+	}
+
+static inline enum passdb_result compat_verify(struct auth_request *request,
+                                               const char *password, const char *scheme)
+{
+	int r = auth_request_password_verify(request, request->mech_password, password,
+	                                     scheme, AUTH_SUBSYS_DB);
+
+	if (r < 0) /* a hash it cannot read (logged) proves nothing about the password */
+		return PASSDB_RESULT_INTERNAL_FAILURE;
+	return r > 0 ? PASSDB_RESULT_OK : PASSDB_RESULT_PASSWORD_MISMATCH;
+}
+
+static inline void compat_log_unknown_user(struct auth_request *request)
+{
+	auth_request_log_unknown_user(request, AUTH_SUBSYS_DB);
+}
+
+static inline bool compat_passdb_fields(struct auth_request *request,
+                                        const struct compat_field *field, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (field[i].value != NULL)
+			auth_request_set_field(
+				request, field[i].name, field[i].value,
+				request->passdb->passdb->default_pass_scheme);
+	}
+	return TRUE;
+}
+
+static inline bool compat_userdb_fields(struct auth_request *request,
+                                        const struct compat_field *field, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (field[i].value != NULL)
+			auth_request_set_userdb_field(request, field[i].name,
+			                              field[i].value);
+	}
+	return TRUE;
+}
+#endif
+#endif
+
+/* ---- quota plugin ---- */
+#ifdef QUOTA_PRIVATE_H
+#include "str.h"
+
+/* Stock backend that counts usage in the indexes; exported, but in no header. */
+extern struct quota_backend quota_backend_count;
+
+#if COMPAT_2_4
+#define COMPAT_QUOTA_ARGS
+#define COMPAT_QUOTA_PASS_ARGS
+#define COMPAT_QUOTA_BACKEND_FIELDS .use_vsize = TRUE,
+#define COMPAT_QUOTA_LIMIT_VFUNC(function)
+
+static inline void compat_quota_use_vsizes(struct quota_root *root ATTR_UNUSED)
+{
+}
+
+/* The path, in the root's pool; NULL if not set. */
+static inline const char *compat_usage_socket(struct quota_root *root)
+{
+	struct event *event = root->quota->user->event;
+	const struct postward_settings *set;
+	const char *path, *error;
+
+	if (settings_get(event, &postward_setting_parser_info, 0, &set, &error) < 0) {
+		e_error(event, "%s", error);
+		return NULL;
+	}
+	path = *set->postward_usage_socket == '\0'
+	               ? NULL
+	               : p_strdup(root->pool, set->postward_usage_socket);
+	settings_free(set);
+	return path;
+}
+#define COMPAT_USAGE_SOCKET(root) compat_usage_socket(root)
+#else
+#define COMPAT_QUOTA_ARGS const char *args,
+#define COMPAT_QUOTA_PASS_ARGS args,
+#define COMPAT_QUOTA_BACKEND_FIELDS
+#define COMPAT_QUOTA_LIMIT_VFUNC(function) .init_limits = function,
+
+static inline void compat_quota_use_vsizes(struct quota_root *root)
+{
+	root->quota->set->vsizes = TRUE;
+}
+
+/* `quota = postward:NAME:socket=/path`; *args is left with what the stock backend knows.
+ */
+static inline const char *compat_usage_socket(struct quota_root *root, const char **args)
+{
+	string_t *rest = t_str_new(64);
+	const char *path = NULL;
+
+	if (*args == NULL)
+		return NULL;
+	for (const char *const *word = t_strsplit(*args, ":"); *word != NULL; word++) {
+		if (strncmp(*word, "socket=", 7) == 0) {
+			path = p_strdup(root->pool, *word + 7);
+		} else {
+			str_append(rest, str_len(rest) > 0 ? ":" : "");
+			str_append(rest, *word);
+		}
+	}
+	*args = str_c(rest);
+	return path;
+}
+#define COMPAT_USAGE_SOCKET(root) compat_usage_socket(root, &args)
+#endif
+#endif
