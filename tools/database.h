@@ -1,0 +1,21 @@
+/* The database as subcommands use it: one session, statements that may take their time.
+ */
+#pragma once
+
+#include "db/session.h"
+
+/* Connect and check that the server can carry the schema.
+ *
+ * conninfo  libpq string; NULL = setting `database` of /etc/postward/postward.conf
+ * exit_out  set on failure: what to exit with; why has been written to standard error
+ *
+ * Returns NULL on failure.
+ * Owner   caller, pw_db_session_close */
+struct pw_db_session *tool_database_open(const char *conninfo, int *exit_out);
+
+/* One statement with text parameters, NULL being SQL NULL. Returns its rows, or NULL
+ * after writing the server's message, and its hint, to standard error.
+ *
+ * Owner   caller, pw_db_result_free */
+struct pw_db_result *tool_query(struct pw_db_session *session, const char *sql,
+                                size_t count, const char *const *values);
