@@ -1,0 +1,35 @@
+"""Fixtures of the integration tests: one stack for all tests that change nothing for good, a
+fresh one for those that break things."""
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from stack import Stack  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def stack():
+    """The shared stack, with domain example.test, users ann and bob, and DKIM keys."""
+    with Stack() as running:
+        running.furnish()
+        yield running
+
+
+@pytest.fixture
+def fresh_stack():
+    with Stack() as running:
+        running.furnish()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def data():
+    """The folder PW_TEST_DATA; without it the test is skipped."""
+    folder = os.environ.get("PW_TEST_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("PW_TEST_DATA is not set: no data from outside the project")
+    return Path(folder)

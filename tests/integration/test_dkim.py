@@ -1,0 +1,283 @@
+"""postward-dkim behind a real Postfix: what leaves is signed so that python3-dkim accepts it,
+or is not signed at all."""
+import json
+import signal
+import subprocess
+import uuid
+
+import dkim
+import pytest
+
+from dkim_bed import DkimBed
+from stack.proc import wait_until
+
+
+@pytest.fixture(scope="module")
+def bed():
+    with DkimBed() as running:
+        running.records = new_keys(running)
+        yield running
+
+
+def new_keys(bed, domain="example.test", *args):
+    """Keys made on request; name to record, once the program signs with them."""
+    answer = json.loads(bed.ctl("dkim", "new", domain, "--json", *args))
+    count = bed.pg.value("SELECT count(*) FROM mail.snapshot_dkim_keys")
+    wait_until(lambda: metric(bed, "postward_dkim_keys ") == count, 10, "the new keys' snapshot")
+    return {key["name"]: key["record"] for key in answer["keys"]}
+
+
+def metric(bed, name):
+    """A number of metrics.prom, written afresh."""
+    path = bed.program.state / "metrics.prom"
+    path.unlink(missing_ok=True)
+    bed.program.process.kill(signal.SIGUSR1)
+    wait_until(path.exists, 5, "metrics.prom")
+    line, = (l for l in path.read_text().splitlines() if l.startswith(name))
+    return int(line.rsplit(" ", 1)[1])
+
+
+def message(sender="ann@example.test", body="Hello\r\n", **fields):
+    """Bytes of a message, and its Message-ID."""
+    message_id = f"<{uuid.uuid4()}@example.test>"
+    fields = {"From": f"Ann <{sender}>", "To": "dave@elsewhere.test", "Subject": "Hi",
+              "Message-ID": message_id} | fields
+    header = "".join(f"{n}: {v}\r\n" for n, v in fields.items() if v is not None)
+    body = body if isinstance(body, bytes) else body.encode()
+    return header.encode() + b"\r\n" + body, message_id
+
+
+def signatures(data):
+    return [v for n, v in dkim.rfc822_parse(data)[0] if n.lower() == b"dkim-signature"]
+
+
+def verdicts(data, records):
+    """What python3-dkim says about each signature."""
+    def lookup(name, timeout=None):
+        record = records.get(name.decode().rstrip("."))
+        return record.encode() if record else None
+
+    def verify(index):
+        try:
+            return dkim.DKIM(data).verify(idx=index, dnsfunc=lookup)
+        except dkim.DKIMException:
+            return False
+    return [verify(i) for i in range(len(signatures(data)))]
+
+
+BODIES = {
+    "plain": "Hello\r\n",
+    "empty": "",
+    "line ends": "\r\n\r\n\r\n",
+    "blanks and dots": "a  b \t\r\n..\r\n.\r\n \r\nc\r\n\r\n",
+    "8-bit": "Grüße €\r\n",
+    "no UTF-8": b"\xff\xfe\x80 x\r\n",
+    "longest line": "x" * 998 + "\r\n",
+    "200 KB": "0123456789abcdef 0123456789abcdef\r\n" * 6000,
+}
+
+
+@pytest.mark.parametrize("label", BODIES)
+def test_bodies(bed, label):
+    data, message_id = message(body=BODIES[label])
+    assert bed.submit(data, "ann@example.test").code == 250
+    left = bed.left(message_id)
+    assert verdicts(left, bed.records) == [True, True]
+    changed = left.replace(b"Subject: Hi", b"Subject: Ho")
+    assert changed != left and verdicts(changed, bed.records) == [False, False]
+
+
+FIELDS = {
+    "folded": {"Subject": "one\r\n two\r\n\tthree  four ", "References": "<a@b>\r\n\t<c@d>"},
+    "encoded and raw": {"Subject": "Grüße =?utf-8?q?Gr=C3=BC=C3=9Fe?="},
+    "long": {"Subject": " ".join(["word"] * 500).replace("word word word word word word",
+                                                         "word word word word word\r\n word")},
+    "many": {f"X-{i}": "y" for i in range(300)} | {"Cc": ", ".join(["a@b.example"] * 50)},
+    "empty": {"Subject": "", "Cc": "\r\n bob@example.net"},
+    "an alias": {"From": "sales@example.test"},
+    "a subaddress": {"From": "ann+x@example.test"},
+    "a comment": {"From": "(me) \"Ann, A.\"\r\n <ANN@example.test>"},
+}
+
+
+@pytest.mark.parametrize("label", FIELDS)
+def test_fields(bed, label):
+    data, message_id = message(**FIELDS[label])
+    assert bed.submit(data, "ann@example.test").code == 250
+    assert verdicts(bed.left(message_id), bed.records) == [True, True]
+
+
+FOREIGN = {
+    "somebody else": {"From": "bob@example.test"},
+    "another domain": {"From": "ann@example.org"},
+    "own address as the name": {"From": '"ann@example.test" <bob@example.test>'},
+    "two addresses": {"From": "ann@example.test, bob@example.test"},
+    "a group": {"From": "me: ann@example.test;"},
+    "no address": {"From": "Ann"},
+    "two fields": {"FROM": "bob@example.test"},
+}
+
+
+@pytest.mark.parametrize("label", FOREIGN)
+def test_from_must_be_the_logins(bed, label):
+    data, message_id = message(**FOREIGN[label])
+    reply = bed.submit(data, "ann@example.test")
+    assert reply.code == 550 and reply.text.startswith("5.7.1 header From")
+    assert bed.sink.find(message_id) == []
+    assert bed.program.lines("action=reject", "login=ann@example.test")
+
+
+def test_form(bed):
+    data, message_id = message()
+    bed.submit(data, "ann@example.test")
+    values = signatures(bed.left(message_id))
+    assert [b"a=rsa-sha256" in values[0], b"a=ed25519-sha256" in values[1]] == [True, True]
+    for value in values:
+        tags = dict(t.strip().split(b"=", 1) for t in value.split(b";") if t.strip())
+        assert tags[b"h"].lower().split(b":").count(b"from") == 2
+        assert tags[b"c"] == b"relaxed/relaxed" and b"l" not in tags
+        assert all(len(line) <= 78 for line in value.split(b"\r\n"))
+    line, = bed.program.lines("action=sign", bed.postfix.lines(message_id)[0].split()[5])
+    assert "domain=example.test" in line and "signatures=2" in line
+
+
+def test_a_second_from_breaks_both(bed):
+    data, message_id = message()
+    bed.submit(data, "ann@example.test")
+    left = bed.left(message_id)
+    assert verdicts(b"From: eve@evil.example\r\n" + left, bed.records) == [False, False]
+
+
+def test_local_programs_are_signed(bed):
+    data, message_id = message()
+    bed.postfix.sendmail(data.replace(b"\r\n", b"\n"), "-f", "ann@example.test",
+                         "dave@elsewhere.test")
+    assert verdicts(bed.left(message_id), bed.records) == [True, True]
+
+
+def test_port_25_is_not_signed(bed):
+    """A stranger's message goes on as it is, whatever its From, and has no line in the log."""
+    before = len(bed.program.lines("action="))
+    data, message_id = message()
+    assert bed.submit(data).code == 250
+    assert signatures(bed.left(message_id)) == []
+    assert len(bed.program.lines("action=")) == before
+
+
+def test_a_domain_without_key_is_left_unsigned(bed):
+    bed.pg.sql("SELECT mail.add_domain('nokey.test')")
+    bed.pg.sql("SELECT mail.add_alias('ann@nokey.test', 'ann@example.test')")
+
+    def accepted():
+        data, message_id = message("ann@nokey.test")
+        return bed.submit(data, "ann@example.test").code == 250 and message_id
+    message_id = wait_until(accepted, 10, "the new alias in the snapshot")
+    assert signatures(bed.left(message_id)) == []
+    assert bed.program.lines("action=unsigned", "cause=no_key")
+
+
+def test_a_line_too_long_is_left_unsigned(bed):
+    data, message_id = message(body="x" * 999 + "\r\n")
+    assert bed.submit(data, "ann@example.test").code == 250
+    assert signatures(bed.left(message_id)) == []
+    assert bed.program.lines("action=unsigned", "cause=line_too_long")
+
+
+def test_several_messages_of_one_session(bed):
+    ids = []
+    for _ in range(3):
+        data, message_id = message(body=f"{len(ids)}\r\n" * 10)
+        ids.append(message_id)
+        bed.submit(data, "ann@example.test")
+    assert [verdicts(bed.left(i), bed.records) for i in ids] == [[True, True]] * 3
+
+
+def test_new_keys_and_old_ones(bed):
+    """A second pair signs too; retired keys do not."""
+    bed.records |= new_keys(bed, "example.test", "--algorithm", "ed25519", "--selector", "extra")
+    assert "extra._domainkey.example.test" in bed.records
+    data, message_id = message()
+    bed.submit(data, "ann@example.test")
+    assert verdicts(bed.left(message_id), bed.records) == [True] * 3
+    bed.pg.sql("UPDATE mail.dkim_keys SET state = 'retired' WHERE selector = 'extra'")
+    wait_until(lambda: metric(bed, "postward_dkim_keys ") == 2, 10, "the key to retire")
+    data, message_id = message()
+    bed.submit(data, "ann@example.test")
+    assert verdicts(bed.left(message_id), bed.records) == [True] * 2
+
+
+def test_records_for_people(bed):
+    text = bed.ctl("dkim", "new", "example.test", "--algorithm", "rsa", "--selector", "people")
+    assert text.startswith('people._domainkey.example.test. IN TXT ( "v=DKIM1; k=rsa; p=')
+    assert all(len(part) <= 255 for part in text.split('"')[1::2])
+    bed.pg.sql("DELETE FROM mail.dkim_keys WHERE selector = 'people'")
+
+
+def test_a_domain_that_is_not_ours_gets_no_key(bed):
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        bed.ctl("dkim", "new", "elsewhere.test")
+    assert failure.value.returncode == 1 and "elsewhere.test is not ours" in failure.value.stderr
+
+
+def test_a_taken_selector_is_refused(bed):
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        for _ in range(2):
+            bed.ctl("dkim", "new", "example.test", "--algorithm", "rsa", "--selector", "twice")
+    assert failure.value.returncode == 1
+    assert bed.program.lines("event=key_refused", "selector=twice")
+    bed.pg.sql("DELETE FROM mail.dkim_keys WHERE selector = 'twice'")
+
+
+def test_reload_and_broken_keys():
+    """SIGHUP takes the settings over; a key that cannot be read is a 451 and a line that says
+    which; a message leaves with a valid signature or with none."""
+    with DkimBed() as bed:
+        new_keys(bed)
+        data, message_id = message("bob@example.test")
+        assert bed.submit(data, "ann@example.test").code == 550
+        bed.program.reload(foreign_from="unsigned")
+        wait_until(lambda: bed.submit(data, "ann@example.test").code == 250, 10, "the reload")
+        assert signatures(bed.left(message_id)) == []
+        bed.pg.sql("UPDATE mail.dkim_keys SET state = 'retired'")
+        bed.pg.sql("INSERT INTO mail.dkim_keys (domain, selector, algorithm, private_key,"
+                   " public_record) VALUES ('example.test', 'broken', 'rsa-sha256',"
+                   " '-----BEGIN PRIVATE KEY-----\nAAAA\n', 'v=DKIM1; p=AAAA')")
+        wait_until(lambda: bed.program.lines("event=key_unusable", "broken of example.test"), 10,
+                   "the broken key")
+        wait_until(lambda: bed.submit(message()[0], "ann@example.test").code == 451, 10, "451")
+        assert bed.program.lines("action=defer", "cause=key_unusable")
+        assert "AAAA" not in bed.program.process.log_text()
+
+
+def test_without_database():
+    """PostgreSQL away: signing goes on, over a restart too; a From that may have become the
+    login's since is 451; so is everything without a copy on disk, or unsigned where that is
+    set."""
+    with DkimBed(snapshot_wait="1s") as bed:
+        records = new_keys(bed)
+        copy, = bed.program.state.glob("snapshot*")
+        assert copy.stat().st_mode & 0o777 == 0o600
+        bed.pg.stop()
+        for _ in range(2):
+            data, message_id = message()
+            assert bed.submit(data, "ann@example.test").code == 250
+            assert verdicts(bed.left(message_id), records) == [True, True]
+            foreign, _ = message("bob@example.test")
+            assert bed.submit(foreign, "ann@example.test").code == 451
+            assert bed.program.stop() == 0
+            bed.program.start()
+        bed.program.stop()
+        copy.unlink()
+        bed.program.start()
+        data, message_id = message()
+        assert bed.submit(data, "ann@example.test").code == 451
+        bed.program.reload(on_failure="pass")
+        wait_until(lambda: bed.submit(data, "ann@example.test").code == 250, 10, "the reload")
+        assert signatures(bed.left(message_id)) == []
+        loads = len(bed.program.lines("database=snapshot_loaded"))
+        bed.pg.start()
+        wait_until(lambda: len(bed.program.lines("database=snapshot_loaded")) > loads, 60,
+                   "the snapshot")
+        data, message_id = message()
+        assert bed.submit(data, "ann@example.test").code == 250
+        assert verdicts(bed.left(message_id), records) == [True, True]

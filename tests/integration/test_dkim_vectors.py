@@ -1,0 +1,204 @@
+"""Signed messages of other projects, and hostile ones, through `postwardctl verify --batch`."""
+import base64
+import json
+import os
+import pathlib
+import subprocess
+
+import dkim
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("PW_BUILD", ROOT / "build"))
+VECTORS = ROOT / "tests/vectors/dkim"
+CASES_WANTED = 39
+
+HEADER = b"From: Ann <ann@example.org>\r\nTo: bob@example.net\r\nSubject: Hi\r\nDate: today\r\n"
+MESSAGE = HEADER + b"\r\nHello\r\n"
+
+
+def verify(zone, requests, tmp_path):
+    """Answers of one process to requests, in order."""
+    zone_file = tmp_path / "zone.json"
+    zone_file.write_text(json.dumps(zone))
+    done = subprocess.run(
+        [BUILD / "bin/postwardctl", "verify", "--batch", "--zone", zone_file],
+        input="".join(json.dumps(r) + "\n" for r in requests), capture_output=True,
+        text=True, timeout=120, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_vectors(tmp_path):
+    zone = json.loads((VECTORS / "zone.json").read_text())
+    rows = [line.split("\t") for line in (VECTORS / "index.tsv").read_text().splitlines()
+            if not line.startswith("#")]
+    requests = [{"file": str(VECTORS / name)} | ({} if now == "-" else {"now": int(now)})
+                for name, _, now, _ in rows]
+    answers = verify(zone, requests, tmp_path)
+    wrong = [(name, wanted, answer["dkim"])
+             for (name, wanted, _, _), answer in zip(rows, answers)
+             if answer["dkim_result"] != wanted]
+    assert wrong == []
+    assert len(answers) == CASES_WANTED
+
+
+@pytest.fixture(scope="module")
+def key():
+    """A private key for dkimpy, and the zone that publishes it as s._domainkey.example.org."""
+    pem = subprocess.run(["openssl", "genrsa", "2048"], capture_output=True, check=True).stdout
+    der = subprocess.run(["openssl", "rsa", "-pubout", "-outform", "DER"], input=pem,
+                         capture_output=True, check=True).stdout
+    return pem, "v=DKIM1; k=rsa; p=" + base64.b64encode(der).decode()
+
+
+def zone_of(record):
+    return {"s._domainkey.example.org": {"TXT": [record]}}
+
+
+def sign(message, key, **options):
+    signer = dkim.DKIM(message)
+    return signer.sign(b"s", b"example.org", key[0], canonicalize=(b"relaxed", b"simple"),
+                       **options)
+
+
+def results(zone, message, tmp_path, **request):
+    path = tmp_path / "message.eml"
+    path.write_bytes(message)
+    answer, = verify(zone, [{"file": str(path)} | request], tmp_path)
+    return [one["result"] for one in answer["dkim"]], answer
+
+
+def edit(signature, old, new):
+    assert old in signature
+    return signature.replace(old, new, 1)
+
+
+# What is done to a right signature, and what has to come out.
+TAGS = {
+    "untouched": (lambda s: s, "pass"),
+    "v=2": (lambda s: edit(s, b"v=1", b"v=2"), "permerror"),
+    "v= missing": (lambda s: edit(s, b"v=1; ", b""), "permerror"),
+    "v= twice": (lambda s: edit(s, b"v=1;", b"v=1; v=1;"), "permerror"),
+    "unknown algorithm": (lambda s: edit(s, b"rsa-sha256", b"rsa-sha999"), "permerror"),
+    "unknown canonicalisation": (lambda s: edit(s, b"relaxed/", b"nowsp/"), "permerror"),
+    "d= of another": (lambda s: edit(s, b"d=example.org", b"d=example.net"), "permerror"),
+    "d= with an apostrophe": (lambda s: edit(s, b"d=example.org", b"d='; --"), "permerror"),
+    "s= overlong": (lambda s: edit(s, b"s=s;", b"s=" + b"a" * 300 + b";"), "permerror"),
+    "h= without From": (lambda s: edit(s, b"from : ", b"").replace(b" : from", b""),
+                        "permerror"),
+    "i= of another": (lambda s: edit(s, b"i=@example.org", b"i=@example.net"), "permerror"),
+    "q= without dns/txt": (lambda s: edit(s, b"q=dns/txt", b"q=http"), "permerror"),
+    "t= of 30 digits": (lambda s: edit(s, b" t=", b" t=" + b"9" * 30), "permerror"),
+    "l= negative": (lambda s: edit(s, b"v=1;", b"v=1; l=-1;"), "permerror"),
+    "l= of 20 digits": (lambda s: edit(s, b"v=1;", b"v=1; l=" + b"9" * 20 + b";"), "permerror"),
+    "l= beyond the body": (lambda s: edit(s, b"v=1;", b"v=1; l=5000;"), "permerror"),
+    "b= garbage": (lambda s: edit(s, b"bh=", b"bh=!"), "permerror"),
+    "10,000 tags": (lambda s: edit(s, b"v=1;", b"v=1;" + b"".join(
+        b" a%d=x;" % i for i in range(10000))), "permerror"),
+    "64 KB of nothing": (lambda s: edit(s, b"v=1;", b"v=1; n=" + b"x" * 65536 + b";"),
+                         ("fail", "permerror")),
+    "an empty tag at the end twice": (lambda s: s.rstrip(b"\r\n") + b";;\r\n", "permerror"),
+    "an unknown tag that was not signed": (lambda s: edit(s, b"v=1;", b"v=1; n=x;"), "fail"),
+}
+
+
+@pytest.mark.parametrize("label", TAGS)
+def test_signature_tags(label, key, tmp_path):
+    change, wanted = TAGS[label]
+    signature = sign(MESSAGE, key, identity=b"@example.org")
+    got, answer = results(zone_of(key[1]), change(signature) + MESSAGE, tmp_path)
+    assert got == [wanted] or got[0] in wanted, answer
+
+
+def test_times(key, tmp_path):
+    """x= past, t= of the future; --now is believed, whatever the clock says."""
+    signature = sign(MESSAGE, key)
+    made = int(signature.split(b" t=")[1].split(b";")[0])
+    for now, wanted in ((made, "pass"), (made - 200, "pass"), (made - 400, "permerror"),
+                        (made + 10**8, "pass")):
+        got, answer = results(zone_of(key[1]), signature + MESSAGE, tmp_path, now=now)
+        assert got == [wanted], answer
+
+
+def test_length(key, tmp_path):
+    """l= is honoured and shown; what it leaves out may change."""
+    signature = sign(MESSAGE, key, length=True)
+    got, answer = results(zone_of(key[1]), signature + MESSAGE + b"<p>more</p>\r\n", tmp_path)
+    assert got == ["pass"] and answer["dkim"][0]["length_used"]
+
+
+def test_oversigned_from(key, tmp_path):
+    signature = sign(MESSAGE, key, include_headers=[b"from", b"from", b"subject"])
+    assert results(zone_of(key[1]), signature + MESSAGE, tmp_path)[0] == ["pass"]
+    for top in (True, False):
+        extra = b"From: eve@evil.example\r\n"
+        changed = extra + signature + MESSAGE if top else signature + HEADER + extra + b"\r\nHello\r\n"
+        assert results(zone_of(key[1]), changed, tmp_path)[0] == ["fail"]
+
+
+def test_every_field_used_up(key, tmp_path):
+    """h= takes every field of the message and asks for more: libopendkim's array of them
+    must not overflow (also run under AddressSanitizer)."""
+    message = b"From: a@example.org\r\n\r\nHello\r\n"
+    signature = sign(message, key)
+    names = b"h=dkim-signature : " + b"".join(b"x%d : " % i for i in range(50))
+    got, _ = results(zone_of(key[1]), edit(signature, b"h=", names) + message, tmp_path)
+    assert got == ["fail"]
+
+
+@pytest.mark.parametrize("count", [9, 100, 10000])
+def test_many_signatures(count, key, tmp_path):
+    """Eight are verified, those of the author's domain first; sixty-four are reported."""
+    others = b"".join(b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/simple; d=x%d.example; s=s;\r\n"
+                      b" h=from; bh=AAAA; b=AAAA\r\n" % i for i in range(min(count, 63)))
+    rest = b"DKIM-Signature: v=1; a=rsa-sha256; d=y.example; s=s; h=from; bh=A; b=A\r\n"
+    signature = sign(MESSAGE, key)
+    message = others + signature + rest * (count - min(count, 63)) + MESSAGE
+    got, answer = results(zone_of(key[1]), message, tmp_path)
+    assert len(got) == min(count + 1, 64)
+    if count + 9 < 1000:
+        assert answer["dkim_result"] == "pass"
+        assert got.count("neutral") == len(got) - 8
+
+
+def test_too_many_fields(key, tmp_path):
+    signature = sign(MESSAGE, key)
+    got, answer = results(zone_of(key[1]), b"X: y\r\n" * 100000 + signature + MESSAGE, tmp_path)
+    assert got == ["permerror"] and answer["dkim"][0]["reason"] == "too many header fields"
+
+
+FROMS = {
+    "none": b"To: a@b\r\n",
+    "empty": b"From:\r\n",
+    "no address": b"From: Ann\r\n",
+}
+
+
+@pytest.mark.parametrize("label", FROMS)
+def test_unusable_from(label, key, tmp_path):
+    signature = sign(MESSAGE, key)
+    got, _ = results(zone_of(key[1]), signature + FROMS[label] + b"\r\nHello\r\n", tmp_path)
+    assert got == ["permerror"]
+
+
+# Bytes that need an answer, whatever it is.
+ODD = {
+    "nothing": b"",
+    "only a line end": b"\r\n",
+    "NUL in the header": b"From: a\0b@example.org\r\n" + MESSAGE,
+    "NUL in a name": b"Fr\0om: x@y\r\n" + MESSAGE,
+    "no field at all": b"hello",
+    "bare CR": b"From: a@example.org\rX: y\r\n\r\na\rb\r",
+    "bare LF": b"From: a@example.org\r\n\r\na\nb\n.\n",
+    "a field of 1 MB": b"Subject: " + b"x" * 1000000 + b"\r\n" + MESSAGE,
+    "a body of line ends": HEADER + b"\r\n" * 100000,
+}
+
+
+@pytest.mark.parametrize("label", ODD)
+def test_any_bytes_get_an_answer(label, key, tmp_path):
+    signature = sign(MESSAGE, key)
+    for message in (ODD[label], signature + ODD[label], ODD[label] + signature):
+        _, answer = results(zone_of(key[1]), message, tmp_path)
+        assert answer["dkim_result"] in ("none", "pass", "fail", "permerror")
+        assert answer["dkim_result"] != "pass" or label in ("nothing", "a field of 1 MB")

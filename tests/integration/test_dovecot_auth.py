@@ -1,0 +1,405 @@
+"""The auth driver in a real Dovecot, on a real PostgreSQL."""
+import imaplib
+import os
+import signal
+import smtplib
+import subprocess
+import threading
+import time
+
+import pytest
+
+from auth_client import AuthClient
+from dovecot_bed import Dovecot, Here, MAIL_UID, children, place, remove, wait_until
+from stack.postfix import Postfix
+from stack.postgres import Postgres
+from stack.postward import SOURCE, build
+
+CONFIG = """
+mail_location = sdbox:~/mail
+mail_home = {root}/mail/%d/%n
+auth_mechanisms = plain scram-sha-256 cram-md5
+auth_cache_size = {cache}
+passdb {{
+  driver = postward
+  args = {root}/../postward-dovecot.conf
+}}
+userdb {{
+  driver = postward
+  args = {root}/../postward-dovecot.conf
+}}
+"""
+
+PASSWORDS = {"ann@example.test": "correct-horse-battery", "bob@example.test": "staple-of-bob-16"}
+ANN, BOB = PASSWORDS
+GONE = "gone@example.test"  # disabled
+
+
+def new_database(directory):
+    postgres = Postgres(directory / "pg").create().start()
+    postgres.sql("CREATE DATABASE mail", database="postgres")
+    for migration in sorted((SOURCE / "sql/migrations").glob("*.sql")):
+        postgres.sql(migration.read_text())
+    postgres.sql("SELECT mail.add_domain('example.test')")
+    postgres.sql("UPDATE mail.settings SET value = %s WHERE name IN ('mail_uid', 'mail_gid')",
+                 str(MAIL_UID))
+    for user, password in PASSWORDS.items():
+        add_user(postgres, user, hashed("SSHA512", password))
+    add_user(postgres, GONE, hashed("SSHA512", PASSWORDS[ANN]), enabled=False)
+    return postgres
+
+
+def hashed(scheme, password):
+    return subprocess.run(["doveadm", "pw", "-s", scheme, "-p", password], check=True,
+                          capture_output=True, text=True).stdout.strip()
+
+
+def add_user(postgres, user, password, enabled=True):
+    postgres.sql("INSERT INTO mail.virtual_users (email, password, enabled, quota_mb) "
+                 "VALUES (%s, %s, %s, 5)", user, password, enabled)
+
+
+class Bed:
+    """PostgreSQL and Dovecot together."""
+
+    def __init__(self, cache="0"):
+        self.dir = place()
+        self.postgres = new_database(self.dir)
+        (self.dir / "postward-dovecot.conf").write_text(
+            f"database = {self.postgres.conninfo('dovecot')}\n")
+        self.dovecot = Dovecot(self.dir / "dovecot", CONFIG.replace("{cache}", cache))
+        self.dovecot.start()
+
+    def client(self):
+        return AuthClient(self.dovecot.root / "run" / "auth-client")
+
+    def plain(self, user, password, **options):
+        with self.client() as c:
+            return c.plain(user, password, **options)
+
+    def connections(self):
+        return self.postgres.value("SELECT count(*) FROM pg_stat_activity "
+                                   "WHERE application_name = 'postward-dovecot'")
+
+    def signal_database(self, number):
+        """The server and all its processes."""
+        main = self.postgres.process.pid
+        for pid in [main, *(c.pid for c in children(main))]:
+            os.kill(pid, number)
+
+    def crash_database(self):
+        self.postgres.stop(signal.SIGQUIT)
+
+    def close(self):
+        self.dovecot.stop()
+        self.postgres.stop()
+        try:
+            self.dovecot.check_log()
+        finally:
+            remove(self.dir)
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """For tests that leave the database up and its users alone."""
+    b = Bed()
+    yield b
+    b.close()
+
+
+@pytest.fixture
+def bed():
+    b = Bed()
+    yield b
+    b.close()
+
+
+@pytest.fixture
+def cached():
+    b = Bed(cache="1M")
+    yield b
+    b.close()
+
+
+def login(bed, user=ANN, password=None):
+    c = imaplib.IMAP4("127.0.0.1", bed.dovecot.port)
+    return c.login(user, password or PASSWORDS[user])
+
+
+@pytest.mark.parametrize("user, password, verb, code", [
+    pytest.param(ANN, PASSWORDS[ANN], "OK", None, id="right"),
+    pytest.param("Ann@Example.TEST", PASSWORDS[ANN], "OK", None, id="right-in-capitals"),
+    pytest.param(ANN, "wrong-password-of-ann", "FAIL", None, id="wrong"),
+    pytest.param(ANN, PASSWORDS[BOB], "FAIL", None, id="of-another"),
+    pytest.param("eve@example.test", PASSWORDS[ANN], "FAIL", None, id="unknown"),
+    pytest.param("'; DROP TABLE mail.virtual_users; --", "x" * 16, "FAIL", None, id="sql"),
+    pytest.param(GONE, PASSWORDS[ANN], "FAIL", "user_disabled", id="disabled"),
+    pytest.param(GONE, "wrong-password-of-gone", "FAIL", "user_disabled", id="disabled-wrong"),
+])
+def test_verdict(shared, user, password, verb, code):
+    got, fields = shared.plain(user, password)
+    assert got == verb
+    assert fields.get("code") == code  # a definite verdict has no temp_fail
+    if verb == "OK":
+        assert fields["user"] == ANN  # as SQL spells it
+
+
+def test_imap_login(shared):
+    assert login(shared)[0] == "OK"
+    with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
+        login(shared, password="wrong-password-of-ann")
+
+
+@pytest.mark.parametrize("scheme", ["SHA512-CRYPT", "BLF-CRYPT", "ARGON2ID", "SSHA512",
+                                    "SCRAM-SHA-256"])
+def test_scheme(shared, scheme):
+    user, password = f"{scheme.lower()}@example.test", f"password-for-{scheme}"
+    add_user(shared.postgres, user, hashed(scheme, password))
+    assert shared.plain(user, password)[0] == "OK"
+    assert shared.plain(user, password + "x")[0] == "FAIL"
+
+
+def test_scram(shared):
+    add_user(shared.postgres, "scram@example.test", hashed("SCRAM-SHA-256", PASSWORDS[ANN]))
+    with shared.client() as c:
+        assert c.scram("scram@example.test", PASSWORDS[ANN])[0] == "OK"
+        assert c.scram("scram@example.test", PASSWORDS[BOB])[0] == "FAIL"
+        assert c.scram(GONE, PASSWORDS[ANN])[0] == "FAIL"
+
+
+def test_password_set_in_sql(shared):
+    shared.postgres.sql("SELECT mail.add_user('sql@example.test', 'a-password-of-sql')")
+    assert shared.plain("sql@example.test", "a-password-of-sql")[0] == "OK"
+
+
+def test_a_hash_that_cannot_be_read_is_no_verdict(bed):
+    bed.postgres.sql("ALTER DOMAIN mail.password_hash DROP CONSTRAINT password_hash")
+    bed.postgres.sql("ALTER TABLE mail.virtual_users DROP CONSTRAINT virtual_users_password_check")
+    add_user(bed.postgres, "broken@example.test", "{NO-SUCH-SCHEME}xyz")
+    verb, fields = bed.plain("broken@example.test", "password-of-broken")
+    assert (verb, fields.get("code")) == ("FAIL", "temp_fail")
+
+
+def test_scram_of_an_unknown_user_fails(shared):
+    with shared.client() as c:
+        assert c.scram("eve@example.test", PASSWORDS[ANN])[0] == "FAIL"
+
+
+def test_userdb(shared):
+    out = shared.dovecot.doveadm("user", ANN)
+    fields = dict(line.split("\t")[:2] for line in out.splitlines()[1:] if "\t" in line)
+    assert fields["uid"] == fields["gid"] == str(MAIL_UID)
+    assert fields["quota_rule"] == f"?:bytes={5 * 1048576}"
+    assert shared.dovecot.doveadm_exit("user", "eve@example.test") == 67
+
+
+def test_iteration_over_several_pages(shared):
+    shared.postgres.sql("INSERT INTO mail.virtual_users (email) SELECT 'many' || n || "
+                        "'@example.test' FROM generate_series(1, 2500) n")
+    listed = shared.dovecot.doveadm("user", "*").split()
+    expected = [r[0] for r in shared.postgres.sql("SELECT email FROM mail.virtual_users")]
+    assert len(expected) > 2500 and sorted(listed) == sorted(expected)
+
+
+def test_one_connection_however_many_logins(shared):
+    with shared.client() as a, shared.client() as b:
+        for _ in range(20):
+            a.start("PLAIN", f"\0{ANN}\0{PASSWORDS[ANN]}".encode())
+            b.start("PLAIN", f"\0{BOB}\0{PASSWORDS[BOB]}".encode())
+            assert a.answer()[0] == b.answer()[0] == "OK"
+    # one of the auth process; an auth worker that listed users may have one more
+    assert 1 <= shared.connections() <= 2
+
+
+def test_cache_keeps_users_apart(cached):
+    for _ in range(3):
+        assert cached.plain(ANN, PASSWORDS[ANN])[0] == "OK"
+        assert cached.plain(BOB, PASSWORDS[ANN])[0] == "FAIL"
+        assert cached.plain(BOB, PASSWORDS[BOB])[0] == "OK"
+        assert cached.plain(ANN, PASSWORDS[BOB])[0] == "FAIL"
+        assert cached.plain("eve@example.test", PASSWORDS[ANN])[0] == "FAIL"
+        for user in PASSWORDS:
+            assert user in cached.dovecot.doveadm("auth", "lookup", user)
+
+
+def test_a_disabled_user_is_not_let_in_from_the_cache(cached):
+    for _ in range(2):
+        assert cached.plain(GONE, "wrong-password-of-gone")[0] == "FAIL"
+        assert cached.plain(GONE, PASSWORDS[ANN])[0] == "FAIL"
+
+
+def test_the_cache_answers(cached):
+    """Or the two tests above would show nothing."""
+    cached.plain(ANN, PASSWORDS[ANN])
+    cached.postgres.sql("DELETE FROM mail.virtual_users")
+    assert cached.plain(ANN, PASSWORDS[ANN])[0] == "OK"
+
+
+def login_over_a_restart(bed):
+    """(answer of a login filed during a crash, seconds until the database was back)."""
+    assert login(bed)[0] == "OK"
+    bed.crash_database()
+    begin = time.monotonic()
+    got = []
+    thread = threading.Thread(target=lambda: got.append(bed.plain(ANN, PASSWORDS[ANN])))
+    thread.start()
+    time.sleep(1)
+    assert not got
+    bed.postgres.start()
+    took = time.monotonic() - begin
+    thread.join(5)
+    return got[0][0], took
+
+
+def test_logins_wait_for_a_short_restart(bed):
+    for _ in range(5):
+        answer, took = login_over_a_restart(bed)
+        if took < 2:  # else the machine was too busy for a restart within the driver's 3 s
+            assert answer == "OK"
+            return
+    pytest.fail("no restart within 2 s in five tries")
+
+
+def test_a_long_outage_is_temporary_and_ends_by_itself(bed):
+    assert login(bed)[0] == "OK"
+    bed.crash_database()
+    start = time.monotonic()
+    with pytest.raises(imaplib.IMAP4.error, match=r"\[UNAVAILABLE\]"):
+        login(bed)
+    assert 2.5 < time.monotonic() - start < 6
+    verb, fields = bed.plain("eve@example.test", PASSWORDS[ANN])
+    assert (verb, fields["code"]) == ("FAIL", "temp_fail")
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+        bed.dovecot.deliver(ANN, "Subject: x\r\n\r\nx\r\n")
+    assert refused.value.recipients[ANN][0] == 451
+    bed.postgres.start()
+    wait_until(lambda: bed.plain(ANN, PASSWORDS[ANN])[0] == "OK", 14, "recovery")  # tries are 12.5 s apart by then
+
+
+def test_a_database_that_hangs_is_an_outage(bed):
+    assert login(bed)[0] == "OK"
+    bed.signal_database(signal.SIGSTOP)
+    try:
+        with pytest.raises(imaplib.IMAP4.error, match=r"\[UNAVAILABLE\]"):
+            login(bed)
+    finally:
+        bed.signal_database(signal.SIGCONT)
+    wait_until(lambda: bed.plain(ANN, PASSWORDS[ANN])[0] == "OK", 6, "recovery")
+
+
+def test_listing_users_fails_when_the_database_is_away(bed):
+    bed.crash_database()
+    assert bed.dovecot.doveadm_exit("user", "*") != 0
+
+
+def test_many_logins_over_a_crash(bed):
+    """Each gets one answer, OK or temporary; none of them a wrong verdict."""
+    bed.plain(ANN, PASSWORDS[ANN])
+    with bed.client() as c:
+        for _ in range(200):
+            c.start("PLAIN", f"\0{ANN}\0{PASSWORDS[ANN]}".encode())
+        bed.crash_database()
+        ids = {}
+        for _ in range(200):
+            verb, number, *fields = c._line(10).split("\t")
+            assert number not in ids
+            ids[number] = verb
+            assert verb == "OK" or "code=temp_fail" in fields
+        assert len(ids) == 200
+
+
+def test_smtp_is_answered_when_the_database_returns_in_time(bed):
+    bed.crash_database()
+    with bed.client() as c:
+        c.start("PLAIN", f"\0{ANN}\0{PASSWORDS[ANN]}".encode(), "smtp")
+        time.sleep(5)  # longer than others wait
+        bed.postgres.start()
+        assert c.answer(5)[0] == "OK"
+
+
+def test_smtp_hears_nothing_past_the_limit_of_postfix(bed):
+    bed.crash_database()
+    with bed.client() as c:
+        with pytest.raises(TimeoutError):
+            c.plain(ANN, PASSWORDS[ANN], service="smtp", wait_s=11)
+    # hung up, the request is ended: nothing waits for it any more
+    wait_until(lambda: "password lookup" in bed.dovecot.text(), 1, "the log says why")
+    bed.postgres.start()
+    wait_until(lambda: bed.plain(ANN, PASSWORDS[ANN], service="smtp")[0] == "OK", 5, "recovery")
+
+
+def test_an_auth_process_that_ends_hangs_up_on_smtp(bed):
+    """A FAIL on the way out would be a 535."""
+    bed.crash_database()
+    with bed.client() as c:
+        c.start("PLAIN", f"\0{ANN}\0{PASSWORDS[ANN]}".encode(), "smtp")
+        wait_until(lambda: "no answer for Postfix" in bed.dovecot.text(), 12, "held")
+        bed.dovecot.signal("auth", signal.SIGTERM)
+        with pytest.raises(ConnectionError):
+            c.answer(5)
+
+
+def test_smtp_wrong_password_is_said_at_once(shared):
+    start = time.monotonic()
+    assert shared.plain(ANN, "wrong-password-of-ann", service="smtp")[0] == "FAIL"
+    assert time.monotonic() - start < 3
+
+
+@pytest.fixture
+def postfix(bed):
+    p = Postfix(bed.dir / "postfix", Here())
+    p.create(f"""inet_interfaces = 127.0.0.1
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {bed.dovecot.root}/run/auth-client
+smtpd_relay_restrictions = permit_sasl_authenticated, reject
+""", ["127.0.0.1:15951 inet n - n - - smtpd"])
+    p.start()
+    yield p
+    p.stop()
+
+
+def smtp_auth(user, password):
+    with smtplib.SMTP("127.0.0.1", 15951, timeout=40) as c:
+        c.ehlo("client.example.test")
+        c.user, c.password = user, password
+        try:
+            return c.auth("PLAIN", c.auth_plain)[0]
+        except smtplib.SMTPAuthenticationError as e:
+            return e.smtp_code
+
+
+def test_postfix_says_454_while_the_database_is_away(bed, postfix):
+    assert smtp_auth(ANN, PASSWORDS[ANN]) == 235
+    assert smtp_auth(ANN, "wrong-password-of-ann") == 535
+    bed.crash_database()
+    start = time.monotonic()
+    assert smtp_auth(ANN, PASSWORDS[ANN]) == 454
+    assert time.monotonic() - start < 15
+    bed.postgres.start()
+    assert smtp_auth(ANN, PASSWORDS[ANN]) == 235
+
+
+def test_modules_show_what_dovecot_needs_and_nothing_else():
+    expected = {
+        "auth/libauthdb_postward.so": {"authdb_postward_init", "authdb_postward_deinit",
+                                       "authdb_postward_version"},
+        "lib15_quota_postward_plugin.so": {"quota_postward_plugin_init",
+                                           "quota_postward_plugin_deinit",
+                                           "quota_postward_plugin_version",
+                                           "quota_postward_plugin_dependencies"},
+    }
+    for module, names in expected.items():
+        out = subprocess.run(["nm", "-D", "--defined-only", str(build() / "lib" / module)],
+                             check=True, capture_output=True, text=True).stdout
+        assert {line.split()[-1] for line in out.splitlines()} == names
+
+
+def test_modules_link_no_more_than_they_may():
+    allowed = {"auth/libauthdb_postward.so": {"libpq.so.5", "libcrypto.so.3", "libc.so.6"},
+               "lib15_quota_postward_plugin.so": {"libc.so.6"}}
+    for module, libraries in allowed.items():
+        out = subprocess.run(["objdump", "-p", str(build() / "lib" / module)], check=True,
+                             capture_output=True, text=True).stdout
+        needed = {line.split()[1] for line in out.splitlines() if "NEEDED" in line}
+        assert needed <= libraries

@@ -1,0 +1,113 @@
+-- Who may what: by function, by table and view, by column. What is not listed is refused.
+BEGIN;
+SELECT plan(15);
+
+CREATE TEMP TABLE daemons (role text);
+INSERT INTO daemons VALUES ('postward_score'), ('postward_dkim'), ('postward_policy'),
+    ('postward_dovecot'), ('postward_postfix');
+
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc AS p,
+                         aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+                  WHERE p.pronamespace = 'mail'::regnamespace AND a.grantee = 0$$,
+                'no function is everybody''s');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c, aclexplode(c.relacl) AS a
+                  WHERE c.relnamespace = 'mail'::regnamespace AND a.grantee = 0$$,
+                'no table or view is everybody''s');
+SET LOCAL ROLE postward_owner;
+CREATE FUNCTION mail.new_one() RETURNS int LANGUAGE sql AS 'SELECT 1';
+RESET ROLE;
+SELECT ok(NOT has_function_privilege('postward_admin', 'mail.new_one()', 'EXECUTE'),
+          'a new function is nobody''s by default');
+DROP FUNCTION mail.new_one();
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc AS p
+                  WHERE p.pronamespace = 'mail'::regnamespace AND p.prosecdef
+                    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c WHERE c LIKE 'search_path=pg_catalog,%')$$,
+                'who runs with the owner''s rights sets search_path');
+
+-- role by function; the names of 0002 are harmless and everybody's who uses the schema
+SELECT set_eq($$SELECT d.role || ' ' || p.proname FROM daemons AS d, pg_proc AS p
+                WHERE p.pronamespace = 'mail'::regnamespace
+                  AND has_function_privilege(d.role, p.oid, 'EXECUTE')
+                  AND p.proname !~ '^(normal_|must_be_(domain|address|pattern)$|domain_of$|base_address$)'$$,
+$$VALUES
+    ('postward_dkim dkim_refuse'), ('postward_dkim dkim_store_key'), ('postward_dkim dkim_take_requests'),
+    ('postward_dkim generation'), ('postward_dkim record_events'), ('postward_dkim senders'),
+    ('postward_dovecot dovecot_passdb'), ('postward_dovecot dovecot_userdb'),
+    ('postward_dovecot dovecot_users'), ('postward_dovecot generation'),
+    ('postward_policy generation'), ('postward_policy rate_load'), ('postward_policy record_events'),
+    ('postward_policy record_rate'), ('postward_policy record_usage'), ('postward_policy senders'),
+    ('postward_postfix generation'), ('postward_postfix postfix_alias'),
+    ('postward_postfix postfix_domain'), ('postward_postfix postfix_mailbox'),
+    ('postward_postfix postfix_senders'),
+    ('postward_score generation'), ('postward_score offer_symbols'),
+    ('postward_score record_events'), ('postward_score record_messages')$$,
+'programs: functions');
+
+-- role by table and view
+SELECT set_eq($$SELECT d.role || ' ' || c.relname || ' ' || v.privilege
+                FROM daemons AS d, pg_class AS c,
+                     unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS v (privilege)
+                WHERE c.relnamespace = 'mail'::regnamespace AND c.relkind IN ('r', 'v')
+                  AND (has_table_privilege(d.role, c.oid, v.privilege)
+                       OR v.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
+                          AND has_any_column_privilege(d.role, c.oid, v.privilege))$$,
+$$VALUES
+    ('postward_dkim snapshot_dkim_keys SELECT'), ('postward_dkim snapshot_domains SELECT'),
+    ('postward_dkim snapshot_senders SELECT'),
+    ('postward_policy snapshot_addresses SELECT'), ('postward_policy snapshot_aliases SELECT'),
+    ('postward_policy snapshot_domains SELECT'), ('postward_policy snapshot_quotas SELECT'),
+    ('postward_policy snapshot_rate_limits SELECT'), ('postward_policy snapshot_senders SELECT'),
+    ('postward_score snapshot_actions SELECT'), ('postward_score snapshot_domains SELECT'),
+    ('postward_score snapshot_groups SELECT'), ('postward_score snapshot_symbols SELECT')$$,
+'programs: tables and views');
+
+-- role by column: every column that holds a secret
+SELECT set_eq($$SELECT r.rolname || ' ' || a.attrelid::regclass || '.' || a.attname
+                FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid, pg_roles AS r
+                WHERE c.relnamespace = 'mail'::regnamespace AND c.relkind IN ('r', 'v')
+                  AND a.attname IN ('password', 'c_password', 'private_key')
+                  AND NOT r.rolsuper AND r.rolname ~ '^(postward_|dovecot$|postfix$)'
+                  AND has_column_privilege(r.oid, a.attrelid, a.attname, 'SELECT')$$,
+$$VALUES ('postward_owner mail.virtual_users.password'), ('postward_owner mail.dkim_keys.private_key'),
+         ('postward_owner mail.sogo_user_profile.c_password'),
+         ('postward_owner mail.snapshot_dkim_keys.private_key'),
+         ('postward_dkim mail.snapshot_dkim_keys.private_key')$$,
+'hashes and private keys: nobody but the owner, and postward_dkim its view');
+
+-- and really tried
+INSERT INTO mail.virtual_domains (name) VALUES ('d.test');
+SELECT mail.add_user('ann@d.test', 'sixteen letters.') IS NOT NULL AS made \gset
+CREATE FUNCTION pg_temp.as_role(role text, statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('SET LOCAL ROLE %I', role);
+    EXECUTE statement;
+    RESET ROLE;
+    RETURN 'ok';
+EXCEPTION WHEN insufficient_privilege THEN
+    RESET ROLE;
+    RETURN 'denied';
+END $$;
+SELECT is(pg_temp.as_role(role, 'SELECT password FROM mail.virtual_users'), 'denied',
+          'the hash is closed to ' || role)
+FROM unnest('{postward_admin,postward_policy}'::text[]) AS role;
+SELECT is(pg_temp.as_role('dovecot', 'SELECT * FROM mail.dovecot_passdb(''ann@d.test'', ''imap'')'), 'ok',
+          'dovecot gets it by its function');
+SELECT is(pg_temp.as_role('postfix', 'SELECT mail.postfix_mailbox(''ann@d.test'')'), 'ok', 'postfix asks its map');
+SELECT is(pg_temp.as_role('postfix', 'SELECT * FROM mail.dovecot_passdb(''ann@d.test'', ''imap'')'), 'denied',
+          'but gets no hash');
+SELECT is(pg_temp.as_role('postward_admin', 'INSERT INTO mail.events (kind) VALUES (''forged'')'), 'denied',
+          'people do not write events');
+SELECT is(pg_temp.as_role('postward_admin', s), 'ok', 'people: ' || s)
+FROM (VALUES
+    ('INSERT INTO mail.virtual_domains (name) VALUES (''n.test'');'
+     'INSERT INTO mail.virtual_users (email, password) VALUES (''x@n.test'', mail.hash_password(''sixteen letters.''));'
+     'INSERT INTO mail.virtual_aliases (source, destination) VALUES (''y@n.test'', ''x@n.test'');'
+     'INSERT INTO mail.rate_limits (limit_count) VALUES (5);'
+     'INSERT INTO mail.dkim_requests (domain) VALUES (''n.test'');'
+     'UPDATE mail.virtual_users SET quota_mb = 5; UPDATE mail.score_actions SET threshold = 5;'
+     'UPDATE mail.settings SET value = ''20000'' WHERE name = ''password_rounds'';'
+     'DELETE FROM mail.virtual_aliases'),
+    ('SELECT * FROM mail.users, mail.events, mail.messages, mail.quota_usage, mail.rate_usage,'
+     'mail.dns_records, mail.check(), mail.who_gets(''y@n.test''), mail.why_limited(''x@n.test'')')) AS v (s);
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,162 @@
+"""A stock Dovecot 2.3 with our plugins from the build: IMAP, LMTP, and authentication for
+Postfix."""
+import os
+import shutil
+from pathlib import Path
+
+from .netns import run
+from .proc import Process, grep, wait_until
+
+CONF = """base_dir = {root}/run
+state_dir = {root}/state
+log_path = {root}/dovecot.log
+info_log_path = {root}/dovecot.log
+protocols = imap lmtp
+listen = {address}
+mail_plugin_dir = {modules}
+default_internal_user = dovecot
+default_login_user = dovenull
+ssl = required
+ssl_cert = <{cert}
+ssl_key = <{key}
+ssl_min_protocol = TLSv1.2
+disable_plaintext_auth = yes
+auth_mechanisms = plain login scram-sha-256
+auth_username_format = %Lu
+mail_home = {root}/mail/%d/%n
+mail_location = maildir:~/Maildir
+mail_uid = {uid}
+mail_gid = {uid}
+mail_plugins = quota quota_postward
+first_valid_uid = 1000
+recipient_delimiter = +
+lda_mailbox_autocreate = yes
+auth_failure_delay = 1 secs
+
+passdb {{
+  driver = postward
+  args = {auth_args}
+}}
+userdb {{
+  driver = postward
+  args = {auth_args}
+}}
+namespace inbox {{
+  inbox = yes
+  mailbox Junk {{
+    special_use = \\Junk
+    auto = subscribe
+  }}
+}}
+plugin {{
+  {quota}
+  quota_grace = 0
+  sieve_before = {sieve}
+  sieve = file:~/sieve;active=~/.dovecot.sieve
+}}
+protocol imap {{
+  mail_plugins = $mail_plugins imap_quota
+}}
+protocol lmtp {{
+  mail_plugins = $mail_plugins sieve
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = 0
+  }}
+  inet_listener imaps {{
+    port = 993
+  }}
+}}
+service lmtp {{
+  unix_listener {lmtp} {{
+    user = postfix
+    group = postfix
+    mode = 0600
+  }}
+}}
+service auth {{
+  unix_listener {sasl} {{
+    user = postfix
+    group = postfix
+    mode = 0660
+  }}
+}}
+"""
+
+
+def module_folder():
+    return Path(run("pkg-config", "--variable=moduledir", "dovecot").strip()
+                if _has_pkg_config() else "/usr/lib/dovecot/modules")
+
+
+def _has_pkg_config():
+    try:
+        run("pkg-config", "--exists", "dovecot")
+        return True
+    except (RuntimeError, OSError):
+        return False
+
+
+MAIL_UID = 61005  # owns the mailboxes; no account is needed
+
+
+class Dovecot:
+    def __init__(self, root, ns, address):
+        self.root, self.ns, self.address = root, ns, address
+        self.modules = root / "modules"
+        self.log = root / "dovecot.log"
+        self.conf = root / "dovecot.conf"
+        self.home = root / "mail"
+        self.process = None
+
+    def create(self, plugins, spool, cert, key, auth_args, quota, sieve):
+        """plugins: folder with auth/ and lib15_*.so. spool: Postfix's queue directory."""
+        self.root.mkdir()
+        for name in ("run", "state", "mail"):
+            (self.root / name).mkdir()
+        os.chown(self.home, MAIL_UID, MAIL_UID)
+        self._lay_out_modules(plugins)
+        script = self.root / "sieve" / "junk.sieve"
+        script.parent.mkdir()
+        shutil.copy(sieve, script)
+        run("sievec", script)
+        self.conf.write_text(CONF.format(
+            root=self.root, uid=MAIL_UID, modules=self.modules, address=self.address, cert=cert, key=key,
+            auth_args=auth_args, quota=quota, sieve=script,
+            lmtp=spool / "private/dovecot-lmtp", sasl=spool / "private/auth"))
+        return self
+
+    def _lay_out_modules(self, plugins):
+        """The installed modules and ours in one folder. The auth process looks only into
+        the folder it was built with, so start() mounts this one there, for Dovecot alone."""
+        shutil.copytree(module_folder(), self.modules, symlinks=True)
+        for plugin in Path(plugins).rglob("*.so"):
+            target = self.modules / plugin.relative_to(plugins)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy(plugin, target)
+
+    def start(self):
+        script = f"mount --bind {self.modules} {module_folder()} && exec dovecot -F -c {self.conf}"
+        self.process = Process("dovecot", ["sh", "-c", script], self.root / "start.log", self.ns)
+        self.process.start()
+        wait_until(lambda: grep(self.log, "starting up") or not self.process.is_running(),
+                   what="Dovecot")
+        if not self.process.is_running():
+            raise RuntimeError(self.process.log_text())
+        return self
+
+    def stop(self):
+        if self.process is not None:
+            self.process.stop()
+            self.process = None
+
+    def doveadm(self, *args):
+        return self.ns.run("doveadm", "-c", self.conf, *args)
+
+    def lines(self, *words, start=0):
+        return grep(self.log, *words, start=start)
+
+    def crashes(self):
+        """Lines no healthy run has."""
+        return [l for l in self.lines() if any(w in l for w in ("Panic", "Fatal", "killed with"))]

@@ -1,0 +1,319 @@
+"""The stack: net (the Internet), edge (public host) and inner (no public port), joined by veth.
+
+    net    198.51.100.53 DNS, .7 mail.sender.test, .8 mail.bank-thief.test, .9 sink.elsewhere.test
+           2001:db8::7   mail.sender.test
+    edge   198.51.100.25, 2001:db8::25 mx.example.test; 10.9.0.1 towards the inner host
+    inner  10.9.0.2 inner.example.test: submission 587, IMAPS 993, the edge's listener 25
+"""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from . import dns as zone
+from .clients import Imap, Sink, SmtpClient
+from .dns import Dns
+from .dovecot import MAIL_UID, Dovecot
+from .netns import Namespace, run, wire
+from .postfix import Postfix, processes_of
+from .postgres import Postgres
+from .postward import PROGRAMS, SOURCE, Program, build
+from .proc import wait_until
+from .sender import Signer
+
+EDGE, EDGE6, EDGE_LINK, INNER_LINK = "198.51.100.25", "2001:db8::25", "10.9.0.1", "10.9.0.2"
+NAMESERVER, SENDER, SENDER6, SINK = ("198.51.100.53", "198.51.100.7", "2001:db8::7",
+                                     "198.51.100.9")
+SENDER_SELECTOR = "s1"
+
+EDGE_MAIN = f"""myhostname = mx.example.test
+inet_interfaces = {EDGE}, {EDGE6}, {EDGE_LINK}
+mynetworks =
+relay_domains = example.test
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_milters = unix:origin/origin.sock
+in_flow_delay = 0
+"""
+# the Internet's side; and, without the origin milter, what the inner host sends out
+EDGE_SERVICES = [
+    f"{EDGE}:smtp inet n - y - - smtpd",
+    f"[{EDGE6}]:smtp inet n - y - - smtpd",
+    f"{EDGE_LINK}:2525 inet n - y - - smtpd -o smtpd_milters= -o mynetworks={INNER_LINK}/32"
+    " -o smtpd_relay_restrictions=permit_mynetworks,reject",
+]
+
+POLICY = "{{ unix:policy/policy.sock, timeout=5s, try_limit=1, default_action=%s }}"
+INNER_MAIN = f"""myhostname = inner.example.test
+inet_interfaces = {INNER_LINK}, 127.0.0.1
+mynetworks = 127.0.0.0/8
+relayhost = [{EDGE_LINK}]:2525
+virtual_mailbox_domains = proxy:pgsql:{{maps}}/domain.cf
+virtual_mailbox_maps = proxy:pgsql:{{maps}}/mailbox.cf
+virtual_alias_maps = proxy:pgsql:{{maps}}/alias.cf
+virtual_transport = lmtp:unix:private/dovecot-lmtp
+recipient_delimiter = +
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_recipient_restrictions = reject_unknown_recipient_domain,
+  check_policy_service {POLICY % "DUNNO"}
+smtpd_milters = unix:score/score.sock
+non_smtpd_milters = unix:dkim/dkim.sock
+smtpd_tls_cert_file = {{cert}}
+smtpd_tls_key_file = {{key}}
+smtpd_tls_auth_only = yes
+smtpd_tls_mandatory_protocols = >=TLSv1.2
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = private/auth
+submission_milters = unix:score/score.sock, unix:dkim/dkim.sock
+submission_recipient_restrictions = check_policy_service {POLICY % "DEFER"}
+submission_end_of_data_restrictions = check_policy_service {POLICY % "DEFER"}
+"""
+# max_use: an smtpd remembers a failed look-up of sender and recipient for as long as it lives
+INNER_SERVICES = [
+    f"{INNER_LINK}:smtp inet n - y - - smtpd -o mynetworks= -o smtpd_sasl_auth_enable=no"
+    " -o max_use=10 -o max_idle=30s"
+    " -o smtpd_relay_restrictions=reject_unauth_destination"
+    f" -o smtpd_authorized_xclient_hosts={EDGE_LINK}",
+    f"{INNER_LINK}:submission inet n - y - - smtpd -o smtpd_tls_security_level=encrypt"
+    " -o smtpd_sasl_auth_enable=yes -o smtpd_milters=$submission_milters"
+    " -o smtpd_relay_restrictions=permit_sasl_authenticated,reject"
+    " -o smtpd_recipient_restrictions=$submission_recipient_restrictions"
+    " -o smtpd_end_of_data_restrictions=$submission_end_of_data_restrictions",
+]
+
+HOSTS = f"""{EDGE} mx.example.test
+{EDGE_LINK} edge.example.test
+{INNER_LINK} inner.example.test
+"""
+
+
+def records():
+    """The test zone; keys are added when they are made."""
+    names = {"mx.example.test.": EDGE, "mail.sender.test.": SENDER, "sink.elsewhere.test.": SINK,
+             "thief.test.": "198.51.100.8"}
+    out = [f"{name} 60 A {address}" for name, address in names.items()]
+    out += [f"{zone.reverse(address)} 60 PTR {name}" for name, address in names.items()]
+    out += [f"mx.example.test. 60 AAAA {EDGE6}", f"mail.sender.test. 60 AAAA {SENDER6}",
+            f"{zone.reverse(SENDER6)} 60 PTR mail.sender.test.",
+            "example.test. 60 MX 10 mx.example.test.", "sender.test. 60 MX 10 mail.sender.test.",
+            "elsewhere.test. 60 MX 10 sink.elsewhere.test.",
+            f"sender.test. 60 A {SENDER}", "bank.test. 60 A 198.51.100.99",
+            zone.txt("example.test.", f"v=spf1 ip4:{EDGE} ip6:{EDGE6} -all"),
+            zone.txt("sender.test.", f"v=spf1 ip4:{SENDER} ip6:{SENDER6} -all"),
+            zone.txt("_dmarc.sender.test.", "v=DMARC1; p=reject"),
+            zone.txt("bank.test.", "v=spf1 -all"),
+            zone.txt("_dmarc.bank.test.", "v=DMARC1; p=reject")]
+    return out
+
+
+class Stack:
+    """Everything; parts are public attributes. Use as a context manager."""
+
+    def __init__(self, keep=False):
+        self.keep = keep
+        self.root = Path(tempfile.mkdtemp(prefix="postward-"))
+        self.root.chmod(0o755)
+        tag = f"pw{os.getpid() % 100000}{self.root.name[-2:].lower()}"
+        self.net, self.edge_ns, self.inner_ns = (Namespace(f"{tag}-{n}")
+                                                 for n in ("net", "edge", "inner"))
+        self.signer = Signer("sender.test", SENDER_SELECTOR)
+        self.programs, self.sink, self._clients = {}, None, []
+        self.dns = self.pg = self.edge = self.inner = self.dovecot = None
+        self.usage_socket = self.root / "run" / "usage.sock"
+        self.passwords, self.dkim_records = {}, {}
+
+    # life
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        self._network()
+        self.dns = Dns(self.root / "dns", self.net, NAMESERVER).start(
+            [*records(), zone.txt(*self.signer.record())])
+        self._certificate()
+        self._database()
+        self._lay_out_servers()
+        self._programs()
+        for server in (self.inner, self.edge, self.dovecot):
+            server.start()
+        self.sink = Sink(self.net, SINK)
+        return self
+
+    def stop(self):
+        for client in self._clients:
+            client.close()
+        if self.sink:
+            self.sink.close()
+        for server in (self.edge, self.inner, self.dovecot, *self.programs.values(), self.pg,
+                       self.dns):
+            if server is not None:
+                try:
+                    server.stop()
+                except (OSError, RuntimeError, TimeoutError) as error:
+                    print(f"stop: {error}")
+        for pid in processes_of(self.root):
+            subprocess.run(["kill", "-KILL", str(pid)], check=False, capture_output=True)
+        for ns in (self.net, self.edge_ns, self.inner_ns):
+            ns.remove()
+        if not self.keep:
+            shutil.rmtree(self.root, ignore_errors=True)
+
+    # building
+
+    def _network(self):
+        for ns in (self.net, self.edge_ns, self.inner_ns):
+            ns.create(NAMESERVER, HOSTS)
+        wire(self.net, "pub", self.edge_ns, "pub")
+        wire(self.edge_ns, "vpn", self.inner_ns, "vpn")
+        self.net.address("pub", f"{NAMESERVER}/24", f"{SENDER}/24", "198.51.100.8/24",
+                         f"{SINK}/24", f"{SENDER6}/64", "2001:db8::8/64")
+        self.edge_ns.address("pub", f"{EDGE}/24", f"{EDGE6}/64")
+        self.edge_ns.address("vpn", f"{EDGE_LINK}/24")
+        self.inner_ns.address("vpn", f"{INNER_LINK}/24")
+        # the inner host asks the same name server, through the edge as a router
+        self.edge_ns.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        self.inner_ns.ip("route", "add", f"{NAMESERVER}/32", "via", EDGE_LINK)
+        self.net.ip("route", "add", f"{INNER_LINK}/32", "via", EDGE)
+
+    def _certificate(self):
+        self.cert, self.key = self.root / "cert.pem", self.root / "key.pem"
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj",
+            "/CN=inner.example.test", "-keyout", self.key, "-out", self.cert)
+        self.key.chmod(0o600)
+
+    def _database(self):
+        self.pg = Postgres(self.root / "pg", self.inner_ns).create().start()
+        self.pg.sql("CREATE DATABASE mail", database="postgres")
+        self.ctl("schema", "migrate")
+
+    def ctl(self, *args, **options):
+        """postwardctl as the database's superuser."""
+        env = {**os.environ, "PW_SQL_DIR": str(SOURCE / "sql/migrations")}
+        return run(build() / "bin/postwardctl", args[0], "--database", self.pg.conninfo(),
+                   *args[1:], env=env, **options)
+
+    def _lay_out_servers(self):
+        self.edge = Postfix(self.root / "edge", self.edge_ns).create(EDGE_MAIN, EDGE_SERVICES)
+        self.inner = Postfix(self.root / "inner", self.inner_ns)
+        maps = self.root / "maps"
+        maps.mkdir()
+        for name in ("domain", "mailbox", "alias"):
+            # SQL's function per table: pgsql_table(5), `query`
+            (maps / f"{name}.cf").write_text(
+                f"hosts = unix:{self.pg.socket}\nuser = postfix\ndbname = mail\n"
+                f"query = SELECT * FROM mail.postfix_{name}('%s')\n")
+        self.inner.create(INNER_MAIN.format(maps=maps, cert=self.cert, key=self.key),
+                          INNER_SERVICES)
+        self.dovecot = Dovecot(self.root / "dovecot", self.inner_ns, INNER_LINK).create(
+            build() / "lib", self.inner.spool, self.cert, self.key,
+            auth_args=self._dovecot_settings(),
+            quota=f"quota = postward:User quota:socket={self.usage_socket}",
+            sieve=SOURCE / "dovecot-plugins/sieve/junk.sieve")
+
+    def _dovecot_settings(self):
+        path = self.root / "postward-dovecot.conf"
+        path.write_text(f"database = {self.pg.conninfo('dovecot')}\n")
+        return path
+
+    def _programs(self):
+        self._add("postward-origin", self.edge_ns, self.edge, "origin.sock",
+                  role="edge", inner=f"{INNER_LINK}:25", trace_name="mx.example.test",
+                  private_networks="10.9.0.0/24")
+        self._add("postward-score", self.inner_ns, self.inner, "score.sock",
+                  authserv_id="mx.example.test", dns_servers=NAMESERVER)
+        self._add("postward-dkim", self.inner_ns, self.inner, "dkim.sock")
+        self.usage_socket.parent.mkdir()
+        # setgid: the socket gets the mail user's group, as the packages will have it
+        os.chown(self.usage_socket.parent, PROGRAMS["postward-policyd"][0], MAIL_UID)
+        self.usage_socket.parent.chmod(0o2750)
+        self._add("postward-policyd", self.inner_ns, self.inner, "policy.sock",
+                  usage_socket=self.usage_socket)
+
+    def _add(self, name, ns, server, socket, **settings):
+        path = server.socket_folder(socket[:-5], PROGRAMS[name][0]) / socket
+        key = "policy_socket" if name == "postward-policyd" else "socket"
+        settings[key] = f"unix:{path}"
+        program = Program(name, self.root / "conf", ns, settings, [path], self.pg)
+        self.programs[name] = program.start()
+
+    # what tests and the story do
+
+    def add_domain(self, name="example.test"):
+        self.pg.sql("SELECT mail.add_domain(%s)", name)
+
+    def add_user(self, email, quota_mb=0):
+        """A user with a password of its own, returned and kept in `passwords`."""
+        password = f"correct horse {email} battery"
+        self.pg.sql("SELECT mail.add_user(%s, %s, %s)", email, password, quota_mb)
+        self.passwords[email] = password
+        return password
+
+    def limit(self, login, count, period_s):
+        """So many messages in a period for one login."""
+        self.pg.sql("DELETE FROM mail.rate_limits WHERE who = %s", login)
+        self.pg.sql("INSERT INTO mail.rate_limits (who, limit_count, period) VALUES"
+                    " (%s, %s, make_interval(secs => %s))", login, count, period_s)
+
+    def new_dkim_keys(self, domain="example.test"):
+        """Keys made by postward-dkim; their records go into the zone."""
+        answer = json.loads(self.ctl("dkim", "new", domain, "--algorithm", "both", "--json"))
+        for key in answer["keys"]:
+            name = key["name"].rstrip(".") + "."
+            self.dns.add(zone.txt(name, key["record"]))
+            self.dkim_records[name] = key["record"]
+        return answer["keys"]
+
+    def outside(self, source=SENDER, host=None, **options):
+        """An SMTP session from the Internet to the edge."""
+        host = host or (EDGE6 if ":" in source else EDGE)
+        return SmtpClient(self.net, host, source=source, **options)
+
+    def submission(self, login, password=None):
+        """A session on port 587 of the inner host, logged in."""
+        return SmtpClient(self.inner_ns, INNER_LINK, 587, helo="laptop.example.test", tls=True,
+                          login=(login, password or self.passwords[login]))
+
+    def imap(self, login, password=None):
+        imap = Imap(self.inner_ns, INNER_LINK)
+        try:
+            imap.login(login, password or self.passwords[login])
+        except BaseException:
+            imap.shutdown()
+            raise
+        return imap
+
+    def delivered(self, login, message_id, folder="INBOX", timeout_s=20):
+        """Wait for a message; returns it as bytes."""
+        with self.imap(login) as imap:
+            return wait_until(lambda: imap.find(message_id, folder), timeout_s,
+                              f"{message_id} in {folder} of {login}", 0.1)[0]
+
+    def link_down(self):
+        self.edge_ns.ip("link", "set", "vpn", "down")
+
+    def link_up(self):
+        self.edge_ns.ip("link", "set", "vpn", "up")
+        self.inner_ns.ip("route", "replace", f"{NAMESERVER}/32", "via", EDGE_LINK)
+
+    def settle(self):
+        """Wait until the programs have had time to notice a change in SQL."""
+        time.sleep(1.0)
+
+    def furnish(self):
+        """What most tests want: example.test with ann and bob, ann's alias, and keys."""
+        self.add_domain()
+        self.add_user("ann@example.test")
+        self.add_user("bob@example.test")
+        self.pg.sql("SELECT mail.add_alias('sales@example.test', 'ann@example.test')")
+        self.new_dkim_keys()
+        return self

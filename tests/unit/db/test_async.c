@@ -1,0 +1,528 @@
+#include "../table.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "db/async.h"
+#include "server.h"
+
+/* ---- a loop of the simplest kind ---- */
+
+static struct {
+	int fd;
+	unsigned int want;
+	int64_t timer_ms;
+	bool is_inside; /* the client is running */
+} loop;
+static struct told told;
+static struct pw_db_async *client;
+
+static void watch(void *arg, int fd, unsigned int want)
+{
+	(void)arg;
+	assert_true(fcntl(fd, F_GETFD) >= 0); /* always open, whatever libpq did */
+	assert_true(loop.fd == -1 || loop.fd == fd);
+	loop.fd = want ? fd : -1;
+	loop.want = want;
+}
+
+static void timer(void *arg, int64_t at_ms)
+{
+	(void)arg;
+	loop.timer_ms = at_ms;
+}
+
+static int64_t now_ms(void *arg)
+{
+	(void)arg;
+	return pw_clock_mono_ms();
+}
+
+static void turn(int64_t wait_ms)
+{
+	struct pollfd fd = { .fd = loop.fd,
+		             .events = (short)((loop.want & PW_DB_READ ? POLLIN : 0) |
+		                               (loop.want & PW_DB_WRITE ? POLLOUT : 0)) };
+	int64_t left = loop.timer_ms < 0 ? wait_ms : loop.timer_ms - pw_clock_mono_ms();
+
+	if (left > wait_ms)
+		left = wait_ms;
+	loop.is_inside = true;
+	if (poll(&fd, 1, left < 0 ? 0 : (int)left) > 0)
+		pw_db_async_on_fd(client);
+	if (loop.timer_ms >= 0 && loop.timer_ms <= pw_clock_mono_ms()) {
+		loop.timer_ms = -1;
+		pw_db_async_on_timer(client);
+	}
+	loop.is_inside = false;
+}
+
+static void run_until(const int *counter, int value, int64_t limit_ms)
+{
+	int64_t start = pw_clock_mono_ms();
+
+	while (*counter < value && took(start) < limit_ms)
+		turn(50);
+	assert_int_equal(*counter, value);
+}
+
+static void run_for(int64_t ms)
+{
+	int64_t start = pw_clock_mono_ms();
+
+	while (took(start) < ms)
+		turn(20);
+}
+
+static void open_with(struct pw_db_config config, size_t queue_max)
+{
+	static const struct pw_db_loop calls = { NULL, watch, timer, now_ms };
+	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+
+	told_reset(&told);
+	loop.fd = -1;
+	loop.timer_ms = -1;
+	assert_int_equal(pw_db_async_open(&client, &config, &calls, queue_max, &why),
+	                 PW_OK);
+}
+
+static int open_client(void **state)
+{
+	(void)state;
+	open_with(server_config(&told), 5000);
+	return 0;
+}
+
+static int close_client(void **state)
+{
+	(void)state;
+	pw_db_async_close(&client);
+	assert_int_equal(loop.fd, -1); /* nothing left behind */
+	assert_int_equal(loop.timer_ms, -1);
+	return 0;
+}
+
+/* ---- what came of a query ---- */
+
+struct outcome {
+	int calls;
+	enum pw_status status;
+	int64_t number;
+	char sqlstate[8];
+	int order; /* the how manieth of all */
+};
+static int answered;
+
+static void done(void *arg, enum pw_status status, const struct pw_db_result *result)
+{
+	struct outcome *out = arg;
+
+	assert_true(loop.is_inside); /* never from within pw_db_async_query */
+	out->calls++;
+	out->status = status;
+	out->number = pw_db_int(result, 0, 0, -1);
+	(void)snprintf(out->sqlstate, sizeof(out->sqlstate), "%s",
+	               pw_db_sqlstate(result));
+	out->order = answered++;
+}
+
+static const struct pw_db_statement echo = { "echo", "SELECT $1::bigint", true };
+static const struct pw_db_statement divide = { "divide", "SELECT 10 / $1::bigint", true };
+static const struct pw_db_statement nap = { "nap", "SELECT 7 FROM pg_sleep($1::float8)",
+	                                    true };
+static const struct pw_db_statement nap_once = { "once",
+	                                         "SELECT 7 FROM pg_sleep($1::float8)",
+	                                         false };
+
+static void ask(const struct pw_db_statement *statement, const char *param, int64_t ms,
+                struct outcome *out)
+{
+	struct pw_str text = pw_str_from(param);
+	bool was = loop.is_inside;
+
+	loop.is_inside = false;
+	assert_int_equal(pw_db_async_query(client, statement, &text, 1,
+	                                   pw_clock_mono_ms() + ms, done, out),
+	                 PW_OK);
+	loop.is_inside = was;
+}
+
+/* ---- tests ---- */
+
+static void answers_come_in_order(void **state)
+{
+	static struct outcome out[2000];
+	char text[16];
+
+	(void)state;
+	answered = 0;
+	memset(out, 0, sizeof(out));
+	for (size_t i = 0; i < PW_LEN(out); i++) {
+		(void)snprintf(text, sizeof(text), "%zu", i);
+		ask(&echo, text, 5000, &out[i]);
+	}
+	assert_int_equal(pw_db_async_pending(client), PW_LEN(out));
+	run_until(&answered, PW_LEN(out), 5000);
+	for (size_t i = 0; i < PW_LEN(out); i++) {
+		assert_int_equal(out[i].status, PW_OK);
+		assert_int_equal(out[i].number, i);
+		assert_int_equal(out[i].order, i);
+	}
+	assert_int_equal(pw_db_async_pending(client), 0);
+	assert_true(pw_db_async_is_up(client));
+}
+
+static void a_refusal_leaves_its_neighbours(void **state)
+{
+	struct outcome out[4] = { 0 };
+
+	(void)state;
+	answered = 0;
+	ask(&divide, "0", 2000, &out[0]); /* prepared, then refused */
+	ask(&divide, "2", 2000, &out[1]);
+	ask(&divide, "0", 2000, &out[2]);
+	ask(&divide, "x", 2000, &out[3]);
+	run_until(&answered, 4, 2000);
+	assert_int_equal(out[0].status, PW_ERR_PROTOCOL);
+	assert_string_equal(out[0].sqlstate, "22012");
+	assert_int_equal(out[1].status, PW_OK);
+	assert_int_equal(out[1].number, 5);
+	assert_int_equal(out[2].status, PW_ERR_PROTOCOL);
+	assert_string_equal(out[3].sqlstate, "22P02");
+	assert_int_equal(told.counts[PW_DB_LOST], 0);
+}
+
+static void a_statement_that_cannot_be_prepared(void **state)
+{
+	static const struct pw_db_statement missing = { "missing",
+		                                        "SELECT no_such($1::text)",
+		                                        true };
+	struct outcome out[3] = { 0 };
+
+	(void)state;
+	answered = 0;
+	for (size_t i = 0; i < PW_LEN(out); i++)
+		ask(&missing, "x", 2000, &out[i]);
+	run_until(&answered, PW_LEN(out), 2000);
+	for (size_t i = 0; i < PW_LEN(out); i++)
+		assert_int_equal(out[i].status, PW_ERR_PROTOCOL);
+	assert_string_equal(out[0].sqlstate, "42883");
+	assert_int_equal(told.counts[PW_DB_LOST], 0);
+	server_sql("CREATE FUNCTION no_such(text) RETURNS bigint LANGUAGE sql AS 'SELECT "
+	           "3'");
+	ask(&missing, "x", 2000, &out[0]); /* prepared after all */
+	run_until(&answered, 4, 2000);
+	server_sql("DROP FUNCTION no_such(text)");
+	assert_int_equal(out[0].status, PW_OK);
+	assert_int_equal(out[0].number, 3);
+}
+
+static void chain(void *arg, enum pw_status status, const struct pw_db_result *result)
+{
+	done(arg, status, result);
+	if (answered < 50)
+		assert_int_equal(pw_db_async_query(client, &echo, &PW_STR("1"), 1,
+		                                   pw_clock_mono_ms() + 2000, chain, arg),
+		                 PW_OK);
+}
+
+static void a_callback_may_query(void **state)
+{
+	struct outcome out = { 0 };
+
+	(void)state;
+	answered = 0;
+	assert_int_equal(pw_db_async_query(client, &echo, &PW_STR("1"), 1,
+	                                   pw_clock_mono_ms() + 2000, chain, &out),
+	                 PW_OK);
+	run_until(&answered, 50, 3000);
+	assert_int_equal(out.calls, 50);
+}
+
+static void without_prepared_statements(void **state)
+{
+	struct pw_db_config config = server_config(&told);
+	struct outcome out[2] = { 0 };
+
+	(void)state;
+	pw_db_async_close(&client);
+	config.prepared = false;
+	open_with(config, 10);
+	answered = 0;
+	ask(&divide, "0", 2000, &out[0]);
+	ask(&echo, "9", 2000, &out[1]);
+	run_until(&answered, 2, 2000);
+	assert_int_equal(out[0].status, PW_ERR_PROTOCOL);
+	assert_int_equal(out[1].number, 9);
+}
+
+static void a_session_that_forgot_its_statements(void **state)
+{
+	static const struct pw_db_statement forget = { "forget", "DEALLOCATE ALL",
+		                                       false };
+	static struct outcome out[400];
+	char text[16];
+
+	(void)state;
+	answered = 0;
+	memset(out, 0, sizeof(out));
+	ask(&echo, "1", 2000, &out[0]);
+	run_until(&answered, 1, 2000);
+	loop.is_inside = false;
+	assert_int_equal(pw_db_async_query(client, &forget, NULL, 0,
+	                                   pw_clock_mono_ms() + 2000, done, &out[1]),
+	                 PW_OK);
+	for (size_t i = 2; i < PW_LEN(out);
+	     i++) { /* in flight while the first ones fail */
+		(void)snprintf(text, sizeof(text), "%zu", i);
+		ask(&echo, text, 2000, &out[i]);
+	}
+	run_until(&answered, PW_LEN(out), 2000);
+	for (size_t i = 2; i < PW_LEN(out); i++) {
+		assert_int_equal(out[i].status, PW_OK);
+		assert_int_equal(out[i].number, i);
+	}
+	assert_int_equal(told.counts[PW_DB_LOST], 0);
+}
+
+static void a_migration_under_a_prepared_statement(void **state)
+{
+	static const struct pw_db_statement rows = {
+		"rows", "SELECT * FROM pw_rows WHERE $1 = 'x'", true
+	};
+	struct outcome out[2] = { 0 };
+
+	(void)state;
+	server_sql("CREATE TABLE pw_rows AS SELECT 1 AS a");
+	answered = 0;
+	ask(&rows, "x", 2000, &out[0]);
+	run_until(&answered, 1, 2000);
+	server_sql("ALTER TABLE pw_rows ALTER a TYPE bigint, ADD b int");
+	ask(&rows, "x", 2000, &out[1]);
+	run_until(&answered, 2, 2000);
+	server_sql("DROP TABLE pw_rows");
+	assert_int_equal(out[1].status, PW_OK);
+	assert_int_equal(out[1].number, 1);
+}
+
+static void the_server_restarts_under_queries(void **state)
+{
+	struct outcome out[4] = { 0 };
+
+	(void)state;
+	answered = 0;
+	ask(&echo, "1", 2000, &out[0]);
+	run_until(&answered, 1, 2000);
+	ask(&nap, "0.5", 5000, &out[1]);
+	ask(&nap_once, "0", 5000,
+	    &out[2]); /* in flight, and might have been carried out */
+	ask(&echo, "4", 5000, &out[3]);
+	run_for(100);
+	assert_int_equal(answered, 1);
+	server_do("stop");
+	run_for(100);
+	assert_int_equal(told.counts[PW_DB_LOST], 1);
+	server_do("start");
+	run_until(&answered, 4, 5000);
+	assert_int_equal(out[1].status, PW_OK);
+	assert_int_equal(out[1].number, 7);
+	assert_int_equal(out[2].status, PW_ERR_AWAY);
+	assert_int_equal(out[3].status, PW_OK);
+	assert_int_equal(out[3].number, 4);
+	for (size_t i = 0; i < PW_LEN(out); i++)
+		assert_int_equal(out[i].calls, 1);
+}
+
+static void a_killed_session_is_replaced_once(void **state)
+{
+	struct outcome out = { 0 };
+
+	(void)state;
+	answered = 0;
+	ask(&nap_once, "3", 5000, &out);
+	run_for(300);
+	server_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+	           "WHERE application_name = 'pw-test'");
+	run_for(300); /* the server says that it stopped the statement: it goes once more
+	               */
+	assert_int_equal(answered, 0);
+	server_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+	           "WHERE application_name = 'pw-test'");
+	run_until(&answered, 1, 1000);
+	assert_int_equal(out.status, PW_ERR_AWAY);
+	assert_int_equal(told.counts[PW_DB_LOST], 2);
+}
+
+static void queries_wait_for_the_server(void **state)
+{
+	struct outcome out[2] = { 0 };
+	int64_t start;
+
+	(void)state;
+	server_do("stop");
+	answered = 0;
+	start = pw_clock_mono_ms();
+	ask(&echo, "1", 300, &out[0]);
+	ask(&echo, "2", 8000, &out[1]);
+	run_until(&answered, 1, 2000);
+	assert_in_range(took(start), 290, 500);
+	assert_int_equal(out[0].status, PW_ERR_TIMEOUT);
+	assert_int_equal(told.counts[PW_DB_UNREACHABLE], 1);
+	server_do("start");
+	run_until(&answered, 2, 5000);
+	assert_int_equal(out[1].status, PW_OK);
+}
+
+static void a_black_hole_is_bounded(void **state)
+{
+	struct outcome out[3] = { 0 };
+	int64_t start;
+
+	(void)state;
+	answered = 0;
+	ask(&echo, "1", 2000, &out[0]);
+	run_until(&answered, 1, 2000);
+	server_do("freeze");
+	start = pw_clock_mono_ms();
+	ask(&echo, "2", 400, &out[1]);
+	run_until(&answered, 2, 2000);
+	assert_in_range(took(start), 390, 600);
+	assert_int_equal(out[1].status, PW_ERR_TIMEOUT);
+	assert_int_equal(told.counts[PW_DB_LOST], 0);
+	run_for(2000); /* statement timeout 1000 and its grace: the connection is given up
+	                */
+	assert_int_equal(told.counts[PW_DB_LOST], 1);
+	assert_string_equal(told.texts[PW_DB_LOST], "no answer in time");
+	server_do("thaw");
+	ask(&echo, "3", 5000, &out[2]);
+	run_until(&answered, 3, 5000);
+	assert_int_equal(out[2].number, 3);
+	assert_int_equal(out[1].calls, 1);
+}
+
+static void a_late_answer_is_thrown_away(void **state)
+{
+	struct outcome out[2] = { 0 };
+
+	(void)state;
+	answered = 0;
+	ask(&nap, "0.5", 200, &out[0]);
+	run_until(&answered, 1, 1000);
+	assert_int_equal(out[0].status, PW_ERR_TIMEOUT);
+	ask(&echo, "5", 2000, &out[1]);
+	run_until(&answered, 2, 2000);
+	assert_int_equal(out[1].number, 5);
+	assert_int_equal(out[0].calls, 1);
+	assert_int_equal(told.counts[PW_DB_LOST], 0);
+}
+
+static void the_queue_is_bounded(void **state)
+{
+	struct outcome out[3] = { 0 };
+
+	(void)state;
+	pw_db_async_close(&client);
+	open_with(server_config(&told), 2);
+	answered = 0;
+	ask(&echo, "1", 2000, &out[0]);
+	ask(&echo, "2", 2000, &out[1]);
+	assert_int_equal(pw_db_async_query(client, &echo, &PW_STR("3"), 1,
+	                                   pw_clock_mono_ms() + 2000, done, &out[2]),
+	                 PW_ERR_LIMIT);
+	assert_int_equal(pw_db_async_query(client, &echo, &PW_STR("3\0"), 1,
+	                                   pw_clock_mono_ms() + 2000, done, &out[2]),
+	                 PW_ERR_LIMIT);
+	run_until(&answered, 2, 2000);
+	assert_int_equal(pw_db_async_query(client, &echo, &PW_STR("3\0"), 1,
+	                                   pw_clock_mono_ms() + 2000, done, &out[2]),
+	                 PW_ERR_SYNTAX);
+	assert_int_equal(out[2].calls, 0);
+}
+
+static void refused(void *arg, enum pw_status status, const struct pw_db_result *result)
+{
+	done(arg, status, result);
+	assert_int_equal(pw_db_async_query(client, &echo, &PW_STR("1"), 1,
+	                                   pw_clock_mono_ms() + 2000, done, arg),
+	                 PW_ERR_AWAY);
+}
+
+static void closing_fails_what_is_outstanding(void **state)
+{
+	struct outcome out[2] = { 0 };
+
+	(void)state;
+	answered = 0;
+	ask(&nap, "5", 9000, &out[0]);
+	run_for(200);
+	assert_int_equal(pw_db_async_query(client, &echo, &PW_STR("1"), 1,
+	                                   pw_clock_mono_ms() + 2000, refused, &out[1]),
+	                 PW_OK);
+	loop.is_inside = true;
+	pw_db_async_close(&client);
+	assert_int_equal(answered, 2);
+	assert_int_equal(out[0].status, PW_ERR_AWAY);
+	assert_int_equal(out[1].status, PW_ERR_AWAY);
+	open_client(NULL);
+}
+
+/* A host that takes the connection and never speaks must not hide the one behind it. */
+static void the_second_host_of_the_string(void **state)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		                  .sin_port = htons(15501),
+		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct pw_db_config config = server_config(&told);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+	char conninfo[256], folder[128], *end;
+	struct outcome out = { 0 };
+
+	(void)state;
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 5), 0);
+	(void)snprintf(folder, sizeof(folder), "%s", server_conninfo() + strlen("host="));
+	if ((end = strchr(folder, ' ')))
+		*end = '\0';
+	(void)snprintf(conninfo, sizeof(conninfo),
+	               "host=127.0.0.1,%s port=15501,15500 user=postgres dbname=postgres",
+	               folder);
+	pw_db_async_close(&client);
+	config.conninfo = conninfo;
+	open_with(config, 10);
+	answered = 0;
+	ask(&echo, "1", 6000, &out);
+	run_until(&answered, 1, 6000);
+	(void)close(fd);
+	assert_int_equal(out.status, PW_OK);
+	assert_int_equal(told.counts[PW_DB_UNREACHABLE], 1);
+	assert_string_equal(told.texts[PW_DB_CONNECTED], folder);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_client, close_client)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(answers_come_in_order),
+		TEST(a_refusal_leaves_its_neighbours),
+		TEST(a_statement_that_cannot_be_prepared),
+		TEST(a_callback_may_query),
+		TEST(without_prepared_statements),
+		TEST(a_session_that_forgot_its_statements),
+		TEST(a_migration_under_a_prepared_statement),
+		TEST(the_server_restarts_under_queries),
+		TEST(a_killed_session_is_replaced_once),
+		TEST(queries_wait_for_the_server),
+		TEST(a_black_hole_is_bounded),
+		TEST(a_late_answer_is_thrown_away),
+		TEST(the_queue_is_bounded),
+		TEST(closing_fails_what_is_outstanding),
+		TEST(the_second_host_of_the_string),
+	};
+
+	return server_conninfo() ? cmocka_run_group_tests(tests, NULL, NULL) : skipped();
+}

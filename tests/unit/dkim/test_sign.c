@@ -1,0 +1,207 @@
+#include "../table.h"
+
+#include "dkim/sign.h"
+
+static struct keyring *keyring;
+
+struct row {
+	const char *label, *login, *from; /* from NULL = no such field */
+	size_t from_count;
+	bool is_local, has_no_snapshot, is_too_large;
+	struct sign_rules rules;
+	enum sign_action action;
+	const char *cause, *domain;
+};
+
+#define LOCAL .is_local = true
+#define RULES .rules = { .signs_local = true }
+
+static struct row rows[] = {
+	/* clang-format off */
+	{ "own address", "ann@example.org", " Ann <ann@example.org>", 1, RULES,
+	  .action = SIGN_ADD, .cause = "", .domain = "example.org" },
+	{ "own address in another case", "ann@example.org", " ANN@Example.ORG", 1, RULES,
+	  .action = SIGN_ADD, .cause = "", .domain = "example.org" },
+	{ "own alias", "ann@example.org", " sales@example.org", 1, RULES,
+	  .action = SIGN_ADD, .cause = "", .domain = "example.org" },
+	{ "own subaddress", "ann@example.org", " ann+x@example.org", 1, RULES,
+	  .action = SIGN_ADD, .cause = "", .domain = "example.org" },
+	{ "folded, with a comment", "ann@example.org", "\n\t(me) \"A, B\"\n <ann@example.org>", 1, RULES,
+	  .action = SIGN_ADD, .cause = "", .domain = "example.org" },
+	{ "somebody else's", "ann@example.org", " bob@example.org", 1, RULES,
+	  .action = SIGN_REJECT, .cause = "from_foreign" },
+	{ "somebody else's as far as a stale snapshot knows", "ann@example.org", " bob@example.org", 1,
+	  .rules = { .is_stale = true, .failure_passes = true }, .action = SIGN_DEFER, .cause = "stale" },
+	{ "own address in a stale snapshot", "ann@example.org", " ann@example.org", 1,
+	  .rules = { .is_stale = true }, .action = SIGN_ADD, .cause = "", .domain = "example.org" },
+	{ "somebody else's, stale, allowed unsigned", "ann@example.org", " bob@example.org", 1,
+	  .rules = { .is_stale = true, .foreign_passes = true }, .action = SIGN_NONE, .cause = "from_foreign" },
+	{ "own address as the name", "ann@example.org", " \"ann@example.org\" <bob@example.org>", 1, RULES,
+	  .action = SIGN_REJECT, .cause = "from_foreign" },
+	{ "a login without addresses", "eve", " ann@example.org", 1, RULES,
+	  .action = SIGN_DEFER, .cause = "login_unknown" },
+	{ "somebody else's, allowed unsigned", "ann@example.org", " bob@example.org", 1,
+	  .rules = { .foreign_passes = true }, .action = SIGN_NONE, .cause = "from_foreign" },
+	{ "no From", "ann@example.org", NULL, 0, RULES, .action = SIGN_REJECT, .cause = "from_syntax" },
+	{ "two fields From", "ann@example.org", " ann@example.org", 2, RULES,
+	  .action = SIGN_REJECT, .cause = "from_syntax" },
+	{ "two addresses", "ann@example.org", " ann@example.org, ann@example.org", 1, RULES,
+	  .action = SIGN_REJECT, .cause = "from_syntax" },
+	{ "a group", "ann@example.org", " me: ann@example.org;", 1, RULES,
+	  .action = SIGN_REJECT, .cause = "from_syntax" },
+	{ "no address", "ann@example.org", " ann", 1, RULES, .action = SIGN_REJECT, .cause = "from_syntax" },
+	{ "no address, allowed unsigned", "ann@example.org", " ann", 1,
+	  .rules = { .foreign_passes = true }, .action = SIGN_NONE, .cause = "from_syntax" },
+	{ "a domain without key", "ann@example.org", " ann@example.com", 1, RULES,
+	  .action = SIGN_NONE, .cause = "no_key" },
+	{ "a key that cannot be read", "ann@example.org", " ann@broken.example", 1, RULES,
+	  .action = SIGN_DEFER, .cause = "key_unusable" },
+	{ "a key that cannot be read, allowed unsigned", "ann@example.org", " ann@broken.example", 1,
+	  .rules = { .failure_passes = true }, .action = SIGN_NONE, .cause = "key_unusable" },
+	{ "no snapshot", "ann@example.org", " ann@example.org", 1, RULES, .has_no_snapshot = true,
+	  .action = SIGN_DEFER, .cause = "no_snapshot" },
+	{ "no snapshot, allowed unsigned", "ann@example.org", " ann@example.org", 1, .has_no_snapshot = true,
+	  .rules = { .failure_passes = true }, .action = SIGN_NONE, .cause = "no_snapshot" },
+	{ "too many fields", "ann@example.org", " ann@example.org", 1, RULES, .is_too_large = true,
+	  .action = SIGN_NONE, .cause = "too_many_fields" },
+	{ "local program", "", " root@example.org", 1, LOCAL, RULES,
+	  .action = SIGN_ADD, .cause = "", .domain = "example.org" },
+	{ "local program, not one address", "", " a@b, c@d", 1, LOCAL, RULES,
+	  .action = SIGN_NONE, .cause = "from_syntax" },
+	{ "local programs are not signed for", "", " root@example.org", 1, LOCAL,
+	  .action = SIGN_NONE, .cause = "local" },
+	{ "from outside", "", " ann@example.org", 1, RULES, .action = SIGN_NONE, .cause = "inbound" },
+	{ "from outside without snapshot", "", " ann@example.org", 1, RULES, .has_no_snapshot = true,
+	  .action = SIGN_NONE, .cause = "inbound" },
+	/* clang-format on */
+};
+
+static void check(void **state)
+{
+	const struct row *row = *state;
+	PW_AUTO(pw_arena_free) struct pw_arena *arena = NULL;
+	struct sign_message message = {
+		.login = pw_str_from(row->login),
+		.is_local = row->is_local,
+		.from_count = row->from_count,
+		.from = pw_str_from(row->from),
+		.is_too_large = row->is_too_large,
+	};
+	struct sign_plan plan;
+
+	assert_int_equal(pw_arena_new(&arena, 0), PW_OK);
+	assert_int_equal(sign_decide(&plan, arena, &message,
+	                             row->has_no_snapshot ? NULL : keyring, &row->rules),
+	                 PW_OK);
+	assert_string_equal(sign_action_text(plan.action), sign_action_text(row->action));
+	assert_string_equal(plan.cause, row->cause);
+	if (plan.action == SIGN_ADD)
+		assert_true(pw_str_eq(plan.domain->name, pw_str_from(row->domain)));
+	if (plan.action == SIGN_REJECT || plan.action == SIGN_DEFER)
+		assert_true(pw_str_from(plan.text).len > 0);
+}
+
+static void add_key(const char *domain, const char *selector,
+                    enum pw_dkim_algorithm algorithm)
+{
+	PW_AUTO(pw_dkim_key_free) struct pw_dkim_key *key = NULL;
+	PW_AUTO(pw_buf_done) struct pw_buf pem = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+
+	assert_int_equal(pw_dkim_key_make(&key, algorithm), PW_OK);
+	assert_int_equal(pw_dkim_key_pem(key, &pem), PW_OK);
+	assert_int_equal(keyring_add_key(keyring, pw_str_from(domain),
+	                                 pw_str_from(selector),
+	                                 pw_str_from(pw_dkim_algorithm_text(algorithm)),
+	                                 pw_buf_str(&pem), &why),
+	                 PW_OK);
+	assert_int_equal(why.len, 0);
+}
+
+static int set_up(void **state)
+{
+	static const uint8_t seed[16] = { 1 };
+	static const char *const patterns[] = { "ann@example.org", "sales@example.org",
+		                                "@example.com", "@broken.example" };
+	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+
+	(void)state;
+	assert_int_equal(keyring_new(&keyring, seed, '+'), PW_OK);
+	add_key("example.org", "r1", PW_DKIM_RSA_SHA256);
+	add_key("example.org", "e1", PW_DKIM_ED25519_SHA256);
+	assert_int_equal(keyring_add_key(keyring, PW_STR("broken.example"), PW_STR("x"),
+	                                 PW_STR("rsa-sha256"), PW_STR("no key"), &why),
+	                 PW_OK);
+	for (size_t i = 0; i < PW_LEN(patterns); i++)
+		assert_int_equal(keyring_add_sender(keyring, PW_STR("ann@example.org"),
+		                                    pw_str_from(patterns[i])),
+		                 PW_OK);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	keyring_free(&keyring);
+	return 0;
+}
+
+/* What a sloppy administrator may put into the table. */
+struct bad_key {
+	const char *label, *selector, *algorithm, *pem;
+};
+
+static struct bad_key bad_keys[] = {
+	{ "not PEM", "s", "rsa-sha256", "hello" },
+	{ "empty", "s", "rsa-sha256", "" },
+	{ "NULL", "s", "rsa-sha256", NULL },
+	{ "unknown algorithm", "s", "rsa-sha1", "-----BEGIN PRIVATE KEY-----" },
+	{ "selector with a blank", "a b", "rsa-sha256", "-----BEGIN PRIVATE KEY-----" },
+	{ "selector with a line end", "a\r\nX: y", "rsa-sha256", "x" },
+	{ "no selector", "", "rsa-sha256", "x" },
+};
+
+static void check_bad_key(void **state)
+{
+	const struct bad_key *row = *state;
+	static const uint8_t seed[16] = { 1 };
+	PW_AUTO(keyring_free) struct keyring *ring = NULL;
+	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+	const struct keyring_domain *domain;
+
+	assert_int_equal(keyring_new(&ring, seed, '+'), PW_OK);
+	assert_int_equal(
+		keyring_add_key(ring, PW_STR("d.example"), pw_str_from(row->selector),
+	                        pw_str_from(row->algorithm), pw_str_from(row->pem), &why),
+		PW_OK);
+	domain = keyring_find(ring, PW_STR("d.example"));
+	assert_non_null(domain);
+	assert_int_equal(domain->count, 0);
+	assert_int_equal(domain->unusable, 1);
+	assert_true(why.len > 0);
+}
+
+static void a_domain_has_all_its_keys(void **state)
+{
+	const struct keyring_domain *domain =
+		keyring_find(keyring, PW_STR("example.org"));
+
+	(void)state;
+	assert_int_equal(domain->count, 2);
+	assert_int_equal(pw_dkim_key_algorithm(domain->keys[0].key), PW_DKIM_RSA_SHA256);
+	assert_int_equal(pw_dkim_key_algorithm(domain->keys[1].key),
+	                 PW_DKIM_ED25519_SHA256);
+	assert_int_equal(keyring_count(keyring), 2);
+	assert_null(keyring_find(keyring, PW_STR("example.net")));
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[PW_LEN(rows) + PW_LEN(bad_keys) + 1] = {
+		cmocka_unit_test(a_domain_has_all_its_keys),
+	};
+
+	PW_TABLE_TESTS(tests, 1, rows, check);
+	PW_TABLE_TESTS(tests, 1 + PW_LEN(rows), bad_keys, check_bad_key);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
