@@ -11,6 +11,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from stack import Stack  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes minutes; runs only with PW_LONG=1 (tests/run --long)")
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("PW_LONG") == "1":
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="long: PW_LONG=1 runs it"))
+
+
 @pytest.fixture(scope="session")
 def stack():
     """The shared stack, with domain example.test, users ann and bob, and DKIM keys."""
