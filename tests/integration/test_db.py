@@ -54,7 +54,7 @@ def server():
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_against_postgresql(server, program):
     path = BUILD / "tests" / "unit" / f"unit_db_{program}"
-    done = subprocess.run([path], env={**os.environ, **server}, timeout=180,
+    done = subprocess.run([path], env={**os.environ, **server}, timeout=600,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0, done.stdout
     assert "skipped" not in done.stdout

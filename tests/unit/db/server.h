@@ -4,15 +4,18 @@
  * well PW_TEST_SERVER    a command that takes stop, start, freeze or thaw */
 #pragma once
 
+#include "../table.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "db/config.h"
+#include "db/pool.h"
 #include "io/clock.h"
 
-#define EVENTS_MAX 64
+/* Ends a wait that should have ended long ago, on a busy machine too. */
+#define SOON_MS 20000
 
 /* What a client under test has told. */
 struct told {
@@ -58,8 +61,8 @@ static inline struct pw_db_config server_config(struct told *told)
 {
 	return (struct pw_db_config){ .conninfo = server_conninfo(),
 		                      .program = "pw-test",
-		                      .connect_timeout_ms = 1000,
-		                      .statement_timeout_ms = 1000,
+		                      .connect_timeout_ms = SOON_MS,
+		                      .statement_timeout_ms = SOON_MS,
 		                      .prepared = true,
 		                      .event = hear,
 		                      .event_arg = told };
@@ -93,8 +96,45 @@ static inline void server_sql(const char *sql)
 	}
 }
 
+/* The one number a query answers, over a connection of its own. */
+static inline int64_t server_ask(const char *sql)
+{
+	struct pw_db_config config = server_config(NULL);
+	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+	PW_AUTO(pw_db_close) struct pw_db *db = NULL;
+	PW_AUTO(pw_db_result_free) struct pw_db_result *result = NULL;
+
+	config.event = NULL;
+	config.program = "pw-test-asks";
+	assert_int_equal(pw_db_open(&db, &config, 1, &why), PW_OK);
+	assert_int_equal(
+		pw_db_exec(db, sql, NULL, 0, pw_clock_mono_ms() + SOON_MS, &result),
+		PW_OK);
+	return pw_db_int(result, 0, 0, -1);
+}
+
 /* Milliseconds since `since`. */
 static inline int64_t took(int64_t since_ms)
 {
 	return pw_clock_mono_ms() - since_ms;
+}
+
+static inline void wait_answer(const char *sql, int64_t number)
+{
+	int64_t start = pw_clock_mono_ms(), got;
+
+	while ((got = server_ask(sql)) != number && took(start) < SOON_MS)
+		(void)usleep(20000);
+	assert_int_equal(got, number);
+}
+
+/* What another thread tells comes after what it tells of. */
+static inline void wait_count_told(struct told *told, enum pw_db_event_kind kind,
+                                   int count)
+{
+	int64_t start = pw_clock_mono_ms();
+
+	while (told->counts[kind] < count && took(start) < SOON_MS)
+		(void)usleep(10000);
+	assert_int_equal(told->counts[kind], count);
 }

@@ -61,14 +61,14 @@ static void one_deadline_for_all_questions(void **state)
 	for (size_t i = 0; i < PW_LEN(tickets); i++) {
 		struct pw_dns_answer answer = { 0 };
 
-		assert_int_equal(pw_dns_wait(&tickets[i], start_ms + 200, arena, &answer),
-		                 PW_OK);
+		assert_int_equal(
+			pw_dns_wait(&tickets[i], start_ms + 1000, arena, &answer), PW_OK);
 		assert_int_equal(answer.rcode, PW_DNS_TIMEOUT);
 		assert_true(pw_dns_is_error(&answer));
 		assert_null(tickets[i]);
 	}
 	took_ms = pw_clock_mono_ms() - start_ms;
-	assert_in_range((uintmax_t)took_ms, 200, 1000);
+	assert_in_range((uintmax_t)took_ms, 1000, 10000); /* not one each */
 	close_silence(&s);
 }
 
