@@ -129,5 +129,10 @@ static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw
 	return (ssize_t)length;
 }
 
-const struct server_protocol policy_protocol = { REQUEST_BYTES_MAX, talk_open, talk_eat,
-	                                         talk_close,        NULL,      "policy" };
+const struct server_protocol policy_protocol = {
+	.input_max = REQUEST_BYTES_MAX,
+	.open = talk_open,
+	.eat = talk_eat,
+	.close = talk_close,
+	.name = "policy",
+};

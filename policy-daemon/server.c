@@ -45,6 +45,7 @@ struct connection {
 	int fd;
 	uint32_t interest;
 	bool is_held, is_ended; /* ended: the peer sends no more */
+	bool is_slow;           /* told more than it reads: to be closed */
 };
 
 struct server {
@@ -57,7 +58,7 @@ struct server {
 	struct source wake_source, signal_source;
 	int epoll_fd, wake_fd, signal_fd;
 	int64_t next_tick_ms;
-	bool is_stopping;
+	bool is_stopping, has_slow;
 };
 
 static int interest_set(const struct server *server, int fd, struct source *source,
@@ -218,6 +219,44 @@ static void connection_ready(struct server *server, struct source *source,
 		connection_close(server, c);
 }
 
+/* ---- telling unasked */
+
+/* Nothing is sent and nobody closed here: this may be called while a connection eats. */
+static void tell_one(struct server *server, struct connection *c,
+                     void (*say)(void *arg, void *session, struct pw_buf *out), void *arg)
+{
+	say(arg, c->session, &c->out);
+	c->is_slow =
+		pw_buf_status(&c->out) != PW_OK || c->out.len - c->out_sent > OUTPUT_MAX;
+	if (!c->is_slow && c->out.len > 0)
+		c->is_slow = !await(server, c);
+	server->has_slow |= c->is_slow;
+}
+
+void server_tell(struct server *server, const struct server_protocol *protocol,
+                 void (*say)(void *arg, void *session, struct pw_buf *out), void *arg)
+{
+	for (struct connection *c = server->first; c != NULL; c = c->next)
+		if (c->protocol == protocol && !c->is_slow)
+			tell_one(server, c, say, arg);
+}
+
+static void close_slow(struct server *server)
+{
+	struct connection *next;
+
+	if (!server->has_slow)
+		return;
+	server->has_slow = false;
+	for (struct connection *c = server->first; c != NULL; c = next) {
+		next = c->next;
+		if (!c->is_slow)
+			continue;
+		pw_count(&numbers, NUMBER_slow_readers, 1);
+		connection_close(server, c);
+	}
+}
+
 /* ---- listeners */
 
 static void connection_open(struct server *server, int fd,
@@ -336,14 +375,25 @@ static void signal_ready(struct server *server, struct source *source, uint32_t 
 		server->events.signal(server->events.arg, (int)info.ssi_signo);
 }
 
+static void close_idle(struct server *server, int64_t now_ms)
+{
+	int64_t since_ms = now_ms - server->limits.idle_timeout_ms;
+	struct connection *next, *c = server->first;
+
+	for (; c != NULL && c->last_request_ms < since_ms; c = next) {
+		next = c->next;
+		if (!c->protocol->is_told)
+			connection_close(server, c);
+	}
+}
+
 static void tick(struct server *server, int64_t now_ms)
 {
 	server->next_tick_ms = now_ms + SERVER_TICK_MS;
 	server->events.tick(server->events.arg);
 	retry_held(server);
-	while (server->first != NULL &&
-	       now_ms - server->first->last_request_ms > server->limits.idle_timeout_ms)
-		connection_close(server, server->first);
+	close_slow(server);
+	close_idle(server, now_ms);
 }
 
 static void run_kind(struct server *server, struct epoll_event *events, int count,
@@ -366,6 +416,7 @@ static void run_round(struct server *server, struct epoll_event *events, int cou
 {
 	run_kind(server, events, count, true);
 	run_kind(server, events, count, false);
+	close_slow(server);
 }
 
 static void close_all(struct server *server)

@@ -27,6 +27,8 @@ struct server_protocol {
 	void (*close)(void *arg, void *session);
 	void *arg;
 	const char *name; /* for the log */
+	/* Its connections live from what they are told: silence is no reason to close. */
+	bool is_told;
 };
 
 /* Live settings. */
@@ -60,6 +62,16 @@ void server_set_limits(struct server *server, const struct server_limits *limits
 PW_MUST_CHECK enum pw_status server_listen(struct server *server, struct pw_str spec,
                                            const struct server_protocol *protocol,
                                            struct pw_buf *why_out);
+
+/* Say something unasked: say is called once for each connection of protocol (the pointer
+ * server_listen was given) and appends to out what that session is to be told, or
+ * nothing. It is sent as soon as the peer reads; a peer that leaves 64 KiB unread is
+ * closed, so no reader slows the loop down or fills the memory. Call it from any callback
+ * of the loop; from eat only while its own answer is whole or not begun. say must not
+ * call the server.
+ */
+void server_tell(struct server *server, const struct server_protocol *protocol,
+                 void (*say)(void *arg, void *session, struct pw_buf *out), void *arg);
 
 /* Serve until server_stop; what has arrived whole by then is answered. Then all
  * connections and sockets are closed.

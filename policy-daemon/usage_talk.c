@@ -46,5 +46,10 @@ static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw
 	return (ssize_t)line_len + 1;
 }
 
-const struct server_protocol usage_protocol = { USAGE_LINE_MAX, talk_open, talk_eat,
-	                                        talk_close,     NULL,      "usage" };
+const struct server_protocol usage_protocol = {
+	.input_max = USAGE_LINE_MAX,
+	.open = talk_open,
+	.eat = talk_eat,
+	.close = talk_close,
+	.name = "usage",
+};

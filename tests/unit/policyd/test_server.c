@@ -1,0 +1,268 @@
+/* The server with a small protocol of its own: "tell TEXT" says TEXT to every connection,
+ * the teller included, and answers with how many are open; "stop" ends the loop. */
+#include "../table.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "policyd/server.h"
+
+#define LINE_MAX_BYTES 20000
+
+struct place {
+	char folder[64], path[96], other_path[96];
+	struct server *server;
+	struct server_protocol protocol, other;
+	pthread_t thread;
+	int open_count;
+};
+
+static void *talk_open(void *arg, struct pw_buf *out)
+{
+	struct place *place = arg;
+
+	(void)out;
+	place->open_count++;
+	return malloc(1);
+}
+
+static void talk_close(void *arg, void *session)
+{
+	struct place *place = arg;
+
+	place->open_count--;
+	free(session);
+}
+
+static void say(void *arg, void *session, struct pw_buf *out)
+{
+	const struct pw_str *text = arg;
+
+	(void)session;
+	pw_buf_puts(out, *text);
+	pw_buf_putc(out, '\n');
+}
+
+static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw_buf *out)
+{
+	struct place *place = arg;
+	size_t length = pw_str_find(bytes, '\n');
+	struct pw_str rest = pw_str_sub(bytes, 0, length), word;
+
+	(void)session;
+	if (length == bytes.len)
+		return SERVER_MORE;
+	word = pw_str_cut(&rest, ' ');
+	if (pw_str_eq(word, PW_STR("stop")))
+		server_stop(place->server);
+	else if (pw_str_eq(word, PW_STR("tell")))
+		server_tell(place->server, &place->protocol, say, &rest);
+	else
+		return SERVER_CLOSE;
+	pw_buf_printf(out, "open=%d\n", place->open_count);
+	return (ssize_t)length + 1;
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void no_signal(void *arg, int signo)
+{
+	(void)arg;
+	(void)signo;
+}
+
+static void *serve(void *arg)
+{
+	struct place *place = arg;
+
+	assert_int_equal(server_run(place->server), PW_OK);
+	return NULL;
+}
+
+static void listen_at(struct place *place, const char *path,
+                      const struct server_protocol *protocol)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf spec = { 0 }, why = { 0 };
+
+	pw_buf_printf(&spec, "unix:%s", path);
+	assert_int_equal(server_listen(place->server, pw_buf_str(&spec), protocol, &why),
+	                 PW_OK);
+}
+
+static int begin(void **state)
+{
+	static const int signals[] = { SIGUSR2, 0 };
+	const struct server_limits limits = { 100, 1, 1000000 }; /* idle after a ms */
+	const struct server_events events = { nothing, nothing, no_signal, NULL };
+	struct place *place = calloc(1, sizeof(*place));
+
+	strcpy(place->folder, "/tmp/test_server.XXXXXX");
+	assert_non_null(mkdtemp(place->folder));
+	snprintf(place->path, sizeof(place->path), "%s/told", place->folder);
+	snprintf(place->other_path, sizeof(place->other_path), "%s/other", place->folder);
+	place->protocol =
+		(struct server_protocol){ LINE_MAX_BYTES, talk_open, talk_eat, talk_close,
+		                          place,          "told",    true };
+	place->other = place->protocol;
+	place->other.is_told = false;
+	assert_int_equal(server_new(&place->server, &events, signals), PW_OK);
+	server_set_limits(place->server, &limits);
+	listen_at(place, place->path, &place->protocol);
+	listen_at(place, place->other_path, &place->other);
+	assert_int_equal(pthread_create(&place->thread, NULL, serve, place), 0);
+	*state = place;
+	return 0;
+}
+
+/* Lines are read buffered, written at once. */
+struct peer {
+	FILE *in;
+	char *line;
+	size_t room;
+	int fd;
+};
+
+static void dial(struct peer *peer, const char *path)
+{
+	const struct timeval patience = { 60, 0 };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	strcpy(address.sun_path, path);
+	*peer = (struct peer){ .fd = socket(AF_UNIX, SOCK_STREAM, 0) };
+	assert_true(peer->fd >= 0);
+	setsockopt(peer->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	assert_int_equal(connect(peer->fd, (struct sockaddr *)&address, sizeof(address)),
+	                 0);
+	assert_non_null(peer->in = fdopen(peer->fd, "r"));
+}
+
+static void hang_up(struct peer *peer)
+{
+	fclose(peer->in);
+	free(peer->line);
+}
+
+static void send_line(struct peer *peer, const char *line)
+{
+	assert_true(dprintf(peer->fd, "%s\n", line) > 0);
+}
+
+static const char *next_line(struct peer *peer)
+{
+	ssize_t length = getline(&peer->line, &peer->room, peer->in);
+
+	assert_true(length > 0);
+	peer->line[length - 1] = '\0';
+	return peer->line;
+}
+
+static void expect_line(struct peer *peer, const char *want)
+{
+	assert_string_equal(next_line(peer), want);
+}
+
+static int end(void **state)
+{
+	struct place *place = *state;
+	struct peer peer;
+
+	dial(&peer, place->path);
+	send_line(&peer, "stop");
+	pthread_join(place->thread, NULL);
+	hang_up(&peer);
+	server_free(&place->server);
+	assert_int_equal(rmdir(place->folder), 0);
+	free(place);
+	return 0;
+}
+
+static void everybody_is_told(void **state)
+{
+	struct place *place = *state;
+	struct peer one, two;
+
+	dial(&one, place->path);
+	dial(&two, place->path);
+	send_line(&one, "tell first"); /* two may not be accepted yet */
+	expect_line(&one, "first");
+	(void)next_line(&one);
+	send_line(&two, "tell second");
+	expect_line(&one, "second");
+	while (strcmp(next_line(&two), "second") != 0)
+		assert_string_equal(two.line, "first");
+	expect_line(&two, "open=2");
+	hang_up(&one);
+	hang_up(&two);
+}
+
+/* Both are idle for longer than the limit of a millisecond. */
+static void silence_does_not_close(void **state)
+{
+	struct place *place = *state;
+	struct peer told, other;
+
+	dial(&told, place->path);
+	send_line(&told, "tell me");
+	expect_line(&told, "me");
+	expect_line(&told, "open=1");
+	dial(&other, place->other_path);
+	assert_int_equal(fgetc(other.in), EOF);
+	send_line(&told, "tell me again");
+	expect_line(&told, "me again");
+	expect_line(&told, "open=1");
+	hang_up(&other);
+	hang_up(&told);
+}
+
+static int open_count_told(struct peer *peer)
+{
+	int count;
+
+	while (sscanf(next_line(peer), "open=%d", &count) != 1)
+		;
+	return count;
+}
+
+static void who_does_not_read_is_closed(void **state)
+{
+	static char line[16000];
+	struct place *place = *state;
+	struct peer deaf, good;
+	int left = 1000; /* far more than any socket holds */
+
+	memset(line, 'x', sizeof(line) - 1);
+	memcpy(line, "tell ", 5);
+	dial(&deaf, place->path);
+	send_line(&deaf, "tell wake");
+	expect_line(&deaf, "wake");
+	dial(&good, place->path);
+	do
+		send_line(&good, line);
+	while (open_count_told(&good) == 2 && --left > 0);
+	assert_true(left > 0);
+	hang_up(&deaf);
+	hang_up(&good);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(everybody_is_told, begin, end),
+		cmocka_unit_test_setup_teardown(silence_does_not_close, begin, end),
+		cmocka_unit_test_setup_teardown(who_does_not_read_is_closed, begin, end),
+	};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
