@@ -17,20 +17,24 @@
 
 struct postward_settings {
 	pool_t pool;
-	const char *postward_database;
+	const char *postward_config; /* path of the auth driver's own settings */
+	/* what mail processes need: they cannot read that file */
 	const char *postward_usage_socket;
+	const char *postward_learn_socket;
 };
 
 #define COMPAT_SETTING(name)                                                             \
 	SETTING_DEFINE_STRUCT_STR(#name, name, struct postward_settings)
 static const struct setting_define postward_setting_defines[] = {
-	COMPAT_SETTING(postward_database),
+	COMPAT_SETTING(postward_config),
 	COMPAT_SETTING(postward_usage_socket),
+	COMPAT_SETTING(postward_learn_socket),
 	SETTING_DEFINE_LIST_END,
 };
 static const struct postward_settings postward_setting_defaults = {
-	.postward_database = "",
+	.postward_config = "/etc/dovecot/postward-dovecot.conf",
 	.postward_usage_socket = "",
+	.postward_learn_socket = "",
 };
 static const struct setting_parser_info postward_setting_parser_info = {
 	.name = "postward",
@@ -56,6 +60,8 @@ struct compat_field {
  * cache must. COMPAT_PREINIT(kind, create, key) makes compat_<kind>_preinit for the
  * interface. */
 #if COMPAT_2_4
+#include "istream.h"
+
 /* 2.4 does not know %u: it would be a constant, one cache entry for all users. */
 #define COMPAT_KEY_USER "%{user}"
 #define COMPAT_KEY_SERVICE "%{protocol}"
@@ -71,16 +77,28 @@ static inline int compat_client_fd(const struct auth_client_connection *client)
 	return client->conn.fd_in;
 }
 
+/* The `database = conninfo` of the file that postward_config names. */
 static inline int compat_database(pool_t pool, struct event *event,
                                   const char **conninfo_r, const char **error_r)
 {
 	const struct postward_settings *set;
+	struct istream *file;
+	const char *line, *value;
 
 	if (settings_get(event, &postward_setting_parser_info, 0, &set, error_r) < 0)
 		return -1;
-	*conninfo_r = p_strdup(pool, set->postward_database);
+	*conninfo_r = "";
+	file = i_stream_create_file(set->postward_config, IO_BLOCK_SIZE);
+	while ((line = i_stream_read_next_line(file)) != NULL) {
+		if (str_begins(line, "database", &value) &&
+		    (value = strchr(value, '=')) != NULL)
+			*conninfo_r = p_strdup(pool, t_str_trim(value + 1, " \t"));
+	}
+	if (file->stream_errno != 0)
+		*error_r = t_strdup(i_stream_get_error(file));
 	settings_free(set);
-	return 0;
+	i_stream_unref(&file);
+	return **conninfo_r == '\0' ? -1 : 0;
 }
 
 #if COMPAT_2_4_3
@@ -146,6 +164,42 @@ static inline bool compat_passdb_fields(struct auth_request *request,
 	return auth_request_set_passdb_fields(request, fields) == 0;
 }
 
+static inline void compat_userdb_field(struct auth_request *request,
+                                       struct auth_fields *fields, const char *name,
+                                       const char *value)
+{
+	auth_fields_add(fields, name, value, 0);
+	auth_request_set_userdb_field(request, name, value);
+}
+
+/* `mail` is several settings in 2.4: DRIVER:PATH[:INDEX=PATH]... */
+static inline void compat_userdb_mail(struct auth_request *request,
+                                      struct auth_fields *fields, const char *location)
+{
+	static const struct {
+		const char *option, *setting;
+	} options[] = {
+		{ "INDEX=", "mail_index_path" },
+		{ "CONTROL=", "mail_control_path" },
+		{ "ALT=", "mail_alt_path" },
+		{ "VOLATILEDIR=", "mail_volatile_path" },
+	};
+	const char *const *part = t_strsplit(location, ":");
+	const char *path;
+
+	compat_userdb_field(request, fields, "mail_driver", part[0]);
+	if (part[1] == NULL)
+		return;
+	compat_userdb_field(request, fields, "mail_path", part[1]);
+	for (part += 2; *part != NULL; part++) {
+		for (unsigned int i = 0; i < N_ELEMENTS(options); i++) {
+			if (str_begins(*part, options[i].option, &path))
+				compat_userdb_field(request, fields, options[i].setting,
+				                    path);
+		}
+	}
+}
+
 static inline bool compat_userdb_fields(struct auth_request *request,
                                         const struct compat_field *field, size_t count)
 {
@@ -154,8 +208,11 @@ static inline bool compat_userdb_fields(struct auth_request *request,
 	for (size_t i = 0; i < count; i++) {
 		if (field[i].name == NULL || field[i].value == NULL)
 			continue;
-		auth_fields_add(fields, field[i].name, field[i].value, 0);
-		auth_request_set_userdb_field(request, field[i].name, field[i].value);
+		if (strcmp(field[i].name, "mail") == 0)
+			compat_userdb_mail(request, fields, field[i].value);
+		else
+			compat_userdb_field(request, fields, field[i].name,
+			                    field[i].value);
 	}
 	return auth_request_set_userdb_fields(request, fields) == 0;
 }

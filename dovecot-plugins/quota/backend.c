@@ -169,7 +169,9 @@ static void backend_deinit(struct quota_root *root)
 	quota_backend_count.v.deinit(root);
 }
 
-static int backend_init_limits(struct quota_root *root, const char **error_r ATTR_UNUSED)
+/* Not every version asks. */
+static int ATTR_UNUSED backend_init_limits(struct quota_root *root,
+                                           const char **error_r ATTR_UNUSED)
 {
 	refresh_limits(root);
 	return 0;
