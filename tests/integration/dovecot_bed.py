@@ -109,7 +109,7 @@ service auth {{
             (root / name).mkdir()
         os.chown(self.home, MAIL_UID, MAIL_UID)
         self._lay_out_modules(postward.build() / "lib")
-        self.conf.write_text((self.CONFIG + extra).format(root=root, port=self.port))
+        self.write_conf((self.CONFIG + extra).format(root=root, port=self.port))
 
     def start(self):
         super().start()
@@ -137,8 +137,8 @@ service auth {{
         assert not self.crashes() + self.lines("leak"), self.text()
 
     def doveadm_exit(self, *args):
-        return subprocess.run(["doveadm", "-c", str(self.conf), *args], capture_output=True,
-                              timeout=30, check=False).returncode
+        command = self.ns.command(*self.with_modules("doveadm", "-c", self.conf, *args))
+        return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode
 
     def deliver(self, user, text, sender="out@example.org"):
         """Over LMTP; returns nothing, or raises with the server's reply."""

@@ -11,6 +11,7 @@ import pytest
 
 from auth_client import AuthClient
 from dovecot_bed import Dovecot, Here, MAIL_UID, children, place, remove, wait_until
+from stack.dialect import is_2_4
 from stack.postfix import Postfix
 from stack.postgres import Postgres
 from stack.postward import SOURCE, build
@@ -189,7 +190,8 @@ def test_userdb(shared):
     out = shared.dovecot.doveadm("user", ANN)
     fields = dict(line.split("\t")[:2] for line in out.splitlines()[1:] if "\t" in line)
     assert fields["uid"] == fields["gid"] == str(MAIL_UID)
-    assert fields["quota_rule"] == f"?:bytes={5 * 1048576}"
+    # where the quota plugin asks policyd first, a limit of the userdb would be in its way
+    assert fields.get("quota_rule") == (None if is_2_4() else f"?:bytes={5 * 1048576}")
     assert shared.dovecot.doveadm_exit("user", "eve@example.test") == 67
 
 

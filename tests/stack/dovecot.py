@@ -1,9 +1,9 @@
-"""A stock Dovecot 2.3 with our plugins from the build: IMAP, LMTP, and authentication for
-Postfix."""
+"""A stock Dovecot with our plugins from the build: IMAP, LMTP, and authentication for Postfix."""
 import os
 import shutil
 from pathlib import Path
 
+from . import dialect
 from .netns import run
 from .proc import Process, grep, wait_until
 
@@ -121,11 +121,15 @@ class Dovecot:
         script.parent.mkdir()
         shutil.copy(sieve, script)
         run("sievec", script)
-        self.conf.write_text(CONF.format(
+        self.write_conf(CONF.format(
             root=self.root, uid=MAIL_UID, modules=self.modules, address=self.address, cert=cert, key=key,
             auth_args=auth_args, quota=quota, sieve=script,
             lmtp=spool / "private/dovecot-lmtp", sasl=spool / "private/auth"))
         return self
+
+    def write_conf(self, text):
+        """text: in the words of 2.3, see dialect.py."""
+        self.conf.write_text(dialect.say(text))
 
     def _lay_out_modules(self, plugins):
         """The installed modules and ours in one folder. The auth process looks only into
@@ -136,9 +140,15 @@ class Dovecot:
             target.parent.mkdir(exist_ok=True)
             shutil.copy(plugin, target)
 
+    def with_modules(self, *command):
+        """A command that sees our modules where Dovecot was built to look for them; to be run
+        where mounts stay inside (a namespace's command())."""
+        return ["sh", "-c", 'mount --bind "$1" "$2" && shift 2 && exec "$@"', "-", self.modules,
+                module_folder(), *command]
+
     def start(self):
-        script = f"mount --bind {self.modules} {module_folder()} && exec dovecot -F -c {self.conf}"
-        self.process = Process("dovecot", ["sh", "-c", script], self.root / "start.log", self.ns)
+        self.process = Process("dovecot", self.with_modules("dovecot", "-F", "-c", self.conf),
+                               self.root / "start.log", self.ns)
         self.process.start()
         wait_until(lambda: grep(self.log, "starting up") or not self.process.is_running(),
                    what="Dovecot")
@@ -152,7 +162,7 @@ class Dovecot:
             self.process = None
 
     def doveadm(self, *args):
-        return self.ns.run("doveadm", "-c", self.conf, *args)
+        return self.ns.run(*self.with_modules("doveadm", "-c", self.conf, *args))
 
     def lines(self, *words, start=0):
         return grep(self.log, *words, start=start)
