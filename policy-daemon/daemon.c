@@ -189,6 +189,21 @@ static enum pw_status open_tables(struct daemon *daemon)
 	return PW_OK;
 }
 
+/* In the thread of the chores. */
+static void on_chore(void *arg, const struct chores_event *event)
+{
+	database_put_chore(arg, event);
+}
+
+static enum pw_status start_chores(struct daemon *daemon)
+{
+	const struct chores_config config = { daemon->settings->doveadm_socket,
+		                              daemon->settings->lmtp_socket, on_chore,
+		                              daemon->database };
+
+	return chores_start(&daemon->chores, &config);
+}
+
 enum pw_status daemon_start(struct daemon *daemon, struct pw_buf *why_out)
 {
 	const struct server_events events = { on_woken, on_tick, on_signal, daemon };
@@ -203,6 +218,7 @@ enum pw_status daemon_start(struct daemon *daemon, struct pw_buf *why_out)
 	if ((r = open_sockets(daemon, why_out)) != PW_OK ||
 	    (r = database_open(&daemon->database, daemon->settings, on_changed,
 	                       daemon->server, why_out)) != PW_OK ||
+	    (r = start_chores(daemon)) != PW_OK ||
 	    (r = numbers_start(&daemon->numbers,
 	                       daemon->settings->common.state_directory)) != PW_OK)
 		return r;
@@ -225,6 +241,7 @@ enum pw_status daemon_run(struct daemon *daemon)
 
 void daemon_done(struct daemon *daemon)
 {
+	chores_stop(&daemon->chores); /* it writes rows: before the database */
 	if (daemon->database != NULL) {
 		store_changes(daemon);
 		database_drain(daemon->database, daemon->settings->drain_timeout_ms);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "io/options.h"
+#include "policyd/chores.h"
 #include "policyd/database.h"
 #include "policyd/decide.h"
 #include "policyd/numbers.h"
@@ -15,6 +16,7 @@ struct daemon {
 	struct server *server;
 	struct database *database;
 	struct numbers_writer *numbers;
+	struct chores *chores;
 	struct ledger *ledger;
 	struct usage *usage;
 	struct decide_world world;

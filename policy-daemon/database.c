@@ -276,3 +276,24 @@ void database_put_event(struct database *database, const struct catalog_rule *ru
 	                                   : PW_STR(",\"dry_run\":false}"));
 	put_row(database, STREAM_EVENTS, &row);
 }
+
+void database_put_chore(struct database *database, const struct chores_event *event)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 }, text = { 0 };
+
+	put_text(&row, "{\"kind\":", pw_str_from(event->kind));
+	put_text(&row, ",\"who\":", event->login);
+	if (event->why.len > 0) {
+		pw_buf_printf(&text, "%.*s: sessions closed: %.*s", PW_FMT(event->login),
+		              PW_FMT(event->why));
+		put_text(&row, ",\"text\":", pw_buf_str(&text));
+		put_text(&row, ",\"detail\":{\"why\":", event->why);
+	} else {
+		pw_buf_printf(&text, "%.*s: warned at %d %%", PW_FMT(event->login),
+		              (int)event->percent);
+		put_text(&row, ",\"text\":", pw_buf_str(&text));
+		put_number(&row, ",\"detail\":{\"percent\":", event->percent);
+	}
+	pw_buf_putc(&row, '}');
+	put_row(database, STREAM_EVENTS, &row);
+}

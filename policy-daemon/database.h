@@ -5,6 +5,7 @@
 
 #include "db/result.h"
 #include "policyd/catalog.h"
+#include "policyd/chores.h"
 #include "policyd/ledger.h"
 #include "policyd/settings.h"
 #include "policyd/usage.h"
@@ -45,3 +46,5 @@ void database_put_rate(struct database *database, const struct ledger_account *a
 void database_put_usage(struct database *database, const struct usage_entry *entry);
 void database_put_event(struct database *database, const struct catalog_rule *rule,
                         struct pw_str who, int64_t retry_after_us);
+/* The same; from any thread. */
+void database_put_chore(struct database *database, const struct chores_event *event);
