@@ -21,6 +21,8 @@ struct postward_settings {
 	/* what mail processes need: they cannot read that file */
 	const char *postward_usage_socket;
 	const char *postward_learn_socket;
+	const char *postward_learn_junk;
+	const char *postward_learn_trash;
 };
 
 #define COMPAT_SETTING(name)                                                             \
@@ -29,12 +31,16 @@ static const struct setting_define postward_setting_defines[] = {
 	COMPAT_SETTING(postward_config),
 	COMPAT_SETTING(postward_usage_socket),
 	COMPAT_SETTING(postward_learn_socket),
+	COMPAT_SETTING(postward_learn_junk),
+	COMPAT_SETTING(postward_learn_trash),
 	SETTING_DEFINE_LIST_END,
 };
 static const struct postward_settings postward_setting_defaults = {
 	.postward_config = "/etc/dovecot/postward-dovecot.conf",
 	.postward_usage_socket = "",
 	.postward_learn_socket = "",
+	.postward_learn_junk = "",
+	.postward_learn_trash = "",
 };
 static const struct setting_parser_info postward_setting_parser_info = {
 	.name = "postward",
@@ -392,5 +398,52 @@ static inline const char *compat_usage_socket(struct quota_root *root, const cha
 	return path;
 }
 #define COMPAT_USAGE_SOCKET(root) compat_usage_socket(root, &args)
+#endif
+#endif
+
+/* ---- learn plugin ---- */
+#if defined(MAIL_STORAGE_HOOKS_H) && defined(MAIL_USER_H)
+/* Path of the socket; names of mailboxes that take part besides those of special use, ""
+ * = none. */
+struct compat_learn {
+	const char *socket, *junk, *trash;
+};
+
+#if COMPAT_2_4
+/* What is set replaces what *out holds; false: the settings cannot be read (logged). */
+static inline bool compat_learn_settings(struct mail_user *user, struct compat_learn *out)
+{
+	const struct postward_settings *set;
+	const char *error;
+
+	if (settings_get(user->event, &postward_setting_parser_info, 0, &set, &error) <
+	    0) {
+		e_error(user->event, "%s", error);
+		return FALSE;
+	}
+	if (*set->postward_learn_socket != '\0')
+		out->socket = p_strdup(user->pool, set->postward_learn_socket);
+	out->junk = p_strdup(user->pool, set->postward_learn_junk);
+	out->trash = p_strdup(user->pool, set->postward_learn_trash);
+	settings_free(set);
+	return TRUE;
+}
+#else
+static inline void compat_learn_setting(struct mail_user *user, const char *name,
+                                        const char **out)
+{
+	const char *value = mail_user_plugin_getenv(user, name);
+
+	if (value != NULL && *value != '\0')
+		*out = value;
+}
+
+static inline bool compat_learn_settings(struct mail_user *user, struct compat_learn *out)
+{
+	compat_learn_setting(user, "postward_learn_socket", &out->socket);
+	compat_learn_setting(user, "postward_learn_junk", &out->junk);
+	compat_learn_setting(user, "postward_learn_trash", &out->trash);
+	return TRUE;
+}
 #endif
 #endif
