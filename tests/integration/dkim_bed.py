@@ -91,7 +91,7 @@ class DkimBed(Bed):
     def _auth_answers(self):
         """Has Dovecot's auth server said what it can do? Its socket is there earlier."""
         with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
-            client.settimeout(5)
+            client.settimeout(30)
             client.connect(str(self.postfix.spool / "private/auth"))
             return b"MECH\tPLAIN" in client.recv(4096)
 
@@ -110,4 +110,4 @@ class DkimBed(Bed):
 
     def left(self, message_id):
         """The bytes of a message as they reached the sink."""
-        return wait_until(lambda: self.sink.find(message_id), 20, message_id)[0][3]
+        return wait_until(lambda: self.sink.find(message_id), what=message_id)[0][3]

@@ -138,7 +138,7 @@ service auth {{
 
     def doveadm_exit(self, *args):
         command = self.ns.command(*self.with_modules("doveadm", "-c", self.conf, *args))
-        return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode
+        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
 
     def deliver(self, user, text, sender="out@example.org"):
         """Over LMTP; returns nothing, or raises with the server's reply."""

@@ -54,7 +54,7 @@ INNER_SERVICES = [
     f"{INNER_LINK}:2627 inet n - y - - smtpd {OPTIONS} -o inet_protocols=ipv4"
     f" -o smtpd_authorized_xclient_hosts={EDGE_LINK}",
     # gives up on an idle session soon
-    f"{INNER_LINK}:2628 inet n - y - - smtpd {OPTIONS} -o smtpd_timeout=1s"
+    f"{INNER_LINK}:2628 inet n - y - - smtpd {OPTIONS} -o smtpd_timeout=3s"
     f" -o smtpd_authorized_xclient_hosts={EDGE_LINK}",
 ]
 HOSTS = f"{EDGE} mx.example.test\n{EDGE_LINK} edge.example.test\n{INNER_LINK} inner.example.test\n"
@@ -103,7 +103,7 @@ class OriginBed(Bed):
         host = EDGE6 if ":" in source else EDGE
         return SmtpClient(self.net, host, source=source, **options)
 
-    def delivered(self, user, marker, timeout_s=10):
+    def delivered(self, user, marker, timeout_s=30):
         """The message of a user that holds marker, as bytes with LF line ends."""
         def find():
             for file in (self.mail / user / "new").glob("*"):
@@ -115,4 +115,4 @@ class OriginBed(Bed):
     def reload_origin(self, **changes):
         before = len(self.origin.lines("event=reloaded"))
         self.origin.reload(**changes)
-        wait_until(lambda: len(self.origin.lines("event=reloaded")) > before, 10, "reload")
+        wait_until(lambda: len(self.origin.lines("event=reloaded")) > before, what="reload")

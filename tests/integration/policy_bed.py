@@ -28,7 +28,7 @@ class Closed(Exception):
 class Client:
     """One smtpd, as policyd sees it."""
 
-    def __init__(self, path, timeout_s=5):
+    def __init__(self, path, timeout_s=30):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout_s)
         self.socket.connect(str(path))
@@ -80,7 +80,7 @@ class UsageClient:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(5)
+        self.socket.settimeout(30)
         self.socket.connect(str(path))
         self.file = self.socket.makefile("rw", newline="\n")
         assert self.ask(self.GREETING) == self.GREETING
@@ -165,7 +165,7 @@ class Bed:
                   what=f"generation {generation}")
 
     @staticmethod
-    def wait(claim, timeout_s=5, what="condition"):
+    def wait(claim, timeout_s=60, what="condition"):
         end = time.monotonic() + timeout_s
         while not claim():
             assert time.monotonic() < end, f"{what}: not within {timeout_s} s"

@@ -71,7 +71,7 @@ class ScoreBed(Bed):
 
     def left(self, message_id):
         """The text of a message as it reached the sink."""
-        found = wait_until(lambda: self.sink.find(message_id), 20, message_id)
+        found = wait_until(lambda: self.sink.find(message_id), what=message_id)
         return found[0][3].decode(errors="replace")
 
     def row(self, message_id):
@@ -80,6 +80,6 @@ class ScoreBed(Bed):
                  "client_name, sender, recipients, size, subject")
         found = wait_until(lambda: self.pg.sql(
             f"SELECT {names} FROM mail.messages WHERE message_id = %s", f"<{message_id}>"),
-            10, f"row of {message_id}")[0]
+            60, f"row of {message_id}")[0]
         keys = [n.split("::")[0].replace("host(", "").strip(") ") for n in names.split(",")]
         return dict(zip(keys, found))

@@ -85,7 +85,7 @@ def real_sum(dovecot):
     return sum(int(x.split()[-1].rstrip(b")")) for x in lines), len(lines)
 
 
-def reported(usage, expected, seconds=2):
+def reported(usage, expected, seconds=30):
     wait_until(lambda: usage.usage.get(USER) == expected, seconds,
                f"{expected} reported, not {usage.usage.get(USER)}")
 
@@ -124,9 +124,9 @@ def test_a_raised_limit_is_seen_in_the_open_session(dovecot, usage):
         assert append(imap, 3000)[0] == "OK"
         assert append(imap, 3000)[0] == "NO"
         usage.limits[USER] = (100000, 0)
-        wait_until(lambda: append(imap, 3000)[0] == "OK", 3, "the raised limit")
+        wait_until(lambda: append(imap, 3000)[0] == "OK", what="the raised limit")
         usage.limits[USER] = (1000, 0)
-        wait_until(lambda: append(imap, 500)[0] == "NO", 3, "the lowered limit")
+        wait_until(lambda: append(imap, 500)[0] == "NO", what="the lowered limit")
 
 
 def test_message_limit(dovecot, usage):
@@ -161,10 +161,10 @@ def test_lmtp_reports_when_the_delivery_ends(dovecot, usage):
 def test_changes_within_the_delay_make_one_report(imap, usage):
     imap.select("INBOX")
     before = usage.reports
-    for _ in range(10):
+    for _ in range(100):
         append(imap, 500)
-    reported(usage, (5000, 10))
-    assert usage.reports - before < 6
+    reported(usage, (50000, 100))
+    assert usage.reports - before < 60
 
 
 @pytest.mark.parametrize("how", ["gone", "silent"])
@@ -176,7 +176,7 @@ def test_deliveries_go_on_without_policyd(dovecot, usage, how):
     start = time.monotonic()
     for _ in range(5):
         dovecot.deliver(USER, message(1000))
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 20
     warned = re.findall(r"lmtp\((?:\S+\)<)?(\d+)[>)].*usage socket: ", dovecot.text())
     assert warned and len(set(warned)) == len(warned)  # each process says it once
     assert real_sum(dovecot)[1] == 5
@@ -189,7 +189,7 @@ def test_what_policyd_missed_is_reported_when_it_is_back(dovecot, usage):
     with login(dovecot) as imap:
         append(imap, 3000)
         usage.start()
-        reported(usage, (3000, 1), 8)
+        reported(usage, (3000, 1))
 
 
 def test_a_restarted_policyd_is_asked_again_at_once(imap, usage):
@@ -253,4 +253,4 @@ def test_many_writers_leave_the_real_sum(dovecot, usage):
     for t in threads:
         t.join()
     assert not failures
-    reported(usage, real_sum(dovecot), 3)
+    reported(usage, real_sum(dovecot))

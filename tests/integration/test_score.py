@@ -88,17 +88,19 @@ def test_spam_is_marked_and_explained(bed):
 
 def test_weight_and_threshold_in_sql_count_at_once(bed):
     bed.pg.sql("UPDATE mail.score_symbols SET weight = 40 WHERE name = 'SUBJ_EXCLAIM'")
-    time.sleep(0.5)
-    one = marker("capped")
-    assert bed.send(mail(one, subject="Hi!")).code == 250  # the group's cap holds
-    assert ("text", -32) in {(s["name"], s["score"]) for s in bed.row(one)["symbols"]}
+
+    def is_capped():
+        one = marker("capped")
+        assert bed.send(mail(one, subject="Hi!")).code == 250  # the group's cap holds
+        return ("text", -32) in {(s["name"], s["score"]) for s in bed.row(one)["symbols"]}
+    wait_until(is_capped, what="the new weight, capped")
     bed.pg.sql("UPDATE mail.score_groups SET max_score = 100 WHERE grp = 'text'")
     try:
         reply = wait_until(lambda: next((r for r in [bed.send(mail(marker("w"), subject="Hi!"))]
-                                         if r.code == 550), None), 10, "a refusal")
+                                         if r.code == 550), None), what="a refusal")
         assert reply.text.startswith("5.7.1 ")
         bed.pg.sql("UPDATE mail.score_actions SET dry_run = true WHERE action = 'reject'")
-        wait_until(lambda: bed.send(mail(marker("w"), subject="Hi!")).code == 250, 10, "dry run")
+        wait_until(lambda: bed.send(mail(marker("w"), subject="Hi!")).code == 250, what="dry run")
         assert bed.score.lines('action="add header"', "dry_run=reject")
     finally:
         bed.pg.sql("UPDATE mail.score_symbols SET weight = NULL WHERE name = 'SUBJ_EXCLAIM'")
@@ -108,7 +110,7 @@ def test_weight_and_threshold_in_sql_count_at_once(bed):
     def counts_little():
         one = marker("w")
         return bed.send(mail(one, subject="Hi!")).code == 250 and bed.row(one)["score"] < 6
-    wait_until(counts_little, 10, "the old weight")
+    wait_until(counts_little, what="the old weight")
 
 
 def test_every_symbol_is_offered_to_sql(bed):
@@ -141,7 +143,7 @@ def test_dmarc_reject_reaches_the_client(bed):
     bed.score.reload(dmarc_reject="dry-run")
     try:
         wait_until(lambda: bed.send(mail(marker("dmarc"), sender="ceo@bank.test"), "ceo@bank.test",
-                                    THIEF, "thief.test").code == 250, 10, "the dry run")
+                                    THIEF, "thief.test").code == 250, what="the dry run")
         assert bed.score.lines('dry_run="dmarc reject"')
     finally:
         bed.score.reload(dmarc_reject="reject")
@@ -155,7 +157,7 @@ def test_dns_away_is_silence(bed):
         one = marker("nodns")
         begin = time.monotonic()
         assert bed.send(mail(one, sender="ceo@bank.test"), "ceo@bank.test").code == 250
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 25
         row = bed.row(one)
         assert (row["spf"], row["dmarc"]) == ("temperror", "temperror")
         assert not names(row) & {"AUTH_NONE", "SPF_FAIL", "DMARC_FAIL_REJECT", "RDNS_NONE"}

@@ -41,7 +41,7 @@ def test_the_story_ends_clean_on_a_signal(number):
     root = next(l.rsplit(None, 1)[1] for l in lines if "stack is up" in l)
     assert Path(root).exists()
     story.send_signal(number)
-    story.communicate(timeout=60)
+    story.communicate(timeout=120)
     assert story.returncode == 0
     assert not Path(root).exists()
     assert not [n for n in namespaces() if n.startswith(f"pw{story.pid % 100000}")]

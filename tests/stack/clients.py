@@ -36,7 +36,7 @@ class Reply(tuple):
 class SmtpClient:
     """One session from a namespace; `source` is the client's address."""
 
-    def __init__(self, ns, host, port=25, source=None, helo="mail.sender.test", timeout_s=30,
+    def __init__(self, ns, host, port=25, source=None, helo="mail.sender.test", timeout_s=60,
                  tls=False, login=None):
         self.replies = []
         with ns.enter():
@@ -98,7 +98,7 @@ def last_reply(result):
 class Imap(imaplib.IMAP4_SSL):
     """IMAP over TLS inside a namespace."""
 
-    def __init__(self, ns, host, port=993, timeout_s=20):
+    def __init__(self, ns, host, port=993, timeout_s=60):
         self._ns = ns
         super().__init__(host, port, ssl_context=tls_context(), timeout=timeout_s)
 

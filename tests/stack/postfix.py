@@ -99,7 +99,7 @@ class Postfix:
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-            wait_until(lambda: not Path(f"/proc/{pid}").exists(), 10, "Postfix to stop")
+            wait_until(lambda: not Path(f"/proc/{pid}").exists(), what="Postfix to stop")
         for process in processes_of(self.root):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
@@ -115,7 +115,7 @@ class Postfix:
         goes away under it."""
         old = self._servers()
         os.kill(self.pid(), signal.SIGHUP)
-        wait_until(lambda: not old & self._servers(), 20, "Postfix's old processes to go")
+        wait_until(lambda: not old & self._servers(), what="Postfix's old processes to go")
 
     def _servers(self):
         """Process ids of the master's children that read settings at their start."""

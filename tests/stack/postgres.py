@@ -44,7 +44,7 @@ class Postgres:
                                             "--init-groups", binaries() / "postgres", "-D",
                                             self.data], self.root / "postgres.log", self.ns)
         self.process.start()
-        wait_until(self._answers, 20, "PostgreSQL")
+        wait_until(self._answers, what="PostgreSQL")
         return self
 
     def _answers(self):

@@ -46,7 +46,7 @@ class Program:
         self.write_settings(**changes)
         self.process.start()
         wait_until(lambda: all(s.exists() for s in self.sockets) or not self.process.is_running(),
-                   20, self.name)
+                   what=self.name)
         if not self.process.is_running():
             raise RuntimeError(f"{self.name} ended: {self.process.log_text()[-2000:]}")
         return self

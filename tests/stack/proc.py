@@ -5,8 +5,11 @@ import signal
 import subprocess
 import time
 
+# Ends a wait that should have ended long ago, on a busy machine too.
+PATIENCE_S = 30.0
 
-def wait_until(claim, timeout_s=10.0, what="condition", step_s=0.02):
+
+def wait_until(claim, timeout_s=PATIENCE_S, what="condition", step_s=0.02):
     """Poll claim() until it is true and return its value; TimeoutError otherwise."""
     end = time.monotonic() + timeout_s
     while True:
@@ -47,7 +50,7 @@ class Process:
     def kill(self, number):
         os.kill(self.pid, number)
 
-    def stop(self, number=signal.SIGTERM, timeout_s=10.0):
+    def stop(self, number=signal.SIGTERM, timeout_s=PATIENCE_S):
         """Stop it; returns its exit status (negative: the signal that ended it)."""
         if self._child is None:
             return None

@@ -7,10 +7,10 @@
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 from . import dns as zone
@@ -106,6 +106,12 @@ def records():
             zone.txt("bank.test.", "v=spf1 -all"),
             zone.txt("_dmarc.bank.test.", "v=DMARC1; p=reject")]
     return out
+
+
+def loaded(program):
+    """The generation of a program's snapshot, by its log."""
+    lines = program.lines("database=snapshot_loaded")
+    return int(re.search(r"generation=(\d+)", lines[-1])[1]) if lines else -1
 
 
 class Stack:
@@ -292,7 +298,7 @@ class Stack:
             raise
         return imap
 
-    def delivered(self, login, message_id, folder="INBOX", timeout_s=20):
+    def delivered(self, login, message_id, folder="INBOX", timeout_s=30):
         """Wait for a message; returns it as bytes."""
         with self.imap(login) as imap:
             return wait_until(lambda: imap.find(message_id, folder), timeout_s,
@@ -306,8 +312,12 @@ class Stack:
         self.inner_ns.ip("route", "replace", f"{NAMESERVER}/32", "via", EDGE_LINK)
 
     def settle(self):
-        """Wait until the programs have had time to notice a change in SQL."""
-        time.sleep(1.0)
+        """Wait until the programs that run have loaded what SQL holds now."""
+        generation = self.pg.value("SELECT mail.generation()")
+        for name, program in self.programs.items():
+            if PROGRAMS[name][1] and program.process.is_running():
+                wait_until(lambda p=program: loaded(p) >= generation,
+                           what=f"{name} at generation {generation}")
 
     def furnish(self):
         """What most tests want: example.test with ann and bob, ann's alias, and keys."""

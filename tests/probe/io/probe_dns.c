@@ -110,7 +110,7 @@ static void *storm_thread(void *data)
 		must(pw_dns_ask(resolver, &q, &ticket) == PW_OK, "cannot ask");
 		if (i % 3 == 0)
 			continue;
-		must(pw_dns_wait(&ticket, pw_clock_mono_ms() + 5000, arena, &answer) ==
+		must(pw_dns_wait(&ticket, pw_clock_mono_ms() + 20000, arena, &answer) ==
 		             PW_OK,
 		     "cannot wait");
 		if (answer.rcode == PW_DNS_OK && answer.count == 1 &&
