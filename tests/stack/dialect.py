@@ -25,6 +25,7 @@ def say(text):
         return text
     return "\n".join([f"dovecot_config_version = {CONFIG_VERSION}",
                       f"dovecot_storage_version = {CONFIG_VERSION}",
+                      "auth_internal_failure_delay = 0",  # see docs/dovecot.md
                       *write(translate(read(iter(text.splitlines())))), ""])
 
 
