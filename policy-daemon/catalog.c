@@ -9,6 +9,11 @@ struct domain {
 	struct pw_str target;
 };
 
+struct exemption {
+	struct exemption *next;
+	struct pw_net net;
+};
+
 struct rule_list {
 	struct catalog_rule *first, *last;
 };
@@ -19,6 +24,8 @@ struct catalog {
 	struct pw_map *domains; /* name -> struct domain */
 	struct pw_map *rules;   /* who -> struct rule_list */
 	struct pw_owner *owner;
+	struct catalog_auth_rule auth_rules[AUTH_KINDS]; /* failures 0 = none */
+	struct exemption *exemptions;
 	char delimiter;
 };
 
@@ -223,6 +230,52 @@ static enum pw_status add_rate_limit(struct catalog *c, const struct pw_str *fie
 	return append_rule(c, fields[2], &rule);
 }
 
+static const struct pw_str auth_kinds[AUTH_KINDS] = {
+	[AUTH_NETWORK] = { "network", 7 },
+	[AUTH_LOGIN] = { "login", 5 },
+};
+
+/* kind, failures, period_s, block_s, dry_run */
+static enum pw_status add_auth_limit(struct catalog *c, const struct pw_str *fields)
+{
+	const int64_t seconds_max = PW_RATE_PERIOD_MAX_US / 1000000;
+	struct catalog_auth_rule rule = { .is_dry_run =
+		                                  pw_str_eq(fields[4], PW_STR("t")) };
+	enum auth_kind kind = 0;
+	enum pw_status r;
+
+	while (kind < AUTH_KINDS && !pw_str_eq(fields[0], auth_kinds[kind]))
+		kind++;
+	if (kind == AUTH_KINDS)
+		return PW_ERR_SYNTAX;
+	if ((r = number_of(fields[1], 1, PW_RATE_COUNT_MAX, &rule.failures)) != PW_OK ||
+	    (r = number_of(fields[2], 1, seconds_max, &rule.period_ms)) != PW_OK ||
+	    (r = number_of(fields[3], 1, seconds_max, &rule.block_ms)) != PW_OK)
+		return r;
+	if (rule.period_ms == 0 || rule.block_ms == 0)
+		return PW_ERR_RANGE; /* NULL */
+	rule.period_ms *= 1000;
+	rule.block_ms *= 1000;
+	c->auth_rules[kind] = rule;
+	return PW_OK;
+}
+
+/* net */
+static enum pw_status add_auth_exemption(struct catalog *c, const struct pw_str *fields)
+{
+	struct exemption *exemption;
+	struct pw_net net;
+	enum pw_status r;
+
+	if ((r = pw_net_parse(&net, fields[0])) != PW_OK)
+		return r;
+	if ((exemption = pw_arena_alloc(c->arena, sizeof(*exemption))) == NULL)
+		return PW_ERR_NOMEM;
+	*exemption = (struct exemption){ c->exemptions, net };
+	c->exemptions = exemption;
+	return PW_OK;
+}
+
 /* clang-format off */
 static const struct table {
 	size_t columns;
@@ -235,6 +288,8 @@ static const struct table {
 	[CATALOG_QUOTAS]      = { 3,  add_quota,      "SELECT address, quota_bytes, used_bytes FROM mail.snapshot_quotas" },
 	[CATALOG_SENDERS]     = { 2,  add_sender,     "SELECT login, pattern FROM mail.snapshot_senders" },
 	[CATALOG_RATE_LIMITS] = { 10, add_rate_limit, "SELECT id, key, who, unit, limit_count, period_s, burst, action, text, dry_run FROM mail.snapshot_rate_limits ORDER BY id" },
+	[CATALOG_AUTH_LIMITS] = { 5,  add_auth_limit, "SELECT kind, failures, period_s, block_s, dry_run FROM mail.snapshot_auth_limits" },
+	[CATALOG_AUTH_EXEMPTIONS] = { 1, add_auth_exemption, "SELECT net FROM mail.snapshot_auth_exemptions" },
 };
 /* clang-format on */
 
@@ -305,4 +360,20 @@ size_t catalog_rules(const struct catalog *catalog, struct pw_str login,
 		settled |= here;
 	}
 	return count;
+}
+
+const struct catalog_auth_rule *catalog_auth_rule(const struct catalog *catalog,
+                                                  enum auth_kind kind)
+{
+	const struct catalog_auth_rule *rule = &catalog->auth_rules[kind];
+
+	return rule->failures > 0 ? rule : NULL;
+}
+
+bool catalog_is_exempt(const struct catalog *catalog, struct pw_ip ip)
+{
+	for (const struct exemption *e = catalog->exemptions; e != NULL; e = e->next)
+		if (pw_net_contains(&e->net, ip))
+			return true;
+	return false;
 }

@@ -2,6 +2,7 @@
  * and rate rules of one generation. Built row by row, then immutable. Pure. */
 #pragma once
 
+#include "core/ip.h"
 #include "core/owner.h"
 #include "core/rate.h"
 
@@ -17,6 +18,8 @@ enum catalog_table {
 	CATALOG_QUOTAS,
 	CATALOG_SENDERS,
 	CATALOG_RATE_LIMITS,
+	CATALOG_AUTH_LIMITS,
+	CATALOG_AUTH_EXEMPTIONS,
 	CATALOG_TABLES,
 };
 
@@ -32,6 +35,15 @@ struct catalog_rule {
 	bool is_dry_run;
 	bool is_unlimited;         /* stops the search for a wider rule of this unit */
 	struct catalog_rule *next; /* of the same `who` */
+};
+
+/* What failed logins are counted by. */
+enum auth_kind { AUTH_NETWORK, AUTH_LOGIN, AUTH_KINDS };
+
+/* So many failures in a period block for so long. */
+struct catalog_auth_rule {
+	int64_t failures, period_ms, block_ms;
+	bool is_dry_run;
 };
 
 struct catalog_destination {
@@ -85,3 +97,9 @@ char catalog_delimiter(const struct catalog *catalog);
  * Returns how many were put into out (at most CATALOG_RULES_MAX). */
 size_t catalog_rules(const struct catalog *catalog, struct pw_str login,
                      const struct catalog_rule *out[CATALOG_RULES_MAX]);
+
+/* The rule of failed logins of that kind; NULL = they are not counted. */
+const struct catalog_auth_rule *catalog_auth_rule(const struct catalog *catalog,
+                                                  enum auth_kind kind);
+/* Is ip in a network whose failed logins do not count? */
+bool catalog_is_exempt(const struct catalog *catalog, struct pw_ip ip);

@@ -66,6 +66,7 @@ static void on_tick(void *arg)
 	struct daemon *daemon = arg;
 
 	store_changes(daemon);
+	auth_tick(daemon);
 	pw_count_set(&numbers, NUMBER_accounts, (int64_t)ledger_count(daemon->ledger));
 	pw_count_set(&numbers, NUMBER_snapshot_age_ms, database_age_ms(daemon->database));
 	pw_notify_watchdog();
@@ -145,29 +146,43 @@ static void on_changed(void *arg)
 	server_wake(arg);
 }
 
+/* What systemd passes under the protocol's name wins over path; neither: nothing. */
+static enum pw_status open_socket(struct daemon *daemon,
+                                  const struct server_protocol *protocol,
+                                  const char *path, struct pw_buf *why_out)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf spec = { 0 };
+
+	if (pw_notify_listen_fd(protocol->name) >= 0)
+		pw_buf_printf(&spec, "fd:%s", protocol->name);
+	else if (path[0] != '\0')
+		pw_buf_printf(&spec, "unix:%s", path);
+	else
+		return PW_OK;
+	return server_listen(daemon->server, pw_buf_str(&spec), protocol, why_out);
+}
+
 static enum pw_status open_sockets(struct daemon *daemon, struct pw_buf *why_out)
 {
 	struct pw_str rest = pw_str_from(daemon->settings->policy_socket);
-	PW_AUTO(pw_buf_done) struct pw_buf usage_spec = { 0 };
 	enum pw_status r;
 
 	daemon->policy = policy_protocol;
 	daemon->usage_protocol = usage_protocol;
-	daemon->policy.arg = daemon->usage_protocol.arg = daemon;
+	daemon->auth_protocol = auth_protocol;
+	daemon->policy.arg = daemon->usage_protocol.arg = daemon->auth_protocol.arg =
+		daemon;
 	for (rest = pw_str_trim(rest); rest.len > 0; rest = pw_str_trim(rest)) {
 		r = server_listen(daemon->server, pw_str_cut(&rest, ' '), &daemon->policy,
 		                  why_out);
 		if (r != PW_OK)
 			return r;
 	}
-	if (pw_notify_listen_fd("usage") >= 0)
-		pw_buf_puts(&usage_spec, PW_STR("fd:usage"));
-	else if (daemon->settings->usage_socket[0] != '\0')
-		pw_buf_printf(&usage_spec, "unix:%s", daemon->settings->usage_socket);
-	else
-		return PW_OK;
-	return server_listen(daemon->server, pw_buf_str(&usage_spec),
-	                     &daemon->usage_protocol, why_out);
+	if ((r = open_socket(daemon, &daemon->usage_protocol,
+	                     daemon->settings->usage_socket, why_out)) != PW_OK)
+		return r;
+	return open_socket(daemon, &daemon->auth_protocol, daemon->settings->auth_socket,
+	                   why_out);
 }
 
 static enum pw_status open_tables(struct daemon *daemon)
@@ -181,7 +196,9 @@ static enum pw_status open_tables(struct daemon *daemon)
 		return PW_ERR_IO;
 	if ((r = ledger_new(&daemon->ledger, world->seed, LEDGER_ACCOUNTS_MAX)) !=
 	            PW_OK ||
-	    (r = usage_new(&daemon->usage, world->seed)) != PW_OK)
+	    (r = usage_new(&daemon->usage, world->seed)) != PW_OK ||
+	    (r = guard_new(&daemon->guard, world->seed)) != PW_OK ||
+	    (r = logins_new(&daemon->logins, world->seed)) != PW_OK)
 		return r;
 	world->ledger = daemon->ledger;
 	world->usage = daemon->usage;
@@ -250,6 +267,8 @@ void daemon_done(struct daemon *daemon)
 	/* the snapshot's thread wakes the server: that goes first */
 	database_close(&daemon->database);
 	server_free(&daemon->server);
+	logins_free(&daemon->logins);
+	guard_free(&daemon->guard);
 	usage_free(&daemon->usage);
 	ledger_free(&daemon->ledger);
 	pw_settings_free(&daemon->settings);

@@ -6,6 +6,8 @@
 #include "policyd/chores.h"
 #include "policyd/database.h"
 #include "policyd/decide.h"
+#include "policyd/guard.h"
+#include "policyd/logins.h"
 #include "policyd/numbers.h"
 #include "policyd/server.h"
 #include "policyd/settings.h"
@@ -19,10 +21,13 @@ struct daemon {
 	struct chores *chores;
 	struct ledger *ledger;
 	struct usage *usage;
+	struct guard *guard;
+	struct logins *logins;
 	struct decide_world world;
-	struct server_protocol policy, usage_protocol;
-	int64_t started_ms; /* monotonic */
-	bool has_rates;     /* the stored counters have come in */
+	struct server_protocol policy, usage_protocol, auth_protocol;
+	int64_t started_ms;   /* monotonic */
+	bool has_rates;       /* the stored counters have come in */
+	bool must_flush_auth; /* drivers are to forget all cached answers */
 };
 
 /* The clock of the buckets: microseconds that only grow. */
@@ -37,6 +42,10 @@ PW_MUST_CHECK enum pw_status daemon_run(struct daemon *daemon);
 /* Give everything back, last first; what is queued for the database is written. */
 void daemon_done(struct daemon *daemon);
 
-/* The protocols; arg of both is the daemon. */
+/* What the auth socket does besides answering: blocks end. About every SERVER_TICK_MS. */
+void auth_tick(struct daemon *daemon); /* auth_talk.c */
+
+/* The protocols; arg of all is the daemon. */
 extern const struct server_protocol policy_protocol; /* policy_talk.c */
 extern const struct server_protocol usage_protocol;  /* usage_talk.c */
+extern const struct server_protocol auth_protocol;   /* auth_talk.c */

@@ -13,18 +13,19 @@
 #include "policyd/text.h"
 
 /* Raise it whenever the queries of catalog.c change. */
-#define SNAPSHOT_FORMAT 1
+#define SNAPSHOT_FORMAT 2
 #define FLUSH_MS 200
 /* Bad rows that are logged one by one; the rest is a number. */
 #define BAD_ROWS_LOGGED_MAX 10
 
-enum stream { STREAM_EVENTS, STREAM_USAGE, STREAM_RATE };
+enum stream { STREAM_EVENTS, STREAM_USAGE, STREAM_RATE, STREAM_LOGINS };
 
-/* Usage and rate rows are absolute values: the same batch twice does no harm. */
+/* Usage, rate and logins are absolute values: the same batch twice does no harm. */
 static const struct pw_writer_stream streams[] = {
 	[STREAM_EVENTS] = { "SELECT mail.record_events($1::jsonb)", 10000, 500, false },
 	[STREAM_USAGE] = { "SELECT mail.record_usage($1::jsonb)", 100000, 1000, true },
 	[STREAM_RATE] = { "SELECT mail.record_rate($1::jsonb)", 100000, 1000, true },
+	[STREAM_LOGINS] = { "SELECT mail.record_logins($1::jsonb)", 100000, 1000, true },
 };
 
 struct database {
@@ -274,6 +275,42 @@ void database_put_event(struct database *database, const struct catalog_rule *ru
 	           retry_after_us < 0 ? -1 : (retry_after_us + 999999) / 1000000);
 	pw_buf_puts(&row, rule->is_dry_run ? PW_STR(",\"dry_run\":true}")
 	                                   : PW_STR(",\"dry_run\":false}"));
+	put_row(database, STREAM_EVENTS, &row);
+}
+
+void database_put_login(struct database *database, const struct login_note *note,
+                        int64_t at_wall_ms)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 }, address = { 0 };
+
+	put_text(&row, "{\"user\":", note->user);
+	put_text(&row, ",\"service\":", note->service);
+	if (note->address.family != PW_IP_NONE) {
+		pw_ip_put(&address, note->address);
+		put_text(&row, ",\"address\":", pw_buf_str(&address));
+	}
+	put_number(&row, ",\"at_ms\":", at_wall_ms);
+	put_number(&row, ",\"credential\":", note->credential);
+	put_row(database, STREAM_LOGINS, &row);
+}
+
+void database_put_block(struct database *database, const struct guard_block *block,
+                        struct pw_str subject, bool has_begun)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 }, text = { 0 };
+
+	if (text_block(&text, block, subject, has_begun) != PW_OK)
+		return;
+	put_text(&row,
+	         "{\"kind\":", has_begun ? PW_STR("auth_block") : PW_STR("auth_unblock"));
+	put_text(&row, ",\"who\":", subject);
+	put_text(&row, ",\"text\":", pw_buf_str(&text));
+	put_text(&row, ",\"detail\":{\"kind\":",
+	         block->kind == AUTH_LOGIN ? PW_STR("login") : PW_STR("network"));
+	put_number(&row, ",\"failures\":", block->failures);
+	put_number(&row, ",\"block_s\":", block->block_ms / 1000);
+	pw_buf_puts(&row, block->is_dry_run ? PW_STR(",\"dry_run\":true}")
+	                                    : PW_STR(",\"dry_run\":false}"));
 	put_row(database, STREAM_EVENTS, &row);
 }
 

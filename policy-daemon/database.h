@@ -6,7 +6,9 @@
 #include "db/result.h"
 #include "policyd/catalog.h"
 #include "policyd/chores.h"
+#include "policyd/guard.h"
 #include "policyd/ledger.h"
+#include "policyd/logins.h"
 #include "policyd/settings.h"
 #include "policyd/usage.h"
 
@@ -46,5 +48,10 @@ void database_put_rate(struct database *database, const struct ledger_account *a
 void database_put_usage(struct database *database, const struct usage_entry *entry);
 void database_put_event(struct database *database, const struct catalog_rule *rule,
                         struct pw_str who, int64_t retry_after_us);
+void database_put_login(struct database *database, const struct login_note *note,
+                        int64_t at_wall_ms);
+/* subject: the block's login, or its network as text. */
+void database_put_block(struct database *database, const struct guard_block *block,
+                        struct pw_str subject, bool has_begun);
 /* The same; from any thread. */
 void database_put_chore(struct database *database, const struct chores_event *event);

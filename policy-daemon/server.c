@@ -58,7 +58,7 @@ struct server {
 	struct source wake_source, signal_source;
 	int epoll_fd, wake_fd, signal_fd;
 	int64_t next_tick_ms;
-	bool is_stopping, has_slow;
+	bool is_stopping, has_slow, must_retry_held;
 };
 
 static int interest_set(const struct server *server, int fd, struct source *source,
@@ -362,7 +362,7 @@ static void wake_ready(struct server *server, struct source *source, uint32_t ev
 	if (read(server->wake_fd, &count, sizeof(count)) < 0)
 		return;
 	server->events.woken(server->events.arg);
-	retry_held(server);
+	server->must_retry_held = true;
 }
 
 static void signal_ready(struct server *server, struct source *source, uint32_t events)
@@ -397,25 +397,30 @@ static void tick(struct server *server, int64_t now_ms)
 }
 
 static void run_kind(struct server *server, struct epoll_event *events, int count,
-                     bool is_connection)
+                     void (*kind)(struct server *server, struct source *source,
+                                  uint32_t events))
 {
 	for (int i = 0; i < count; i++) {
 		struct source *source = events[i].data.ptr;
 
-		if (source == NULL ||
-		    (source->ready == connection_ready) != is_connection)
+		if (source == NULL || (kind != NULL && source->ready != kind))
 			continue;
 		events[i].data.ptr = NULL; /* it may free itself */
 		source->ready(server, source, events[i].events);
 	}
 }
 
-/* Connections first: the others may close any of them, and by then no event of this round
- * may point to one. */
+/* Waking first: a question that came after new data was there is answered from it. It
+ * closes no connection; all others may close any, and by then no event of this round may
+ * point to one, so connections come next. */
 static void run_round(struct server *server, struct epoll_event *events, int count)
 {
-	run_kind(server, events, count, true);
-	run_kind(server, events, count, false);
+	run_kind(server, events, count, wake_ready);
+	run_kind(server, events, count, connection_ready);
+	run_kind(server, events, count, NULL);
+	if (server->must_retry_held)
+		retry_held(server);
+	server->must_retry_held = false;
 	close_slow(server);
 }
 

@@ -39,7 +39,7 @@ struct server_limits {
 
 /* What else happens in the loop. */
 struct server_events {
-	void (*woken)(void *arg); /* after server_wake */
+	void (*woken)(void *arg); /* after server_wake, before what came later */
 	void (*tick)(void *arg);  /* about every SERVER_TICK_MS */
 	void (*signal)(void *arg,
 	               int signo); /* one of the blocked signals given to new */

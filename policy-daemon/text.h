@@ -5,6 +5,7 @@
 
 #include "core/buf.h"
 #include "policyd/decide.h"
+#include "policyd/guard.h"
 
 /* Bytes of the text after the codes; longer ones are cut. */
 #define TEXT_MAX 400
@@ -25,3 +26,7 @@ PW_MUST_CHECK enum pw_status text_answer(struct pw_buf *out,
 /* What an event says: "ann@example.test: 5 messages per hour reached". */
 PW_MUST_CHECK enum pw_status
 text_event(struct pw_buf *out, const struct catalog_rule *rule, struct pw_str login);
+/* "192.0.2.7: blocked for 600 s after 10 failed logins", or "...: no longer blocked". */
+PW_MUST_CHECK enum pw_status text_block(struct pw_buf *out,
+                                        const struct guard_block *block,
+                                        struct pw_str subject, bool has_begun);

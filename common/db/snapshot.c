@@ -311,9 +311,10 @@ static enum pw_status load(struct pw_snapshot *s, int64_t generation, struct pw_
 	}
 	s->load_ms = pw_clock_mono_ms() - start;
 	copy_save(s, pw_buf_str(&bytes));
-	pw_db_tell(s->target, PW_DB_SNAPSHOT_LOADED, "", head.generation);
 	if (s->config.changed)
 		s->config.changed(s->config.arg);
+	/* who reads this line may count on it */
+	pw_db_tell(s->target, PW_DB_SNAPSHOT_LOADED, "", head.generation);
 	return PW_OK;
 }
 

@@ -135,9 +135,11 @@ class Bed:
             self.pg.sql("SELECT mail.add_user(%s, 'a long enough password', %s)",
                         f"{user}@example.test", quota_mb)
         self.policy, self.usage = self.run / "policy.sock", self.run / "usage.sock"
+        self.auth = self.run / "auth.sock"
         self.program = Program("postward-policyd", self.root / "conf", None,
                                {"policy_socket": f"unix:{self.policy}",
-                                "usage_socket": self.usage}, [self.policy, self.usage], self.pg)
+                                "usage_socket": self.usage, "auth_socket": self.auth},
+                               [self.policy, self.usage, self.auth], self.pg)
         self.program.start()
 
     def client(self, **options):

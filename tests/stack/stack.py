@@ -7,6 +7,7 @@
 """
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -128,6 +129,7 @@ class Stack:
         self.programs, self.sink, self._clients = {}, None, []
         self.dns = self.pg = self.edge = self.inner = self.dovecot = None
         self.usage_socket = self.root / "run" / "usage.sock"
+        self.auth_socket = self.root / "run-auth" / "auth.sock"
         self.passwords, self.dkim_records = {}, {}
 
     # life
@@ -238,12 +240,14 @@ class Stack:
         self._add("postward-score", self.inner_ns, self.inner, "score.sock",
                   authserv_id="mx.example.test", dns_servers=NAMESERVER)
         self._add("postward-dkim", self.inner_ns, self.inner, "dkim.sock")
-        self.usage_socket.parent.mkdir()
-        # setgid: the socket gets the mail user's group, as the packages will have it
-        os.chown(self.usage_socket.parent, PROGRAMS["postward-policyd"][0], MAIL_UID)
-        self.usage_socket.parent.chmod(0o2750)
+        # setgid: a socket gets its folder's group; mail processes may not report logins
+        for path, gid in ((self.usage_socket, MAIL_UID),
+                          (self.auth_socket, pwd.getpwnam("dovecot").pw_gid)):
+            path.parent.mkdir()
+            os.chown(path.parent, PROGRAMS["postward-policyd"][0], gid)
+            path.parent.chmod(0o2750)
         self._add("postward-policyd", self.inner_ns, self.inner, "policy.sock",
-                  usage_socket=self.usage_socket)
+                  usage_socket=self.usage_socket, auth_socket=self.auth_socket)
 
     def _add(self, name, ns, server, socket, **settings):
         path = server.socket_folder(socket[:-5], PROGRAMS[name][0]) / socket

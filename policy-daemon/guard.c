@@ -1,0 +1,376 @@
+#include "policyd/guard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "policyd/lru.h"
+
+#define SLOTS 16
+/* Windows looked at in one sweep. */
+#define SWEEP_MAX 1000
+
+/* A network as bytes: family, then the address with its host bits cleared. */
+#define NETWORK_KEY_LEN (1 + sizeof(((struct pw_ip *)0)->bytes))
+
+/* Failures in slots of a sixteenth of the period, the newest and the 16 before it. */
+struct window {
+	struct lru_entry entry;
+	int64_t width_ms; /* of a slot; 0 = new */
+	int64_t newest;   /* slots since 0 */
+	uint32_t counts[SLOTS + 1];
+};
+
+struct block {
+	struct lru_entry entry;
+	int64_t until_ms, block_ms, failures;
+	bool is_dry_run;
+};
+
+/* Where a login succeeded. */
+struct home {
+	struct lru_entry entry;
+	int64_t at_ms;
+};
+
+struct guard {
+	struct lru *windows[AUTH_KINDS]; /* by network or login */
+	struct lru *blocks;              /* by kind, then network or login */
+	struct lru *homes;               /* by network, then login */
+	char ended_login[GUARD_LOGIN_MAX];
+};
+
+struct key {
+	char at[1 + NETWORK_KEY_LEN + GUARD_LOGIN_MAX];
+	size_t len;
+};
+
+enum pw_status guard_new(struct guard **out, const uint8_t seed[16])
+{
+	PW_AUTO(guard_free) struct guard *guard = calloc(1, sizeof(*guard));
+	enum pw_status r;
+
+	if (guard == NULL)
+		return PW_ERR_NOMEM;
+	for (enum auth_kind kind = 0; kind < AUTH_KINDS; kind++)
+		if ((r = lru_new(&guard->windows[kind], seed, GUARD_WINDOWS_MAX,
+		                 sizeof(struct window))) != PW_OK)
+			return r;
+	if ((r = lru_new(&guard->blocks, seed, GUARD_BLOCKS_MAX, sizeof(struct block))) !=
+	            PW_OK ||
+	    (r = lru_new(&guard->homes, seed, GUARD_HOMES_MAX, sizeof(struct home))) !=
+	            PW_OK)
+		return r;
+	*out = PW_TAKE(guard);
+	return PW_OK;
+}
+
+void guard_free(struct guard **guard)
+{
+	if (*guard == NULL)
+		return;
+	for (enum auth_kind kind = 0; kind < AUTH_KINDS; kind++)
+		lru_free(&(*guard)->windows[kind]);
+	lru_free(&(*guard)->blocks);
+	lru_free(&(*guard)->homes);
+	free(*guard);
+	*guard = NULL;
+}
+
+/* ---- keys */
+
+static struct pw_net network_of(struct pw_ip ip)
+{
+	if (ip.family == PW_IP_V4)
+		return (struct pw_net){ ip, 32 };
+	memset(ip.bytes + 8, 0, 8);
+	return (struct pw_net){ ip, 64 };
+}
+
+static bool is_loopback(struct pw_ip ip)
+{
+	static const uint8_t one[16] = { [15] = 1 };
+
+	if (ip.family == PW_IP_V4)
+		return ip.bytes[0] == 127;
+	return ip.family == PW_IP_V6 && memcmp(ip.bytes, one, sizeof(one)) == 0;
+}
+
+static void key_put(struct key *key, struct pw_str bytes)
+{
+	memcpy(key->at + key->len, bytes.at, bytes.len);
+	key->len += bytes.len;
+}
+
+static void key_put_network(struct key *key, struct pw_ip ip)
+{
+	struct pw_net net = network_of(ip);
+
+	key->at[key->len++] = (char)net.ip.family;
+	key_put(key, (struct pw_str){ (const char *)net.ip.bytes, sizeof(net.ip.bytes) });
+}
+
+static struct pw_str key_str(const struct key *key)
+{
+	return (struct pw_str){ key->at, key->len };
+}
+
+/* What a kind counts by, its kind before it; false = nothing. */
+static bool subject_of(struct key *out, enum auth_kind kind,
+                       const struct guard_attempt *attempt)
+{
+	*out = (struct key){ .len = 0 };
+	out->at[out->len++] = (char)kind;
+	if (kind == AUTH_LOGIN) {
+		if (attempt->login.len == 0 || attempt->login.len > GUARD_LOGIN_MAX)
+			return false;
+		key_put(out, attempt->login);
+		return true;
+	}
+	if (attempt->remote.family == PW_IP_NONE || is_loopback(attempt->remote))
+		return false;
+	key_put_network(out, attempt->remote);
+	return true;
+}
+
+/* ---- homes */
+
+static bool home_key(struct key *out, const struct guard_attempt *attempt)
+{
+	*out = (struct key){ .len = 0 };
+	if (attempt->remote.family == PW_IP_NONE || attempt->login.len == 0 ||
+	    attempt->login.len > GUARD_LOGIN_MAX)
+		return false;
+	key_put_network(out, attempt->remote);
+	key_put(out, attempt->login);
+	return true;
+}
+
+static bool is_home(const struct guard *guard, const struct guard_attempt *attempt,
+                    int64_t now_ms)
+{
+	const struct home *home;
+	struct key key;
+
+	if (!home_key(&key, attempt))
+		return false;
+	home = lru_find(guard->homes, key_str(&key));
+	return home != NULL && home->at_ms + GUARD_HOME_MS > now_ms;
+}
+
+void guard_succeeded(struct guard *guard, const struct guard_attempt *attempt,
+                     int64_t now_ms)
+{
+	struct home *home;
+	struct key key;
+
+	if (home_key(&key, attempt) &&
+	    (home = lru_use(guard->homes, key_str(&key))) != NULL)
+		home->at_ms = now_ms;
+}
+
+/* ---- blocks */
+
+/* The rule that applies to this attempt, and its subject; NULL = none does. */
+static const struct catalog_auth_rule *
+rule_for(const struct guard *guard, struct key *subject, const struct catalog *catalog,
+         enum auth_kind kind, const struct guard_attempt *attempt, int64_t now_ms)
+{
+	if (catalog == NULL || !subject_of(subject, kind, attempt))
+		return NULL;
+	if (kind == AUTH_LOGIN && is_home(guard, attempt, now_ms))
+		return NULL;
+	return catalog_auth_rule(catalog, kind);
+}
+
+/* Milliseconds for which a block made under a rule like this one still holds. */
+static int64_t block_left_ms(const struct guard *guard, struct pw_str subject,
+                             const struct catalog_auth_rule *rule, int64_t now_ms)
+{
+	const struct block *block = lru_find(guard->blocks, subject);
+
+	if (block == NULL || block->is_dry_run != rule->is_dry_run ||
+	    block->until_ms <= now_ms)
+		return 0;
+	return block->until_ms - now_ms;
+}
+
+int64_t guard_ask(const struct guard *guard, const struct catalog *catalog,
+                  const struct guard_attempt *attempt, int64_t now_ms)
+{
+	int64_t longest_ms = 0;
+
+	if (catalog == NULL || catalog_is_exempt(catalog, attempt->remote))
+		return 0;
+	for (enum auth_kind kind = 0; kind < AUTH_KINDS; kind++) {
+		struct key subject;
+		const struct catalog_auth_rule *rule =
+			rule_for(guard, &subject, catalog, kind, attempt, now_ms);
+		int64_t left_ms;
+
+		if (rule == NULL || rule->is_dry_run)
+			continue;
+		left_ms = block_left_ms(guard, key_str(&subject), rule, now_ms);
+		if (left_ms > longest_ms)
+			longest_ms = left_ms;
+	}
+	return longest_ms;
+}
+
+static bool begin_block(struct guard *guard, struct pw_str subject,
+                        const struct catalog_auth_rule *rule, int64_t failures,
+                        int64_t now_ms)
+{
+	struct block *block = lru_use(guard->blocks, subject);
+
+	if (block == NULL)
+		return false;
+	block->until_ms = now_ms + rule->block_ms;
+	block->block_ms = rule->block_ms;
+	block->failures = failures;
+	block->is_dry_run = rule->is_dry_run;
+	return true;
+}
+
+static bool take_ended(struct guard *guard, struct guard_block *out, struct block *block)
+{
+	struct pw_str subject = block->entry.key;
+
+	*out = (struct guard_block){ .kind = (enum auth_kind)subject.at[0],
+		                     .failures = block->failures,
+		                     .block_ms = block->block_ms,
+		                     .is_dry_run = block->is_dry_run };
+	subject = pw_str_sub(subject, 1, subject.len);
+	if (out->kind == AUTH_LOGIN) {
+		memcpy(guard->ended_login, subject.at, subject.len);
+		out->login = (struct pw_str){ guard->ended_login, subject.len };
+	} else {
+		struct pw_ip ip = { .family = (uint8_t)subject.at[0] };
+
+		memcpy(ip.bytes, subject.at + 1, sizeof(ip.bytes));
+		out->network = network_of(ip);
+	}
+	lru_drop(guard->blocks, block);
+	return true;
+}
+
+bool guard_next_ended(struct guard *guard, struct guard_block *out, int64_t now_ms)
+{
+	struct lru_entry *entry = lru_oldest(guard->blocks);
+
+	for (; entry != NULL; entry = entry->newer) {
+		struct block *block = (struct block *)entry;
+
+		if (block->until_ms <= now_ms)
+			return take_ended(guard, out, block);
+	}
+	return false;
+}
+
+/* ---- windows */
+
+/* Move on to the slot of now and forget those that are too old. */
+static void window_turn(struct window *window, int64_t width_ms, int64_t now_ms)
+{
+	int64_t slot = now_ms / width_ms;
+
+	if (window->width_ms != width_ms || slot > window->newest + SLOTS) {
+		memset(window->counts, 0, sizeof(window->counts));
+		window->newest = slot;
+		window->width_ms = width_ms;
+	}
+	while (window->newest < slot)
+		window->counts[++window->newest % (SLOTS + 1)] = 0;
+}
+
+/* Failures in the window with one more. */
+static int64_t window_add(struct window *window, const struct catalog_auth_rule *rule,
+                          int64_t now_ms)
+{
+	int64_t sum = 0;
+
+	window_turn(window, (rule->period_ms + SLOTS - 1) / SLOTS, now_ms);
+	window->counts[window->newest % (SLOTS + 1)]++;
+	for (size_t i = 0; i <= SLOTS; i++)
+		sum += window->counts[i];
+	return sum;
+}
+
+static bool window_is_over(const struct window *window, int64_t now_ms)
+{
+	return now_ms / window->width_ms > window->newest + SLOTS;
+}
+
+/* Count one failure of a kind. True: a block of *failures_out failures begins. */
+static bool count_failure(struct guard *guard, struct pw_str subject,
+                          const struct catalog_auth_rule *rule, int64_t *failures_out,
+                          int64_t now_ms)
+{
+	struct lru *windows = guard->windows[(size_t)subject.at[0]];
+	struct window *window;
+
+	if (block_left_ms(guard, subject, rule, now_ms) > 0)
+		return false;
+	if ((window = lru_use(windows, pw_str_sub(subject, 1, subject.len))) == NULL)
+		return false;
+	*failures_out = window_add(window, rule, now_ms);
+	if (*failures_out < rule->failures)
+		return false;
+	lru_drop(windows, window);
+	return begin_block(guard, subject, rule, *failures_out, now_ms);
+}
+
+void guard_failed(struct guard *guard, struct guard_blocks *out,
+                  const struct catalog *catalog, const struct guard_attempt *attempt,
+                  bool is_login, int64_t now_ms)
+{
+	out->count = 0;
+	if (catalog == NULL || catalog_is_exempt(catalog, attempt->remote))
+		return;
+	for (enum auth_kind kind = 0; kind < AUTH_KINDS; kind++) {
+		struct key subject;
+		const struct catalog_auth_rule *rule =
+			rule_for(guard, &subject, catalog, kind, attempt, now_ms);
+		int64_t failures;
+
+		if (rule == NULL || (kind == AUTH_LOGIN && !is_login) ||
+		    !count_failure(guard, key_str(&subject), rule, &failures, now_ms))
+			continue;
+		out->blocks[out->count++] =
+			(struct guard_block){ kind,           network_of(attempt->remote),
+			                      attempt->login, failures,
+			                      rule->block_ms, rule->is_dry_run };
+	}
+}
+
+/* ---- forgetting */
+
+void guard_sweep(struct guard *guard, int64_t now_ms)
+{
+	struct window *window;
+	struct home *home;
+
+	for (enum auth_kind kind = 0; kind < AUTH_KINDS; kind++)
+		for (int i = 0; i < SWEEP_MAX; i++) {
+			window = lru_oldest(guard->windows[kind]);
+			if (window == NULL || !window_is_over(window, now_ms))
+				break;
+			lru_drop(guard->windows[kind], window);
+		}
+	for (int i = 0; i < SWEEP_MAX; i++) {
+		home = lru_oldest(guard->homes);
+		if (home == NULL || home->at_ms + GUARD_HOME_MS > now_ms)
+			break;
+		lru_drop(guard->homes, home);
+	}
+}
+
+size_t guard_block_count(const struct guard *guard)
+{
+	return lru_count(guard->blocks);
+}
+
+size_t guard_window_count(const struct guard *guard)
+{
+	return lru_count(guard->windows[AUTH_NETWORK]) +
+	       lru_count(guard->windows[AUTH_LOGIN]);
+}

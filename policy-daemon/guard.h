@@ -1,0 +1,87 @@
+/* Who guesses passwords: failures per network and per login in a sliding window, blocks
+ * that follow from them, and where a login is at home. One thread owns it. Pure.
+ *
+ * The window of a rule (N failures in a period P, block B):
+ * - A failure counts for at least P and for less than P + P/16 + 17 ms. So N failures
+ *   within any time of length P block, and fewer than N within every time of length
+ *   P + P/16 + 17 ms do not.
+ * - The block begins with the Nth failure and lasts exactly B. While it lasts nothing is
+ *   counted against what is blocked; after it the count begins anew.
+ * - A network is one IPv4 address or an IPv6 /64. It fails with a wrong password and with
+ *   a login that does not exist; a login fails with a wrong password alone, so strangers
+ *   cannot fill the table with names that are nobody's.
+ * - A login's block does not hit networks it succeeded from within GUARD_HOME_MS, and
+ *   their failures do not count against it: nobody locks the owner of a mailbox out by
+ *   guessing from elsewhere.
+ * - Addresses in an exempt network are neither counted nor refused. Loopback (a webmail
+ *   on this host) and an address not known are no network that could be blocked; what
+ *   fails from there counts against the login.
+ *
+ * Memory: at most GUARD_WINDOWS_MAX networks and as many logins are counted, at most
+ * GUARD_BLOCKS_MAX blocked and GUARD_HOMES_MAX pairs of login and network remembered; in
+ * each of these what happened longest ago is forgotten for what is new. A change of a
+ * rule's period begins its counts anew; blocks last as they were made, but hold only
+ * while there is a rule of their kind, and dry run is as it was. */
+#pragma once
+
+#include "policyd/catalog.h"
+
+#define GUARD_WINDOWS_MAX ((size_t)100 * 1000)
+#define GUARD_BLOCKS_MAX ((size_t)100 * 1000)
+#define GUARD_HOMES_MAX ((size_t)200 * 1000)
+#define GUARD_HOME_MS ((int64_t)30 * 86400 * 1000)
+/* Longer logins are no mailbox's. */
+#define GUARD_LOGIN_MAX 512
+
+struct guard;
+
+/* Who tries, from where. */
+struct guard_attempt {
+	struct pw_str login; /* in normal form */
+	struct pw_ip remote; /* unmapped; zero = not known */
+};
+
+/* A block that begins or has ended. */
+struct guard_block {
+	enum auth_kind kind;
+	struct pw_net network; /* of a network's block */
+	struct pw_str login;   /* of a login's; good until the next call */
+	int64_t failures;      /* that led to it */
+	int64_t block_ms;
+	bool is_dry_run; /* nothing is refused */
+};
+
+/* What one failure led to. */
+struct guard_blocks {
+	struct guard_block blocks[AUTH_KINDS];
+	size_t count;
+};
+
+/* Errors  PW_ERR_NOMEM
+ * Owner   caller, guard_free */
+PW_MUST_CHECK enum pw_status guard_new(struct guard **out, const uint8_t seed[16]);
+void guard_free(struct guard **guard);
+
+/* May this be tried? Milliseconds for which it may not; 0 = it may.
+ *
+ * catalog  NULL = no rules known: everything may
+ * now_ms   of a clock that does not step, as everywhere here */
+int64_t guard_ask(const struct guard *guard, const struct catalog *catalog,
+                  const struct guard_attempt *attempt, int64_t now_ms);
+/* A password was wrong, or (is_login false) there is no such login. Out of memory counts
+ * nothing. */
+void guard_failed(struct guard *guard, struct guard_blocks *out,
+                  const struct catalog *catalog, const struct guard_attempt *attempt,
+                  bool is_login, int64_t now_ms);
+/* The password was right: the login is at home there. */
+void guard_succeeded(struct guard *guard, const struct guard_attempt *attempt,
+                     int64_t now_ms);
+
+/* Take one block that has ended off the list; false = there is none. Looks at all blocks:
+ * call it about once a second until it says false. */
+bool guard_next_ended(struct guard *guard, struct guard_block *out, int64_t now_ms);
+/* Forget windows that hold nothing any more, a few of the oldest at a time. */
+void guard_sweep(struct guard *guard, int64_t now_ms);
+/* Blocks there are, those in dry run too; things counted now. */
+size_t guard_block_count(const struct guard *guard);
+size_t guard_window_count(const struct guard *guard);
