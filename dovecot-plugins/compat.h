@@ -28,12 +28,9 @@ struct postward_settings {
 #define COMPAT_SETTING(name)                                                             \
 	SETTING_DEFINE_STRUCT_STR(#name, name, struct postward_settings)
 static const struct setting_define postward_setting_defines[] = {
-	COMPAT_SETTING(postward_config),
-	COMPAT_SETTING(postward_usage_socket),
-	COMPAT_SETTING(postward_learn_socket),
-	COMPAT_SETTING(postward_learn_junk),
-	COMPAT_SETTING(postward_learn_trash),
-	SETTING_DEFINE_LIST_END,
+	COMPAT_SETTING(postward_config),       COMPAT_SETTING(postward_usage_socket),
+	COMPAT_SETTING(postward_learn_socket), COMPAT_SETTING(postward_learn_junk),
+	COMPAT_SETTING(postward_learn_trash),  SETTING_DEFINE_LIST_END,
 };
 static const struct postward_settings postward_setting_defaults = {
 	.postward_config = "/etc/dovecot/postward-dovecot.conf",
@@ -178,16 +175,16 @@ static inline void compat_userdb_field(struct auth_request *request,
 	auth_request_set_userdb_field(request, name, value);
 }
 
-/* `mail` is several settings in 2.4: DRIVER:PATH[:INDEX=PATH]... */
+/* `mail` is several settings in 2.4: DRIVER:PATH[:INDEX=PATH]... It says all of them:
+ * what the configuration has for another driver's INBOX must not stay. */
 static inline void compat_userdb_mail(struct auth_request *request,
                                       struct auth_fields *fields, const char *location)
 {
 	static const struct {
 		const char *option, *setting;
 	} options[] = {
-		{ "INDEX=", "mail_index_path" },
-		{ "CONTROL=", "mail_control_path" },
-		{ "ALT=", "mail_alt_path" },
+		{ "INBOX=", "mail_inbox_path" },          { "INDEX=", "mail_index_path" },
+		{ "CONTROL=", "mail_control_path" },      { "ALT=", "mail_alt_path" },
 		{ "VOLATILEDIR=", "mail_volatile_path" },
 	};
 	const char *const *part = t_strsplit(location, ":");
@@ -197,6 +194,9 @@ static inline void compat_userdb_mail(struct auth_request *request,
 	if (part[1] == NULL)
 		return;
 	compat_userdb_field(request, fields, "mail_path", part[1]);
+	if (strcmp(part[0], "mbox") != 0)
+		compat_userdb_field(request, fields, "mail_inbox_path",
+		                    strcmp(part[0], "maildir") == 0 ? "." : "");
 	for (part += 2; *part != NULL; part++) {
 		for (unsigned int i = 0; i < N_ELEMENTS(options); i++) {
 			if (str_begins(*part, options[i].option, &path))

@@ -89,10 +89,14 @@ class Machine(dovecot.Dovecot):
         super().stop()
         self.ns.remove()
 
-    def imap(self):
+    def imap(self, user=USER, password=PASSWORD):
         with self.ns.enter():
             imap = imaplib.IMAP4_SSL("127.0.0.1", ssl_context=ssl._create_unverified_context())
-        imap.login(USER, PASSWORD)
+        try:
+            imap.login(user, password)
+        except imaplib.IMAP4.error:
+            imap.shutdown()
+            raise
         return imap
 
     def deliver(self, text):
@@ -155,11 +159,25 @@ def test_a_login_sees_the_limit_of_policyd(machine):
 
 
 def test_a_wrong_password_is_refused(machine):
-    with machine.ns.enter():
-        imap = imaplib.IMAP4_SSL("127.0.0.1", ssl_context=ssl._create_unverified_context())
     with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
-        imap.login(USER, "wrong-password-of-ann")
-    imap.shutdown()
+        machine.imap(password="wrong-password-of-ann")
+
+
+@pytest.mark.parametrize("user, location, inbox", [
+    ("box@example.test", "sdbox:~/mail", "mail/mailboxes/INBOX/dbox-Mails"),
+    ("dir@example.test", "maildir:~/mail:INDEX=~/index", "mail/cur"),
+])
+def test_sql_may_say_where_mail_lies(machine, database, user, location, inbox):
+    database.sql("SELECT mail.add_user(%s, %s)", user, PASSWORD)
+    database.sql("UPDATE mail.settings SET value = %s WHERE name = 'mail_location'", location)
+    try:
+        with machine.imap(user) as imap:
+            imap.append("INBOX", None, None, b"Subject: x\r\n\r\nx\r\n")
+    finally:
+        database.sql("UPDATE mail.settings SET value = '' WHERE name = 'mail_location'")
+    home = machine.directory / "srv/mail/example.test" / user.partition("@")[0]
+    assert (home / inbox).is_dir()
+    assert (home / "index").is_dir() == ("INDEX" in location)
 
 
 def test_mail_is_delivered_and_spam_goes_to_junk(machine):

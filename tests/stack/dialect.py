@@ -41,7 +41,11 @@ RENAMED = {
     "ssl_key": ("ssl_server_key_file", None),
 }
 # Keys of plugin { } that are settings of their own now.
-PLUGIN_RENAMED = {"quota_grace": "quota_storage_grace", "acl": "acl_driver"}
+PLUGIN_RENAMED = {"quota_grace": "quota_storage_grace", "quota_max_mail_size": "quota_mail_size",
+                  "acl": "acl_driver"}
+PLUGIN_GONE = {"quota_vsizes"}  # what it switched is always on
+RULES = {"messages": "quota_message_count", "storage": "quota_storage_size",
+         "bytes": "quota_storage_size"}
 LOCATION = {"INDEX": "mail_index_path", "CONTROL": "mail_control_path", "ALT": "mail_alt_path",
             "VOLATILEDIR": "mail_volatile_path", "INDEXPVT": "mail_index_private_path"}
 
@@ -148,12 +152,14 @@ def plugin(_kind, _name, inner):
     for key, value in inner:
         if re.fullmatch(r"quota\d?", key):
             found += quota(value)
+        elif key == "quota_rule":
+            found += [(RULES[k], v) for k, v in (limit.split("=") for limit in value.split(":")[1:])]
         elif key == "sieve_before":
             found.append(("sieve_script before", [("type", "before"), ("path", value)]))
         elif key == "sieve":
             path, _, active = value.removeprefix("file:").partition(";active=")
             found.append(("sieve_script personal", [("path", path), ("active_path", active)]))
-        else:
+        elif key not in PLUGIN_GONE:
             found.append((PLUGIN_RENAMED.get(key, key), variables(value)))
     return found
 
