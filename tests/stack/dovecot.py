@@ -1,4 +1,5 @@
-"""A stock Dovecot with our plugins from the build: IMAP, LMTP, and authentication for Postfix."""
+"""A stock Dovecot with our plugins from the build: IMAP, POP3, ManageSieve, LMTP, and authentication
+for Postfix."""
 import os
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ CONF = """base_dir = {root}/run
 state_dir = {root}/state
 log_path = {root}/dovecot.log
 info_log_path = {root}/dovecot.log
-protocols = imap lmtp
+protocols = imap pop3 sieve lmtp
 listen = {address}
 mail_plugin_dir = {modules}
 default_internal_user = dovecot
@@ -66,6 +67,19 @@ service imap-login {{
   }}
   inet_listener imaps {{
     port = 993
+  }}
+}}
+service pop3-login {{
+  inet_listener pop3 {{
+    port = 0
+  }}
+  inet_listener pop3s {{
+    port = 995
+  }}
+}}
+service managesieve-login {{
+  inet_listener sieve {{
+    port = 4190
   }}
 }}
 service lmtp {{
@@ -149,8 +163,9 @@ class Dovecot:
     def start(self):
         self.process = Process("dovecot", self.with_modules("dovecot", "-F", "-c", self.conf),
                                self.root / "start.log", self.ns)
+        seen = self.log.stat().st_size if self.log.exists() else 0
         self.process.start()
-        wait_until(lambda: grep(self.log, "starting up") or not self.process.is_running(),
+        wait_until(lambda: self.lines("starting up", start=seen) or not self.process.is_running(),
                    what="Dovecot")
         if not self.process.is_running():
             raise RuntimeError(self.process.log_text())

@@ -3,7 +3,8 @@
     net    198.51.100.53 DNS, .7 mail.sender.test, .8 mail.bank-thief.test, .9 sink.elsewhere.test
            2001:db8::7   mail.sender.test
     edge   198.51.100.25, 2001:db8::25 mx.example.test; 10.9.0.1 towards the inner host
-    inner  10.9.0.2 inner.example.test: submission 587, IMAPS 993, the edge's listener 25
+    inner  10.9.0.2 inner.example.test: submission 587, IMAPS 993, POP3S 995, ManageSieve 4190,
+           the edge's listener 25
 """
 import json
 import os
