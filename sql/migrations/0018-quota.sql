@@ -67,7 +67,7 @@ COMMENT ON FUNCTION mail.record_usage(jsonb) IS
 CREATE OR REPLACE VIEW mail.quota_usage AS
     SELECT u.email, u.quota_mb, round(coalesce(g.bytes, 0) / 1048576.0, 1) AS used_mb,
            CASE WHEN u.quota_mb > 0
-                THEN round(coalesce(g.bytes, 0) * 100 / (u.quota_mb * 1048576.0), 1) END AS percent,
+                THEN round(coalesce(g.bytes, 0) * 100.0 / (u.quota_mb * 1048576.0), 1) END AS percent,
            coalesce(g.messages, 0) AS messages, g.at, u.quota_messages,
            CASE WHEN u.quota_messages > 0
                 THEN round(coalesce(g.messages, 0) * 100.0 / u.quota_messages, 1) END AS messages_percent

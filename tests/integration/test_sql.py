@@ -98,6 +98,39 @@ def test_migrate_twice_changes_nothing(server, database):
     assert verify.returncode == 0, verify.stdout
 
 
+def test_upgrade_keeps_what_is_there(server, tmp_path):
+    """From the schema before logins got their switches: data stays, and everybody may go on logging in."""
+    old = tmp_path / "sql"
+    old.mkdir()
+    for path in MIGRATIONS.glob("*.sql"):
+        if path.name < "0013":
+            shutil.copy(path, old)
+    server.create_database("upgrade")
+    assert server.ctl("upgrade", "schema", "migrate", "--dir", str(old)).returncode == 0
+    cursor = server.connect("upgrade").cursor()
+    cursor.execute("SELECT mail.add_domain('d.test'), mail.add_user('ann@d.test', 'sixteen letters.', 7);"
+                   "SELECT mail.add_user('off@d.test', 'sixteen letters.');"
+                   "UPDATE mail.virtual_users SET enabled = false WHERE email = 'off@d.test';"
+                   "SELECT mail.record_usage('[{\"user\": \"ann@d.test\", \"bytes\": 5, \"messages\": 2}]')")
+    cursor.execute("SELECT password FROM mail.virtual_users WHERE email = 'ann@d.test'")
+    password, = cursor.fetchone()
+    cursor.execute("SELECT mail.generation()")
+    before, = cursor.fetchone()
+    assert server.ctl("upgrade", "schema", "migrate", "--dir", str(MIGRATIONS)).returncode == 0
+    verify = server.ctl("upgrade", "schema", "verify", "--dir", str(MIGRATIONS))
+    assert verify.returncode == 0, verify.stdout
+    cursor.execute("SELECT \"user\", password, nologin FROM mail.dovecot_passdb('ann@d.test', 'imap')")
+    assert cursor.fetchall() == [("ann@d.test", password, False)]  # of daemons not yet upgraded
+    cursor.execute("SELECT login, credential, refusal FROM unnest(ARRAY['ann@d.test', 'off@d.test']) AS login,"
+                   "mail.dovecot_passdb(login, 'pop3', '') ORDER BY login")
+    assert cursor.fetchall() == [("ann@d.test", 0, None), ("off@d.test", 0, "disabled")]
+    cursor.execute("SELECT quota_bytes, used_bytes, used_messages, warned_percent FROM mail.snapshot_quotas"
+                   " WHERE address = 'ann@d.test'")
+    assert cursor.fetchall() == [(7 << 20, 5, 2, 0)]
+    cursor.execute("SELECT login FROM mail.dovecot_changes(%s)", (before,))
+    assert cursor.fetchall() == [(None,), ("*",)]  # nobody followed changes then: caches forget all
+
+
 def test_two_migrate_at_once(server):
     server.create_database("together")
     command = [str(CTL), "schema", "migrate", "--dir", str(MIGRATIONS), "--database", server.conninfo(database="together")]

@@ -1,6 +1,6 @@
 -- Who may what: by function, by table and view, by column. What is not listed is refused.
 BEGIN;
-SELECT plan(15);
+SELECT plan(20);
 
 CREATE TEMP TABLE daemons (role text);
 INSERT INTO daemons VALUES ('postward_score'), ('postward_dkim'), ('postward_policy'),
@@ -104,6 +104,10 @@ SELECT is(pg_temp.as_role('postfix', 'SELECT * FROM mail.dovecot_passdb(''ann@d.
           'but gets no hash');
 SELECT is(pg_temp.as_role('postward_admin', 'INSERT INTO mail.events (kind) VALUES (''forged'')'), 'denied',
           'people do not write events');
+SELECT is(pg_temp.as_role('postward_admin', s), 'denied', 'nobody chooses an app password: ' || s)
+FROM (VALUES ('INSERT INTO mail.app_passwords (user_id, name, password) SELECT id, ''x'', ''{SSHA512}'' FROM mail.virtual_users'),
+             ('UPDATE mail.app_passwords SET password = ''{SSHA512}'''), ('SELECT password FROM mail.app_passwords'),
+             ('SELECT password FROM mail.master_users'), ('INSERT INTO mail.rehashes VALUES (''1'')')) AS v (s);
 SELECT is(pg_temp.as_role('postward_admin', s), 'ok', 'people: ' || s)
 FROM (VALUES
     ('INSERT INTO mail.virtual_domains (name) VALUES (''n.test'');'
@@ -113,8 +117,19 @@ FROM (VALUES
      'INSERT INTO mail.dkim_requests (domain) VALUES (''n.test'');'
      'UPDATE mail.virtual_users SET quota_mb = 5; UPDATE mail.score_actions SET threshold = 5;'
      'UPDATE mail.settings SET value = ''20000'' WHERE name = ''password_rounds'';'
-     'DELETE FROM mail.virtual_aliases'),
+     'DELETE FROM mail.virtual_aliases;'
+     'UPDATE mail.virtual_users SET suspended = ''x'', allow_nets = ''{192.0.2.7}'', may_pop3 = false, expires_at = now(),'
+     '    app_passwords_only = true, proxy_host = ''b'', quota_messages = 5;'
+     'SELECT mail.add_app_password(''x@n.test'', ''phone'');'
+     'UPDATE mail.app_passwords SET protocols = ''{imap}'', nets = ''{192.0.2.0/24}'', expires_at = now(), name = ''tablet'';'
+     'SELECT mail.revoke_app_password(''x@n.test'', ''tablet''); DELETE FROM mail.app_passwords;'
+     'INSERT INTO mail.master_users (login, password, pattern)'
+     '    VALUES (''m@n.test'', mail.hash_password(''sixteen letters.''), ''@n.test'');'
+     'UPDATE mail.auth_limits SET dry_run = true; INSERT INTO mail.auth_exemptions VALUES (''192.0.2.7'');'
+     'UPDATE mail.quota_warnings SET text = ''x''; UPDATE mail.virtual_domains SET quota_mb = 5'),
     ('SELECT * FROM mail.users, mail.events, mail.messages, mail.quota_usage, mail.rate_usage,'
-     'mail.dns_records, mail.check(), mail.who_gets(''y@n.test''), mail.why_limited(''x@n.test'')')) AS v (s);
+     'mail.dns_records, mail.check(), mail.who_gets(''y@n.test''), mail.why_limited(''x@n.test''),'
+     'mail.why_no_login(''x@n.test''), mail.app_password_usage, mail.app_password_uses, mail.logins, mail.last_logins,'
+     'mail.auth_limits, mail.domain_usage, mail.quota_warned, mail.quota_warnings, mail.login_changes LIMIT 1')) AS v (s);
 SELECT * FROM finish();
 ROLLBACK;
