@@ -163,6 +163,20 @@ static void answer_ask(struct daemon *daemon, const struct pw_auth_line *line,
 		return; /* out remembers, and the server closes */
 }
 
+/* For Postfix: policyd will meet the session by login and address (standing.h). */
+static void note_session(struct daemon *daemon, const struct pw_auth_line *line,
+                         const struct guard_attempt *attempt, int64_t now_ms)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf address = { 0 };
+
+	if (!pw_str_eq(line->service, PW_STR("smtp")) &&
+	    !pw_str_eq(line->service, PW_STR("submission")))
+		return;
+	pw_ip_put(&address, attempt->remote);
+	standing_note_login(daemon->standing, attempt->login, pw_buf_str(&address),
+	                    now_ms);
+}
+
 static void note_success(struct daemon *daemon, const struct pw_auth_line *line,
                          const struct guard_attempt *attempt)
 {
@@ -171,6 +185,7 @@ static void note_success(struct daemon *daemon, const struct pw_auth_line *line,
 	int64_t now_ms = pw_clock_mono_ms();
 
 	guard_succeeded(daemon->guard, attempt, now_ms);
+	note_session(daemon, line, attempt, now_ms);
 	if (!logins_is_news(daemon->logins, &note, now_ms))
 		return;
 	pw_count(&numbers, NUMBER_logins_written, 1);

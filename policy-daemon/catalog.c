@@ -23,6 +23,8 @@ struct catalog {
 	struct pw_map *entries; /* address or "@domain" -> struct catalog_entry */
 	struct pw_map *domains; /* name -> struct domain */
 	struct pw_map *rules;   /* who -> struct rule_list */
+	struct pw_map *logins;  /* login -> struct catalog_login */
+	struct catalog_change *first_change, *last_change;
 	struct pw_owner *owner;
 	struct catalog_auth_rule auth_rules[AUTH_KINDS]; /* failures 0 = none */
 	struct exemption *exemptions;
@@ -41,6 +43,7 @@ enum pw_status catalog_new(struct catalog **out, const uint8_t seed[16], char de
 	    (r = pw_map_new(&c->entries, seed, CATALOG_ROWS_MAX)) != PW_OK ||
 	    (r = pw_map_new(&c->domains, seed, CATALOG_ROWS_MAX)) != PW_OK ||
 	    (r = pw_map_new(&c->rules, seed, CATALOG_ROWS_MAX)) != PW_OK ||
+	    (r = pw_map_new(&c->logins, seed, CATALOG_ROWS_MAX)) != PW_OK ||
 	    (r = pw_owner_new(&c->owner, seed, delimiter)) != PW_OK)
 		return r;
 	*out = PW_TAKE(c);
@@ -54,6 +57,7 @@ void catalog_free(struct catalog **catalog)
 	if (c == NULL)
 		return;
 	pw_owner_free(&c->owner);
+	pw_map_free(&c->logins);
 	pw_map_free(&c->rules);
 	pw_map_free(&c->domains);
 	pw_map_free(&c->entries);
@@ -276,6 +280,43 @@ static enum pw_status add_auth_exemption(struct catalog *c, const struct pw_str 
 	return PW_OK;
 }
 
+/* login, may_send, refusal, expires_ms */
+static enum pw_status add_login(struct catalog *c, const struct pw_str *fields)
+{
+	struct pw_str key = fields[0];
+	struct catalog_login *login;
+	int64_t expires_ms;
+	enum pw_status r;
+
+	if ((r = number_of(fields[3], INT64_MIN, INT64_MAX, &expires_ms)) != PW_OK)
+		return r;
+	if ((login = find_or_make(c, c->logins, &key, sizeof(*login))) == NULL)
+		return PW_ERR_NOMEM;
+	login->may_send = pw_str_eq(fields[1], PW_STR("t"));
+	login->expires_ms = expires_ms;
+	return pw_arena_copy(c->arena, fields[2], &login->refusal);
+}
+
+/* generation, login, why; the oldest first */
+static enum pw_status add_login_change(struct catalog *c, const struct pw_str *fields)
+{
+	struct catalog_change *change = pw_arena_alloc(c->arena, sizeof(*change));
+	enum pw_status r;
+
+	if (change == NULL)
+		return PW_ERR_NOMEM;
+	if ((r = number_of(fields[0], 0, INT64_MAX, &change->generation)) != PW_OK ||
+	    (r = pw_arena_copy(c->arena, fields[1], &change->login)) != PW_OK ||
+	    (r = pw_arena_copy(c->arena, fields[2], &change->why)) != PW_OK)
+		return r;
+	if (c->last_change != NULL)
+		c->last_change->next = change;
+	else
+		c->first_change = change;
+	c->last_change = change;
+	return PW_OK;
+}
+
 /* clang-format off */
 static const struct table {
 	size_t columns;
@@ -290,6 +331,8 @@ static const struct table {
 	[CATALOG_RATE_LIMITS] = { 10, add_rate_limit, "SELECT id, key, who, unit, limit_count, period_s, burst, action, text, dry_run FROM mail.snapshot_rate_limits ORDER BY id" },
 	[CATALOG_AUTH_LIMITS] = { 5,  add_auth_limit, "SELECT kind, failures, period_s, block_s, dry_run FROM mail.snapshot_auth_limits" },
 	[CATALOG_AUTH_EXEMPTIONS] = { 1, add_auth_exemption, "SELECT net FROM mail.snapshot_auth_exemptions" },
+	[CATALOG_LOGINS]      = { 4,  add_login,      "SELECT login, may_send, refusal, expires_ms FROM mail.snapshot_logins WHERE NOT may_send OR expires_ms IS NOT NULL" },
+	[CATALOG_LOGIN_CHANGES] = { 3, add_login_change, "SELECT generation, login, why FROM mail.snapshot_login_changes ORDER BY generation" },
 };
 /* clang-format on */
 
@@ -376,4 +419,15 @@ bool catalog_is_exempt(const struct catalog *catalog, struct pw_ip ip)
 		if (pw_net_contains(&e->net, ip))
 			return true;
 	return false;
+}
+
+const struct catalog_login *catalog_login(const struct catalog *catalog,
+                                          struct pw_str login)
+{
+	return pw_map_get(catalog->logins, login);
+}
+
+const struct catalog_change *catalog_changes(const struct catalog *catalog)
+{
+	return catalog->first_change;
 }

@@ -20,6 +20,8 @@ enum catalog_table {
 	CATALOG_RATE_LIMITS,
 	CATALOG_AUTH_LIMITS,
 	CATALOG_AUTH_EXEMPTIONS,
+	CATALOG_LOGINS,
+	CATALOG_LOGIN_CHANGES,
 	CATALOG_TABLES,
 };
 
@@ -59,6 +61,21 @@ struct catalog_entry {
 	bool is_mailbox;
 	int64_t quota_bytes; /* 0 = unlimited */
 	int64_t used_bytes;  /* as the database remembered it */
+};
+
+/* An account that may not send, or not for ever. */
+struct catalog_login {
+	bool may_send;
+	struct pw_str refusal; /* why not */
+	int64_t expires_ms;    /* wall clock; 0 = never */
+};
+
+/* Somebody's right to log in changed. */
+struct catalog_change {
+	int64_t generation;
+	struct pw_str login; /* or "@domain" */
+	struct pw_str why;   /* password, refused, app_password, deleted, changed */
+	struct catalog_change *next;
 };
 
 struct catalog;
@@ -103,3 +120,9 @@ const struct catalog_auth_rule *catalog_auth_rule(const struct catalog *catalog,
                                                   enum auth_kind kind);
 /* Is ip in a network whose failed logins do not count? */
 bool catalog_is_exempt(const struct catalog *catalog, struct pw_ip ip);
+
+/* What is special about the account of a normalised login; NULL = nothing. */
+const struct catalog_login *catalog_login(const struct catalog *catalog,
+                                          struct pw_str login);
+/* The latest changes, oldest first; NULL = none. */
+const struct catalog_change *catalog_changes(const struct catalog *catalog);

@@ -39,12 +39,39 @@ static void restore_rates(struct daemon *daemon)
 			         */
 }
 
+static void follow_change(struct daemon *daemon, const struct catalog_change *change)
+{
+	if (pw_str_eq(change->why, PW_STR("changed")))
+		return; /* it may do more than before */
+	standing_note_change(daemon->standing, change->login,
+	                     pw_str_eq(change->why, PW_STR("deleted")),
+	                     daemon_now_us() / 1000);
+	chores_kick(daemon->chores, change->login, change->why);
+}
+
+/* Do what the login changes ask for that were not there the last time. The first catalog,
+ * which may be the copy on disk, only says where to begin. */
+static void follow_changes(struct daemon *daemon)
+{
+	const struct catalog_change *change = catalog_changes(daemon->world.catalog);
+	int64_t seen = daemon->change_seen;
+
+	for (; change != NULL; change = change->next) {
+		if (daemon->has_catalog && change->generation > seen)
+			follow_change(daemon, change);
+		daemon->change_seen = change->generation;
+	}
+	daemon->has_catalog = true;
+}
+
 /* There is a new catalog, or the stored counters. */
 static void on_woken(void *arg)
 {
 	struct daemon *daemon = arg;
 
 	daemon->world.catalog = database_catalog(daemon->database);
+	if (daemon->world.catalog != NULL)
+		follow_changes(daemon);
 	restore_rates(daemon);
 }
 
@@ -198,8 +225,10 @@ static enum pw_status open_tables(struct daemon *daemon)
 	            PW_OK ||
 	    (r = usage_new(&daemon->usage, world->seed)) != PW_OK ||
 	    (r = guard_new(&daemon->guard, world->seed)) != PW_OK ||
-	    (r = logins_new(&daemon->logins, world->seed)) != PW_OK)
+	    (r = logins_new(&daemon->logins, world->seed)) != PW_OK ||
+	    (r = standing_new(&daemon->standing, world->seed)) != PW_OK)
 		return r;
+	world->standing = daemon->standing;
 	world->ledger = daemon->ledger;
 	world->usage = daemon->usage;
 	world->commit_stage = commit_stages[daemon->settings->commit_stage];
@@ -269,6 +298,7 @@ void daemon_done(struct daemon *daemon)
 	server_free(&daemon->server);
 	logins_free(&daemon->logins);
 	guard_free(&daemon->guard);
+	standing_free(&daemon->standing);
 	usage_free(&daemon->usage);
 	ledger_free(&daemon->ledger);
 	pw_settings_free(&daemon->settings);

@@ -23,9 +23,12 @@ struct daemon {
 	struct usage *usage;
 	struct guard *guard;
 	struct logins *logins;
+	struct standing *standing;
 	struct decide_world world;
 	struct server_protocol policy, usage_protocol, auth_protocol;
 	int64_t started_ms;   /* monotonic */
+	int64_t change_seen;  /* generation of the last login change that was followed */
+	bool has_catalog;     /* changes are followed from here on */
 	bool has_rates;       /* the stored counters have come in */
 	bool must_flush_auth; /* drivers are to forget all cached answers */
 };

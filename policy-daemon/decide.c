@@ -8,10 +8,11 @@
 #include "policyd/resolve.h"
 
 static const char *const cause_names[CAUSE_IDS] = {
-	[CAUSE_NONE] = "none",     [CAUSE_RATE] = "rate",
-	[CAUSE_NEVER] = "never",   [CAUSE_QUOTA] = "quota",
-	[CAUSE_SENDER] = "sender", [CAUSE_NULL_SENDER] = "null_sender",
-	[CAUSE_STALE] = "stale",   [CAUSE_NO_DATA] = "no_data",
+	[CAUSE_NONE] = "none",       [CAUSE_RATE] = "rate",
+	[CAUSE_NEVER] = "never",     [CAUSE_QUOTA] = "quota",
+	[CAUSE_SENDER] = "sender",   [CAUSE_NULL_SENDER] = "null_sender",
+	[CAUSE_ACCOUNT] = "account", [CAUSE_LOG_IN] = "log_in",
+	[CAUSE_STALE] = "stale",     [CAUSE_NO_DATA] = "no_data",
 	[CAUSE_FAULT] = "fault",
 };
 
@@ -295,7 +296,49 @@ static void check_limits(struct decision *out, const struct question *q)
 		limit_commit(out, q);
 }
 
-/* ---- sender and quota */
+/* ---- the account, the sender and the quota */
+
+/* Why the login may not send; empty = it may, or is unknown: then check_sender has the
+ * word. */
+static struct pw_str refusal(const struct question *q)
+{
+	const struct decide_world *world = q->world;
+	const struct catalog_login *login = catalog_login(world->catalog, q->login);
+	const struct catalog_entry *entry = catalog_find(world->catalog, q->login);
+
+	if (login == NULL && (entry == NULL || !entry->is_mailbox) &&
+	    standing_is_gone(world->standing, q->login, q->now_us / 1000))
+		return PW_STR("deleted");
+	if (login == NULL)
+		return PW_STR("");
+	if (!login->may_send)
+		return login->refusal.len > 0 ? login->refusal : PW_STR("refused");
+	if (login->expires_ms != 0 && login->expires_ms <= world->now_wall_ms)
+		return PW_STR("expired");
+	return PW_STR("");
+}
+
+/* An open session outlives what its login may. */
+static void check_account(struct decision *out, const struct question *q)
+{
+	struct pw_str reason;
+	bool is_old;
+
+	if (q->login.len == 0 ||
+	    (q->request->stage != STAGE_MAIL && q->request->stage != STAGE_RCPT))
+		return;
+	reason = refusal(q);
+	is_old = standing_is_old(q->world->standing, q->login, q->request->client_address,
+	                         q->request->client_port, q->now_us / 1000);
+	if (reason.len > 0 && q->world->is_fresh) {
+		set(out, DECIDE_REJECT, CAUSE_ACCOUNT);
+		out->reason = reason;
+	} else if (reason.len > 0) {
+		set(out, DECIDE_DEFER, CAUSE_STALE);
+	} else if (is_old) {
+		set(out, DECIDE_DEFER, CAUSE_LOG_IN);
+	}
+}
 
 static void check_sender(struct decision *out, const struct question *q)
 {
@@ -352,6 +395,7 @@ static void check_quota(struct decision *out, const struct question *q)
 
 /* In this order: what refuses must not have been charged. */
 static void (*const checks[])(struct decision *out, const struct question *q) = {
+	check_account,
 	check_sender,
 	check_quota,
 	check_limits,

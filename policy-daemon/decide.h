@@ -10,6 +10,7 @@
 
 #include "policyd/ledger.h"
 #include "policyd/request.h"
+#include "policyd/standing.h"
 #include "policyd/usage.h"
 
 #define DECIDE_INSTANCE_MAX 128
@@ -28,6 +29,8 @@ enum decide_cause {
 	CAUSE_QUOTA,       /* all mailboxes behind the recipient are full */
 	CAUSE_SENDER,      /* the sender does not belong to the login */
 	CAUSE_NULL_SENDER, /* a login sends as <> */
+	CAUSE_ACCOUNT,     /* the login may not send any more */
+	CAUSE_LOG_IN,      /* the session is older than the login's last change */
 	CAUSE_STALE,       /* perhaps not the login's sender, but the database is away */
 	CAUSE_NO_DATA,     /* the database was never seen */
 	CAUSE_FAULT,       /* we could not work */
@@ -53,6 +56,7 @@ struct decision {
 	enum decide_cause cause;
 	struct decide_breach breach;  /* cause RATE or NEVER */
 	struct decide_breach dry_run; /* would have been one */
+	struct pw_str reason;         /* cause ACCOUNT */
 	enum decide_warning warning;
 	enum pw_status status; /* cause FAULT */
 };
@@ -78,6 +82,8 @@ struct decide_world {
 	bool is_fresh;                 /* catalog is what the database holds now */
 	const struct usage *usage;
 	struct ledger *ledger;
+	struct standing *standing;
+	int64_t now_wall_ms; /* for what ends at a date */
 	enum request_stage
 		commit_stage; /* STAGE_END_OF_MESSAGE, STAGE_DATA or STAGE_RCPT */
 	uint8_t seed[16];

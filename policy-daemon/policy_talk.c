@@ -55,6 +55,7 @@ static void log_decision(const struct decision *decision, const struct request *
 	       breach->rule != NULL
 	               ? PW_KV_INT("retry_s", (breach->retry_after_us + 999999) / 1000000)
 	               : PW_KV_NONE,
+	       decision->reason.len > 0 ? PW_KV("reason", decision->reason) : PW_KV_NONE,
 	       decision->cause == CAUSE_FAULT
 	               ? PW_KV("why", pw_status_text(decision->status))
 	               : PW_KV_NONE,
@@ -122,6 +123,7 @@ static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw
 	if (r != PW_OK)
 		return SERVER_CLOSE;
 	daemon->world.is_fresh = database_is_fresh(daemon->database);
+	daemon->world.now_wall_ms = pw_clock_wall_ms();
 	decide(&decision, &daemon->world, &s->message, &request, daemon_now_us());
 	tell(daemon, &decision, &request);
 	if (text_answer(out, &decision, &request, pw_clock_wall_ms()) != PW_OK)

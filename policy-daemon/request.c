@@ -11,7 +11,7 @@ static const char *const stage_names[STAGE_IDS] = {
 /* What one pass over the attributes collects; the texts become numbers afterwards. */
 struct raw {
 	struct request request;
-	struct pw_str kind, stage, recipient_count, size;
+	struct pw_str kind, stage, client_port, recipient_count, size;
 };
 
 /* clang-format off */
@@ -23,6 +23,7 @@ static const struct attribute {
 	{ { "protocol_state", 14 },  offsetof(struct raw, stage) },
 	{ { "client_address", 14 },  offsetof(struct raw, request.client_address) },
 	{ { "client_name", 11 },     offsetof(struct raw, request.client_name) },
+	{ { "client_port", 11 },     offsetof(struct raw, client_port) },
 	{ { "sender", 6 },           offsetof(struct raw, request.sender) },
 	{ { "recipient", 9 },        offsetof(struct raw, request.recipient) },
 	{ { "recipient_count", 15 }, offsetof(struct raw, recipient_count) },
@@ -112,6 +113,7 @@ enum pw_status request_parse(struct request *out, struct pw_str bytes)
 	if (!pw_str_eq(raw.kind, PW_STR("smtpd_access_policy")))
 		return PW_ERR_SYNTAX;
 	raw.request.stage = stage_of(raw.stage);
+	raw.request.client_port = number_of(raw.client_port);
 	raw.request.recipient_count = number_of(raw.recipient_count);
 	raw.request.size_bytes = number_of(raw.size);
 	*out = raw.request;

@@ -15,7 +15,9 @@ static const struct answer {
 	[CAUSE_QUOTA]       = { "452 4.2.2", "<$recipient>: mailbox full" },
 	[CAUSE_SENDER]      = { "553 5.7.1", "<$sender>: not an address of login $login" },
 	[CAUSE_NULL_SENDER] = { "553 5.7.1", "<>: a login needs a sender address of its own" },
-	[CAUSE_STALE]       = { "451 4.3.0", "<$sender>: cannot tell now whether it belongs to $login; try again later" },
+	[CAUSE_ACCOUNT]     = { "550 5.7.1", "<$login>: may not send: $reason" },
+	[CAUSE_LOG_IN]      = { "421 4.7.0", "<$login>: password or account changed; log in again" },
+	[CAUSE_STALE]       = { "451 4.3.0", "<$sender>: cannot tell now whether $login may send as it; try again later" },
 	[CAUSE_NO_DATA]     = { "451 4.3.0", "accounts cannot be looked up now; try again later" },
 	[CAUSE_FAULT]       = { "451 4.3.0", "internal problem; try again later" },
 };
@@ -42,7 +44,7 @@ static const struct unit {
 /* What the variables stand for; rule may be NULL. */
 struct facts {
 	const struct catalog_rule *rule;
-	struct pw_str login, sender, recipient;
+	struct pw_str login, sender, recipient, reason;
 	int64_t until_s; /* since the epoch */
 };
 
@@ -59,6 +61,11 @@ static void put_sender(struct pw_buf *out, const struct facts *facts)
 static void put_recipient(struct pw_buf *out, const struct facts *facts)
 {
 	pw_buf_puts(out, facts->recipient);
+}
+
+static void put_reason(struct pw_buf *out, const struct facts *facts)
+{
+	pw_buf_puts(out, facts->reason);
 }
 
 static void put_limit(struct pw_buf *out, const struct facts *facts)
@@ -113,6 +120,7 @@ static const struct variable {
 	{ { "login", 5 },     put_login },
 	{ { "sender", 6 },    put_sender },
 	{ { "recipient", 9 }, put_recipient },
+	{ { "reason", 6 },    put_reason },
 	{ { "limit", 5 },     put_limit },
 	{ { "unit", 4 },      put_unit },
 	{ { "period", 6 },    put_period },
@@ -185,7 +193,11 @@ enum pw_status text_answer(struct pw_buf *out, const struct decision *decision,
 	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
 	const struct catalog_rule *rule = decision->breach.rule;
 	int64_t wait_ms = (decision->breach.retry_after_us + 999) / 1000;
-	struct facts facts = { rule, request->login, request->sender, request->recipient,
+	struct facts facts = { rule,
+		               request->login,
+		               request->sender,
+		               request->recipient,
+		               decision->reason,
 		               (now_wall_ms + wait_ms + 999) / 1000 };
 
 	if (decision->verdict == DECIDE_DUNNO) {

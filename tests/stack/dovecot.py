@@ -6,6 +6,7 @@ from pathlib import Path
 
 from . import dialect
 from .netns import run
+from .postward import PROGRAMS
 from .proc import Process, grep, wait_until
 
 CONF = """base_dir = {root}/run
@@ -88,6 +89,14 @@ service lmtp {{
     group = postfix
     mode = 0600
   }}
+  unix_listener postward-lmtp {{
+    mode = 0600
+  }}
+}}
+service doveadm {{
+  unix_listener postward-doveadm {{
+    mode = 0600
+  }}
 }}
 service auth {{
   unix_listener {sasl} {{
@@ -123,10 +132,13 @@ class Dovecot:
         self.conf = root / "dovecot.conf"
         self.home = root / "mail"
         self.process = None
+        self.owners = {}  # listener -> its owner: Dovecot itself takes only users with a name
 
     def create(self, plugins, spool, cert, key, auth_args, quota, sieve):
         """plugins: folder with auth/ and lib15_*.so. spool: Postfix's queue directory."""
         self.root.mkdir()
+        self.owners = {self.root / "run" / name: PROGRAMS["postward-policyd"][0]
+                       for name in ("postward-doveadm", "postward-lmtp")}
         for name in ("run", "state", "mail"):
             (self.root / name).mkdir()
         os.chown(self.home, MAIL_UID, MAIL_UID)
@@ -169,6 +181,9 @@ class Dovecot:
                    what="Dovecot")
         if not self.process.is_running():
             raise RuntimeError(self.process.log_text())
+        for listener, owner in self.owners.items():
+            wait_until(listener.exists, what=listener.name)
+            os.chown(listener, owner, -1)
         return self
 
     def stop(self):

@@ -248,7 +248,9 @@ class Stack:
             os.chown(path.parent, PROGRAMS["postward-policyd"][0], gid)
             path.parent.chmod(0o2750)
         self._add("postward-policyd", self.inner_ns, self.inner, "policy.sock",
-                  usage_socket=self.usage_socket, auth_socket=self.auth_socket)
+                  usage_socket=self.usage_socket, auth_socket=self.auth_socket,
+                  doveadm_socket=self.dovecot.root / "run/postward-doveadm",
+                  lmtp_socket=self.dovecot.root / "run/postward-lmtp")
 
     def _add(self, name, ns, server, socket, **settings):
         path = server.socket_folder(socket[:-5], PROGRAMS[name][0]) / socket

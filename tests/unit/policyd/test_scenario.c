@@ -9,13 +9,15 @@
  *   fresh | stale | nodata          the database is there, away, was never seen
  *   commit end-of-message|data|rcpt
  *   usage USER BYTES                the quota plugin tells
+ *   account LOGIN may|not [EXPIRES_S] [REASON]   what the account may; 0s = never ends
+ *   changed TIME LOGIN|@DOMAIN [deleted]         password or rights
+ *   came TIME LOGIN ADDRESS         Dovecot let it in
  *   at TIME [conn=N] [stage=S] [instance=I] [login=L] [from=F] [rcpt=R] [count=N]
- * [size=N] a question; what is not given stays as it was expect dunno|defer|reject
- * [cause=C] [retry_s=N] [first=yes|no] [dry=yes|no] [warning=N] answer TEXT the whole
- * answer to the question before, without action= close N                         a
- * connection ends used LOGIN ID N                 tokens of a rule in use, reserved ones
- * included restart                         buckets are stored and loaded again,
- * connections close */
+ * [size=N] [client=A] [port=N] a question; what is not given stays as it was expect
+ * dunno|defer|reject [cause=C] [retry_s=N] [first=yes|no] [dry=yes|no] [warning=N] answer
+ * TEXT the whole answer to the question before, without action= close N a connection ends
+ * used LOGIN ID N                 tokens of a rule in use, reserved ones included restart
+ * buckets are stored and loaded again, connections close */
 #include "../table.h"
 
 #include <glob.h>
@@ -31,8 +33,8 @@
 
 static const uint8_t seed[16] = { 3 };
 
-static const char *const keys[] = { "conn", "stage", "instance", "login",
-	                            "from", "rcpt",  "count",    "size" };
+static const char *const keys[] = { "conn", "stage", "instance", "login",  "from",
+	                            "rcpt", "count", "size",     "client", "port" };
 
 struct play {
 	const char *file;
@@ -40,6 +42,7 @@ struct play {
 	struct catalog *catalog;
 	struct decide_world world;
 	struct usage *usage;
+	struct standing *standing;
 	struct decide_session sessions[CONNECTIONS_MAX];
 	char text[PW_LEN(keys)][200]; /* values of the question, by their place in keys */
 	struct request request;
@@ -180,6 +183,44 @@ static int64_t time_of(struct play *play, struct pw_str text)
 	return number(play, pw_str_sub(text, 0, text.len - 1)) * 1000000;
 }
 
+static void do_account(struct play *play, struct pw_str rest)
+{
+	struct pw_str login = next_word(&rest), may = next_word(&rest),
+		      expires = next_word(&rest);
+	char end[30] = "";
+
+	if (expires.len > 0 && !pw_str_eq(expires, PW_STR("0s")))
+		snprintf(end, sizeof(end), "%lld",
+		         (long long)(START_S * 1000 + time_of(play, expires) / 1000));
+	add(play, CATALOG_LOGINS,
+	    (struct pw_str[]){
+		    login, pw_str_eq(may, PW_STR("may")) ? PW_STR("t") : PW_STR("f"),
+		    rest,
+		    end[0] != '\0' ? pw_str_from(end) : (struct pw_str){ NULL, 0 } });
+}
+
+static int64_t moment_ms(struct play *play, struct pw_str text)
+{
+	return START_S * 1000 + time_of(play, text) / 1000;
+}
+
+static void do_changed(struct play *play, struct pw_str rest)
+{
+	int64_t now_ms = moment_ms(play, next_word(&rest));
+	struct pw_str login = next_word(&rest);
+
+	standing_note_change(play->standing, login,
+	                     pw_str_eq(next_word(&rest), PW_STR("deleted")), now_ms);
+}
+
+static void do_came(struct play *play, struct pw_str rest)
+{
+	int64_t now_ms = moment_ms(play, next_word(&rest));
+	struct pw_str login = next_word(&rest);
+
+	standing_note_login(play->standing, login, next_word(&rest), now_ms);
+}
+
 static size_t place(struct play *play, struct pw_str key)
 {
 	size_t i = 0;
@@ -221,7 +262,10 @@ static void do_at(struct play *play, struct pw_str rest)
 		.recipient = value(play, "rcpt"),
 		.recipient_count = number(play, value(play, "count")),
 		.size_bytes = number(play, value(play, "size")),
+		.client_address = value(play, "client"),
+		.client_port = number(play, value(play, "port")),
 	};
+	play->world.now_wall_ms = play->now_us / 1000;
 	conn = number(play, value(play, "conn"));
 	CHECK(play, conn >= 0 && conn < CONNECTIONS_MAX);
 	decide(&play->decision, &play->world, &play->sessions[conn], &play->request,
@@ -340,7 +384,8 @@ static const struct {
 	{ "fresh", do_fresh },     { "stale", do_stale },     { "nodata", do_nodata },
 	{ "commit", do_commit },   { "usage", do_usage },     { "at", do_at },
 	{ "expect", do_expect },   { "answer", do_answer },   { "close", do_close },
-	{ "used", do_used },       { "restart", do_restart },
+	{ "used", do_used },       { "restart", do_restart }, { "account", do_account },
+	{ "changed", do_changed }, { "came", do_came },
 };
 
 static void run_line(struct play *play, struct pw_str rest)
@@ -363,12 +408,16 @@ static void begin(struct play *play, const char *file)
 	play->world.commit_stage = STAGE_END_OF_MESSAGE;
 	assert_int_equal(ledger_new(&play->world.ledger, seed, 1000), PW_OK);
 	assert_int_equal(usage_new(&play->usage, seed), PW_OK);
+	assert_int_equal(standing_new(&play->standing, seed), PW_OK);
 	play->world.usage = play->usage;
+	play->world.standing = play->standing;
 	do_catalog(play, PW_STR(""));
 	set_value(play, PW_STR("conn"), PW_STR("1"));
 	set_value(play, PW_STR("stage"), PW_STR("RCPT"));
 	set_value(play, PW_STR("count"), PW_STR("0"));
 	set_value(play, PW_STR("size"), PW_STR("0"));
+	set_value(play, PW_STR("client"), PW_STR("192.0.2.7"));
+	set_value(play, PW_STR("port"), PW_STR("1000"));
 }
 
 static void check_file(void **state)
@@ -389,6 +438,7 @@ static void check_file(void **state)
 	close_sessions(&play);
 	catalog_free(&play.catalog);
 	usage_free(&play.usage);
+	standing_free(&play.standing);
 	ledger_free(&play.world.ledger);
 }
 
