@@ -8,7 +8,7 @@
 /* clang-format off */
 static const struct command commands[] = {
 	{ "schema", command_schema, "schema mail of the database: status, migrate, verify" },
-	{ "passwd", command_passwd, "set a password without leaving it in SQL" },
+	{ "passwd", command_passwd, "set a password without leaving it in SQL; app passwords" },
 	{ "dkim", command_dkim, "make DKIM keys and show their DNS records" },
 	{ "spf", command_spf, "evaluate SPF for a client, HELO name and sender" },
 	{ "scan", command_scan, "judge messages in files: score, symbols, action" },

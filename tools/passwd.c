@@ -1,4 +1,5 @@
-/* postwardctl passwd: set a password without SQL ever seeing it in clear text. */
+/* postwardctl passwd: set a password without SQL ever seeing it in clear text; app
+ * passwords, which SQL makes itself. */
 #include <crypt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "core/base.h"
 #include "core/str.h"
+#include "tools/app_password.h"
 #include "tools/command.h"
 #include "tools/database.h"
 #include "tools/json.h"
@@ -20,8 +22,19 @@
 static const char usage[] =
 	"usage: postwardctl passwd [OPTION...] USER\n"
 	"Asks for the password (or reads a line of standard input) and stores its hash.\n"
+	"       postwardctl passwd --app USER NAME [--protocol LIST] [--net NETWORK] "
+        "[--expires DATE]\n"
+	"Makes a password for one device and prints it, once.\n"
+	"       postwardctl passwd --app --revoke USER NAME\n"
+	"       postwardctl passwd --app --list USER\n"
+	"  --protocol LIST     only for these of imap,pop3,smtp,sieve; default: all\n"
+	"  --net NETWORK       only from there (192.0.2.0/24); may be given several "
+        "times\n"
+	"  --expires DATE      refused from then on (2027-01-31)\n"
 	"  --database CONNINFO where PostgreSQL is, else of postward.conf\n"
-	"  --json              say {\"ok\": true} when done\n";
+	"  --json              say {\"ok\": true} when done, {\"password\": ...} for a "
+        "new one,\n"
+	"                      {\"app_passwords\": [...]} for the list\n";
 
 struct password {
 	char text[PASSWORD_MAX_BYTES + 2];
@@ -192,23 +205,65 @@ static void print_done(bool is_done)
 	tool_json_print(json);
 }
 
+/* What the command line says beyond the operands. */
+struct passwd_options {
+	struct app_password_order order;
+	struct tool_texts nets;
+	bool is_app, is_revoke, is_list;
+};
+
+static bool has_scope(const struct passwd_options *opt)
+{
+	return opt->order.protocols != NULL || opt->order.expires_at != NULL ||
+	       opt->nets.count > 0;
+}
+
+/* Which operands go with which options; false for what makes no sense. */
+static bool take_operands(struct passwd_options *opt, char **operands, int count)
+{
+	struct app_password_order *order = &opt->order;
+
+	if (!opt->is_app && (opt->is_revoke || opt->is_list || has_scope(opt)))
+		return false;
+	if ((opt->is_revoke || opt->is_list) && has_scope(opt))
+		return false;
+	if (opt->is_revoke && opt->is_list)
+		return false;
+	if (count != (opt->is_app && !opt->is_list ? 2 : 1))
+		return false;
+	order->verb = opt->is_list     ? APP_PASSWORD_LIST
+	              : opt->is_revoke ? APP_PASSWORD_REVOKE
+	                               : APP_PASSWORD_ADD;
+	order->user = operands[0];
+	order->name = count > 1 ? operands[1] : NULL;
+	order->nets = &opt->nets;
+	return true;
+}
+
 int command_passwd(int argc, char **argv)
 {
-	const char *database = NULL;
-	bool is_json = false;
+	struct passwd_options opt = { 0 };
 	const struct tool_option options[] = {
-		{ "database", .text = &database },
-		{ "json", .flag = &is_json },
+		{ "app", .flag = &opt.is_app },
+		{ "revoke", .flag = &opt.is_revoke },
+		{ "list", .flag = &opt.is_list },
+		{ "protocol", .text = &opt.order.protocols },
+		{ "net", .texts = &opt.nets },
+		{ "expires", .text = &opt.order.expires_at },
+		{ "database", .text = &opt.order.database },
+		{ "json", .flag = &opt.order.is_json },
 	};
 	int operand, code;
 
 	if (!tool_options_take(options, PW_LEN(options), usage, argc, argv, &operand,
 	                       &code))
 		return code;
-	if (operand + 1 != argc)
+	if (!take_operands(&opt, argv + operand, argc - operand))
 		return tool_wrong_use(usage);
-	code = run(database, argv[operand]);
-	if (is_json)
+	if (opt.is_app)
+		return app_password_run(&opt.order);
+	code = run(opt.order.database, opt.order.user);
+	if (opt.order.is_json)
 		print_done(code == EXIT_FINE);
 	return code;
 }

@@ -133,6 +133,11 @@ BEGIN
         RAISE EXCEPTION 'an app password needs a name' USING ERRCODE = 'check_violation',
             HINT = 'Name the device: phone, laptop, printer in the hall.';
     END IF;
+    IF NOT add_app_password.protocols <@ '{imap,pop3,smtp,sieve}' OR cardinality(add_app_password.protocols) = 0 THEN
+        RAISE EXCEPTION 'protocols {%} are not some of imap, pop3, smtp, sieve',
+                        array_to_string(add_app_password.protocols, ',')
+            USING ERRCODE = 'check_violation', HINT = 'NULL, or no --protocol, means all of them.';
+    END IF;
     IF EXISTS (SELECT FROM app_passwords AS a WHERE a.user_id = mailbox AND a.name = add_app_password.name) THEN
         RAISE EXCEPTION '% has an app password "%" already', normal_address(add_app_password.email),
                         add_app_password.name

@@ -1,13 +1,19 @@
-"""postwardctl scan and verify: what they print about messages in files, whatever is in these."""
+"""postwardctl scan and verify: what they print about messages in files, whatever is in these;
+passwd --app."""
 import base64
+import hashlib
 import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
+import tempfile
 
 import dkim
 import pytest
+
+from stack.postgres import Postgres
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PW_BUILD", ROOT / "build"))
@@ -130,6 +136,64 @@ def test_a_bad_line_is_answered_and_the_next_one_too(command, line, zone, messag
     (["verify", "--zone", "/nonexistent", "file"], 66), (["verify", "--zone", "/dev/null", "file"], 65),
     (["dkim", "new", "example.org", "--algorithm", "nonsense"], 2),
     (["passwd", "--database", "nonsense=1", "ann@example.org"], 78),
+    (["passwd", "--app", "ann@example.org"], 2), (["passwd", "ann@example.org", "phone"], 2),
+    (["passwd", "--list", "ann@example.org"], 2), (["passwd", "--net", "192.0.2.7", "ann@example.org"], 2),
+    (["passwd", "--app", "--revoke", "--list", "ann@example.org"], 2), (["passwd", "--app", "--list", "a@b.test", "x"], 2),
+    (["passwd", "--app", "--revoke", "--expires", "2027-01-01", "ann@example.org", "x"], 2),
 ], ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else str(value))
 def test_exit_codes(args, code):
     ctl(*args, code=code)
+
+
+@pytest.fixture(scope="module")
+def database():
+    """A server whose schema knows ann@d.test and bob@d.test."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="pw-tools-"))
+    folder.chmod(0o755)
+    server = Postgres(folder / "pg").create().start()
+    server.sql("CREATE DATABASE mail", database="postgres")
+    ctl("schema", "migrate", "--dir", ROOT / "sql/migrations", "--database", server.conninfo())
+    server.sql("SELECT mail.add_domain('d.test')")
+    server.sql("INSERT INTO mail.virtual_users (email) VALUES ('ann@d.test'), ('bob@d.test')")
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+def app(database, *args, code=0):
+    return ctl("passwd", "--app", *args, "--database", database.conninfo(), code=code)
+
+
+def test_app_password_is_shown_once(database):
+    shown = app(database, "Ann@d.test", "phone")
+    assert re.fullmatch("([a-km-np-z2-9]{6}-){3}[a-km-np-z2-9]{6}\n", shown)
+    kept = base64.b64decode(database.value("SELECT substr(password, 10) FROM mail.app_passwords WHERE name = 'phone'"))
+    assert kept[:64] == hashlib.sha512(shown.strip().encode() + kept[64:]).digest()
+    assert shown.strip() not in app(database, "--list", "ann@d.test") + app(database, "--list", "--json", "ann@d.test")
+    app(database, "ann@d.test", "phone", code=65)
+    app(database, "--revoke", "ann@d.test", "phone")
+    app(database, "--revoke", "ann@d.test", "phone", code=65)
+    assert app(database, "--list", "ann@d.test") == ""
+
+
+def test_app_password_with_a_scope(database):
+    made = json.loads(app(database, "bob@d.test", "my laptop", "--protocol", "imap,smtp", "--net", "192.0.2.0/24", "--net",
+                          "2001:db8::/32", "--expires", "2100-01-31", "--json"))
+    assert set(made) == {"password"}
+    row, = json.loads(app(database, "--list", "--json", "bob@d.test"))["app_passwords"]
+    assert (row["name"], row["protocols"], row["nets"]) == ("my laptop", "imap,smtp", "192.0.2.0/24,2001:db8::/32")
+    assert row["expires_at"].startswith("2100-01-31 ") and row["last_used_at"] is None
+    line = app(database, "--list", "bob@d.test")
+    assert line.startswith("my laptop, only for imap,smtp, only from 192.0.2.0/24,2001:db8::/32, expires 2100-01-31 ")
+    assert json.loads(app(database, "--revoke", "--json", "bob@d.test", "my laptop")) == {"ok": True}
+
+
+@pytest.mark.parametrize("args", [
+    ["nobody@d.test", "phone"], ["no address", "phone"], ["bob@d.test", ""], ["bob@d.test", "x", "--protocol", "ftp"],
+    ["bob@d.test", "x", "--protocol", ""], ["bob@d.test", "x", "--net", "192.0.2.7/24"], ["bob@d.test", "x", "--net", ""],
+    ["bob@d.test", "x", "--expires", "soon"], ["--list", "nobody@d.test"],
+], ids=" ".join)
+def test_app_password_refused(args, database):
+    app(database, *args, code=65)
+    assert database.value("SELECT count(*) FROM mail.app_passwords AS a JOIN mail.virtual_users AS u ON u.id = a.user_id"
+                          " WHERE u.email = 'bob@d.test'") == 0
