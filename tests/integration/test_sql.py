@@ -2,6 +2,7 @@
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import subprocess
@@ -87,6 +88,17 @@ def test_pgtap(server, database, path):
     done = subprocess.run(["pg_prove", "-h", str(server.socket), "-U", "postgres", "-d", database, "--verbose",
                            str(path)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", [p for p in sorted((ROOT / "docs").glob("*.md")) if "```sql\n" in p.read_text()],
+                         ids=lambda p: p.stem)
+def test_statements_of_the_pages_run(server, database, page):
+    server.sql("SELECT mail.add_domain(d), mail.add_user('ann@' || d, 'sixteen letters.')"
+               " FROM unnest('{example.org,example.test}'::text[]) AS d", database=database)
+    script = "".join(re.findall("```sql\n(.*?)```", page.read_text(), re.DOTALL))
+    done = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(server.socket), "-U", "postgres", "-d", database],
+                          input=script, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 def test_migrate_twice_changes_nothing(server, database):
