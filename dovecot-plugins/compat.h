@@ -348,6 +348,21 @@ static inline void compat_quota_use_vsizes(struct quota_root *root ATTR_UNUSED)
 {
 }
 
+/* The root's limits are new; a delivery may go over them by grace_bytes. 2.4 reads the
+ * grace from the root's settings: it gets a copy of its own, and freeing that drops the
+ * original, whose pool it names. */
+static inline void compat_quota_limits_changed(struct quota_root *root,
+                                               int64_t grace_bytes)
+{
+	struct quota_root_settings *set;
+
+	if (root->set->quota_storage_grace == (uoff_t)grace_bytes)
+		return;
+	set = p_memdup(root->pool, root->set, sizeof(*set));
+	set->quota_storage_grace = (uoff_t)grace_bytes;
+	root->set = set;
+}
+
 /* The path, in the root's pool; NULL if not set. */
 static inline const char *compat_usage_socket(struct quota_root *root)
 {
@@ -375,6 +390,16 @@ static inline const char *compat_usage_socket(struct quota_root *root)
 static inline void compat_quota_use_vsizes(struct quota_root *root)
 {
 	root->quota->set->vsizes = TRUE;
+}
+
+/* The root's limits are new; a delivery may go over them by grace_bytes. What other rules
+ * say in percent follows. */
+static inline void compat_quota_limits_changed(struct quota_root *root,
+                                               int64_t grace_bytes)
+{
+	quota_root_recalculate_relative_rules(root->set, root->bytes_limit,
+	                                      root->count_limit);
+	root->set->last_mail_max_extra_bytes = (uint64_t)grace_bytes;
 }
 
 /* `quota = postward:NAME:socket=/path`; *args is left with what the stock backend knows.

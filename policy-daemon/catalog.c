@@ -25,6 +25,8 @@ struct catalog {
 	struct pw_map *rules;   /* who -> struct rule_list */
 	struct pw_map *logins;  /* login -> struct catalog_login */
 	struct catalog_change *first_change, *last_change;
+	struct pw_map *quota_domains; /* name -> struct catalog_quota_domain */
+	struct catalog_quotas quotas;
 	struct pw_owner *owner;
 	struct catalog_auth_rule auth_rules[AUTH_KINDS]; /* failures 0 = none */
 	struct exemption *exemptions;
@@ -44,6 +46,7 @@ enum pw_status catalog_new(struct catalog **out, const uint8_t seed[16], char de
 	    (r = pw_map_new(&c->domains, seed, CATALOG_ROWS_MAX)) != PW_OK ||
 	    (r = pw_map_new(&c->rules, seed, CATALOG_ROWS_MAX)) != PW_OK ||
 	    (r = pw_map_new(&c->logins, seed, CATALOG_ROWS_MAX)) != PW_OK ||
+	    (r = pw_map_new(&c->quota_domains, seed, CATALOG_ROWS_MAX)) != PW_OK ||
 	    (r = pw_owner_new(&c->owner, seed, delimiter)) != PW_OK)
 		return r;
 	*out = PW_TAKE(c);
@@ -58,6 +61,7 @@ void catalog_free(struct catalog **catalog)
 		return;
 	pw_owner_free(&c->owner);
 	pw_map_free(&c->logins);
+	pw_map_free(&c->quota_domains);
 	pw_map_free(&c->rules);
 	pw_map_free(&c->domains);
 	pw_map_free(&c->entries);
@@ -137,20 +141,72 @@ static enum pw_status add_alias(struct catalog *c, const struct pw_str *fields)
 	return pw_arena_copy(c->arena, fields[1], &to->address);
 }
 
-/* address, quota_bytes, used_bytes */
+/* Add a mailbox to the sum of its domain, if that has a limit. */
+static enum pw_status add_to_domain(struct catalog *c, struct catalog_entry *entry,
+                                    int64_t quota_bytes)
+{
+	size_t at = pw_str_rfind(entry->address, '@');
+	struct pw_str name = pw_str_sub(entry->address, at + 1, entry->address.len);
+	struct catalog_quota_domain *domain;
+
+	if (quota_bytes == 0)
+		return PW_OK;
+	domain = find_or_make(c, c->quota_domains, &name, sizeof(*domain));
+	if (domain == NULL)
+		return PW_ERR_NOMEM;
+	if (domain->name.at == NULL)
+		domain->name = name;
+	domain->quota_bytes = quota_bytes;
+	domain->used_bytes +=
+		(uint64_t)(entry->used_bytes < CATALOG_SHARE_MAX ? entry->used_bytes
+	                                                         : CATALOG_SHARE_MAX);
+	entry->quota_domain = domain;
+	return PW_OK;
+}
+
+/* address, quota_bytes, used_bytes, quota_messages, used_messages, warned_percent,
+ * domain_quota_bytes */
 static enum pw_status add_quota(struct catalog *c, const struct pw_str *fields)
 {
 	struct catalog_entry *entry;
-	int64_t quota, used;
+	int64_t numbers[6];
 	enum pw_status r;
 
-	if ((r = number_of(fields[1], 0, INT64_MAX, &quota)) != PW_OK ||
-	    (r = number_of(fields[2], 0, INT64_MAX, &used)) != PW_OK)
-		return r;
+	for (size_t i = 0; i < PW_LEN(numbers); i++)
+		if ((r = number_of(fields[1 + i], 0, INT64_MAX, &numbers[i])) != PW_OK)
+			return r;
 	if ((entry = entry_of(c, fields[0])) == NULL)
 		return PW_ERR_NOMEM;
-	entry->quota_bytes = quota;
-	entry->used_bytes = used;
+	entry->quota_bytes = numbers[0];
+	entry->used_bytes = numbers[1];
+	entry->quota_messages = numbers[2];
+	entry->used_messages = numbers[3];
+	entry->warned_percent = numbers[4];
+	return add_to_domain(c, entry, numbers[5]);
+}
+
+/* name, value; most are for other programs */
+static enum pw_status add_setting(struct catalog *c, const struct pw_str *fields)
+{
+	if (!pw_str_eq(fields[0], PW_STR("quota_grace_percent")))
+		return PW_OK;
+	return number_of(fields[1], 0, 100, &c->quotas.grace_percent);
+}
+
+/* percent, subject, text */
+static enum pw_status add_warning(struct catalog *c, const struct pw_str *fields)
+{
+	struct catalog_warning *warning = pw_arena_alloc(c->arena, sizeof(*warning));
+	enum pw_status r;
+
+	if (warning == NULL)
+		return PW_ERR_NOMEM;
+	if ((r = number_of(fields[0], 1, 100, &warning->percent)) != PW_OK ||
+	    (r = pw_arena_copy(c->arena, fields[1], &warning->subject)) != PW_OK ||
+	    (r = pw_arena_copy(c->arena, fields[2], &warning->text)) != PW_OK)
+		return r;
+	warning->next = c->quotas.warnings;
+	c->quotas.warnings = warning;
 	return PW_OK;
 }
 
@@ -326,13 +382,15 @@ static const struct table {
 	[CATALOG_ADDRESSES]   = { 2,  add_address,    "SELECT address, kind FROM mail.snapshot_addresses" },
 	[CATALOG_DOMAINS]     = { 2,  add_domain,     "SELECT name, target FROM mail.snapshot_domains" },
 	[CATALOG_ALIASES]     = { 2,  add_alias,      "SELECT source, destination FROM mail.snapshot_aliases" },
-	[CATALOG_QUOTAS]      = { 3,  add_quota,      "SELECT address, quota_bytes, used_bytes FROM mail.snapshot_quotas" },
+	[CATALOG_QUOTAS]      = { 7,  add_quota,      "SELECT address, quota_bytes, used_bytes, quota_messages, used_messages, warned_percent, domain_quota_bytes FROM mail.snapshot_quotas" },
 	[CATALOG_SENDERS]     = { 2,  add_sender,     "SELECT login, pattern FROM mail.snapshot_senders" },
 	[CATALOG_RATE_LIMITS] = { 10, add_rate_limit, "SELECT id, key, who, unit, limit_count, period_s, burst, action, text, dry_run FROM mail.snapshot_rate_limits ORDER BY id" },
 	[CATALOG_AUTH_LIMITS] = { 5,  add_auth_limit, "SELECT kind, failures, period_s, block_s, dry_run FROM mail.snapshot_auth_limits" },
 	[CATALOG_AUTH_EXEMPTIONS] = { 1, add_auth_exemption, "SELECT net FROM mail.snapshot_auth_exemptions" },
 	[CATALOG_LOGINS]      = { 4,  add_login,      "SELECT login, may_send, refusal, expires_ms FROM mail.snapshot_logins WHERE NOT may_send OR expires_ms IS NOT NULL" },
 	[CATALOG_LOGIN_CHANGES] = { 3, add_login_change, "SELECT generation, login, why FROM mail.snapshot_login_changes ORDER BY generation" },
+	[CATALOG_SETTINGS]    = { 2,  add_setting,    "SELECT name, value FROM mail.snapshot_settings" },
+	[CATALOG_WARNINGS]    = { 3,  add_warning,    "SELECT percent, subject, text FROM mail.snapshot_quota_warnings" },
 };
 /* clang-format on */
 
@@ -377,6 +435,11 @@ bool catalog_domain(const struct catalog *catalog, struct pw_str domain,
 char catalog_delimiter(const struct catalog *catalog)
 {
 	return catalog->delimiter;
+}
+
+const struct catalog_quotas *catalog_quotas(const struct catalog *catalog)
+{
+	return &catalog->quotas;
 }
 
 size_t catalog_rules(const struct catalog *catalog, struct pw_str login,

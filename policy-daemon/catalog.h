@@ -22,6 +22,8 @@ enum catalog_table {
 	CATALOG_AUTH_EXEMPTIONS,
 	CATALOG_LOGINS,
 	CATALOG_LOGIN_CHANGES,
+	CATALOG_SETTINGS,
+	CATALOG_WARNINGS,
 	CATALOG_TABLES,
 };
 
@@ -53,14 +55,37 @@ struct catalog_destination {
 	struct catalog_destination *next;
 };
 
+/* A domain whose mailboxes together have a limit. */
+struct catalog_quota_domain {
+	struct pw_str name;
+	int64_t quota_bytes;
+	uint64_t used_bytes; /* sum over its mailboxes, each CATALOG_SHARE_MAX at most */
+};
+#define CATALOG_SHARE_MAX (INT64_C(1) << 40)
+
+/* What the user of a mailbox is told when so much is used. */
+struct catalog_warning {
+	int64_t percent;
+	struct pw_str subject, text;
+	struct catalog_warning *next;
+};
+
+/* What holds for all mailboxes. */
+struct catalog_quotas {
+	int64_t grace_percent; /* of its limit, that a delivery may go over it */
+	struct catalog_warning *warnings;
+};
+
 /* One address, or "@domain" for a catch-all. */
 struct catalog_entry {
 	struct pw_str address;
 	struct catalog_destination
 		*destinations; /* what an alias names; NULL = no alias */
 	bool is_mailbox;
-	int64_t quota_bytes; /* 0 = unlimited */
-	int64_t used_bytes;  /* as the database remembered it */
+	int64_t quota_bytes, quota_messages; /* 0 = unlimited */
+	int64_t used_bytes, used_messages;   /* as the database remembered it */
+	int64_t warned_percent;
+	struct catalog_quota_domain *quota_domain; /* NULL = no limit of the domain */
 };
 
 /* An account that may not send, or not for ever. */
@@ -109,6 +134,7 @@ const struct catalog_entry *catalog_find(const struct catalog *catalog,
 bool catalog_domain(const struct catalog *catalog, struct pw_str domain,
                     struct pw_str *target_out);
 char catalog_delimiter(const struct catalog *catalog);
+const struct catalog_quotas *catalog_quotas(const struct catalog *catalog);
 
 /* The rules for login: of each unit those of the nearest `who` (login, its @domain, *).
  * Returns how many were put into out (at most CATALOG_RULES_MAX). */

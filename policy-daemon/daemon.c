@@ -68,10 +68,13 @@ static void follow_changes(struct daemon *daemon)
 static void on_woken(void *arg)
 {
 	struct daemon *daemon = arg;
+	const struct catalog *before = daemon->world.catalog;
 
 	daemon->world.catalog = database_catalog(daemon->database);
 	if (daemon->world.catalog != NULL)
 		follow_changes(daemon);
+	if (daemon->world.catalog != before)
+		usage_talk_catalog(daemon);
 	restore_rates(daemon);
 }
 
@@ -79,13 +82,10 @@ static void store_changes(struct daemon *daemon)
 {
 	int64_t offset_us = wall_less_mono_us();
 	const struct ledger_account *account;
-	const struct usage_entry *entry;
 
 	while ((account = ledger_next_changed(daemon->ledger)) != NULL)
 		database_put_rate(daemon->database, account,
 		                  account->bucket.full_at_us + offset_us);
-	while ((entry = usage_next_changed(daemon->usage)) != NULL)
-		database_put_usage(daemon->database, entry);
 }
 
 static void on_tick(void *arg)
@@ -94,6 +94,7 @@ static void on_tick(void *arg)
 
 	store_changes(daemon);
 	auth_tick(daemon);
+	usage_talk_tick(daemon);
 	pw_count_set(&numbers, NUMBER_accounts, (int64_t)ledger_count(daemon->ledger));
 	pw_count_set(&numbers, NUMBER_snapshot_age_ms, database_age_ms(daemon->database));
 	pw_notify_watchdog();
@@ -290,6 +291,7 @@ void daemon_done(struct daemon *daemon)
 	chores_stop(&daemon->chores); /* it writes rows: before the database */
 	if (daemon->database != NULL) {
 		store_changes(daemon);
+		usage_talk_store(daemon);
 		database_drain(daemon->database, daemon->settings->drain_timeout_ms);
 	}
 	numbers_stop(&daemon->numbers);

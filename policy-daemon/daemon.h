@@ -26,7 +26,8 @@ struct daemon {
 	struct standing *standing;
 	struct decide_world world;
 	struct server_protocol policy, usage_protocol, auth_protocol;
-	int64_t started_ms;   /* monotonic */
+	int64_t started_ms; /* monotonic */
+	int news_ticks; /* until sessions are told what a domain has left; 0 = never */
 	int64_t change_seen;  /* generation of the last login change that was followed */
 	bool has_catalog;     /* changes are followed from here on */
 	bool has_rates;       /* the stored counters have come in */
@@ -52,3 +53,10 @@ void auth_tick(struct daemon *daemon); /* auth_talk.c */
 extern const struct server_protocol policy_protocol; /* policy_talk.c */
 extern const struct server_protocol usage_protocol;  /* usage_talk.c */
 extern const struct server_protocol auth_protocol;   /* auth_talk.c */
+
+/* There is another catalog: open sessions are told what changed for them. */
+void usage_talk_catalog(struct daemon *daemon);
+/* Hand what the plugin told to the database. */
+void usage_talk_store(struct daemon *daemon);
+/* That and what else is due, about every SERVER_TICK_MS. */
+void usage_talk_tick(struct daemon *daemon);

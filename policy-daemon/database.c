@@ -13,7 +13,7 @@
 #include "policyd/text.h"
 
 /* Raise it whenever the queries of catalog.c change. */
-#define SNAPSHOT_FORMAT 3
+#define SNAPSHOT_FORMAT 4
 #define FLUSH_MS 200
 /* Bad rows that are logged one by one; the rest is a number. */
 #define BAD_ROWS_LOGGED_MAX 10
@@ -254,8 +254,9 @@ void database_put_usage(struct database *database, const struct usage_entry *ent
 	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 };
 
 	put_text(&row, "{\"user\":", entry->user);
-	put_number(&row, ",\"bytes\":", entry->bytes);
-	put_number(&row, ",\"messages\":", entry->messages);
+	put_number(&row, ",\"bytes\":", entry->count.bytes);
+	put_number(&row, ",\"messages\":", entry->count.messages);
+	put_number(&row, ",\"warned\":", entry->warned_percent);
 	put_row(database, STREAM_USAGE, &row);
 }
 

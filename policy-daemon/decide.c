@@ -6,6 +6,7 @@
 #include "core/address.h"
 #include "core/map.h"
 #include "policyd/resolve.h"
+#include "policyd/usage_limit.h"
 
 static const char *const cause_names[CAUSE_IDS] = {
 	[CAUSE_NONE] = "none",       [CAUSE_RATE] = "rate",
@@ -363,15 +364,12 @@ static void check_sender(struct decision *out, const struct question *q)
 		set(out, DECIDE_DEFER, CAUSE_STALE);
 }
 
-/* Would a message of size bytes find no room? Size 0 (not said) asks for one byte. */
 static bool is_full(const struct question *q, const struct catalog_entry *entry)
 {
-	const struct usage_entry *told = usage_find(q->world->usage, entry->address);
-	int64_t used = told != NULL ? told->bytes : entry->used_bytes;
-	int64_t size = q->request->size_bytes > 0 ? q->request->size_bytes : 1;
+	struct usage_room room;
 
-	return entry->quota_bytes > 0 &&
-	       (used >= entry->quota_bytes || size > entry->quota_bytes - used);
+	usage_room_of(&room, q->world->usage, q->world->catalog, entry);
+	return usage_is_full(&room, q->request->size_bytes);
 }
 
 /* A recipient is refused only if all mailboxes behind it are full: one full mailbox must

@@ -80,7 +80,7 @@ struct decide_session {
 struct decide_world {
 	const struct catalog *catalog; /* NULL = never seen the database */
 	bool is_fresh;                 /* catalog is what the database holds now */
-	const struct usage *usage;
+	struct usage *usage;
 	struct ledger *ledger;
 	struct standing *standing;
 	int64_t now_wall_ms; /* for what ends at a date */

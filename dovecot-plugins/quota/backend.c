@@ -1,46 +1,44 @@
 /* Quota backend `postward`: usage is counted by Dovecot's own `count` backend, limits
- * come from policyd and usage is published to it as an absolute number, over its usage
- * socket.
+ * come from policyd and usage is told to it as an absolute number, over its usage socket.
  *
- * No drift without locks: count, report, count again, until both counts agree. The last
- * to report always looks again, and whoever changes the mailbox later reports too.
+ * No drift without locks, and without waiting: each count carries the time it began, and
+ * policyd keeps the one that began last. Whoever changes a mailbox counts after that, so
+ * of all counts the last to begin has seen every change, whichever way the reports took.
  *
- * policyd away never hurts mail: the last known limit stays (at the start of a session
- * the quota_rule of the userdb), the report is tried again. */
+ * policyd away never hurts mail: the last known limits stay (at the start of a session
+ * what the userdb says), the newest count is kept and told later. */
 #include "backend.h"
 
 #include "lib.h"
 
 #include "array.h"
 #include "ioloop.h"
+#include "llist.h"
+#include "mail-storage-hooks.h"
 #include "mail-user.h"
 #include "quota-private.h"
 
 #include "dovecot-plugins/compat.h"
 
-#include "client.h"
+#include "link.h"
 
 #define USAGE_SOCKET_DEFAULT "/run/postward/usage.sock"
-#define LIMIT_FRESH_MS 2000  /* a changed limit is seen in open sessions after this */
-#define REPORT_DELAY_MS 250  /* changes within it make one report */
-#define REPORT_AGAIN_MS 5000 /* after a report failed */
-#define REPORT_ROUNDS_MAX 8  /* of a mailbox that changes all the time; then later */
+#define REPORT_DELAY_MS 250  /* changes within it make one count and one report */
+#define REPORT_AGAIN_MS 5000 /* after counting failed */
 
 /* What hangs on a quota root (in its pool). */
 struct publisher {
+	struct publisher *prev, *next;
 	struct quota_root *root;
+	struct usage_entry *entry; /* NULL: policyd cannot be asked about this user */
 	struct timeout *to;
-	int64_t limit_until_ms;
-	struct usage_numbers sent;
-	bool has_sent;
-	bool is_dirty;     /* policyd may not know the usage */
-	bool is_reporting; /* counting closes mailboxes, which flushes: do not recurse */
+	bool is_dirty;    /* changed, or not what policyd was told: to be counted */
+	bool is_counting; /* counting closes mailboxes: do not recurse */
 };
 
 static unsigned int module_id;
-/* One connection a process: all its roots share it. */
-static struct usage_client *client;
-static bool is_away_logged;
+static struct publisher *publishers;
+static MODULE_CONTEXT_DEFINE_INIT(postward_user_module, &mail_user_module_register);
 
 static struct publisher *publisher_of(struct quota_root *root)
 {
@@ -49,84 +47,55 @@ static struct publisher *publisher_of(struct quota_root *root)
 	return *p;
 }
 
-/* Ask policyd; true if it answered `ok`. Tells the log once that it is away, and back. */
-static bool ask(struct quota_root *root, const struct pw_buf *request,
-                struct usage_numbers *limit_out)
-{
-	enum usage_verdict verdict;
-	enum pw_status r;
+/* ---- limits */
 
-	if ((r = pw_buf_status(request)) == PW_OK)
-		r = usage_client_ask(client, pw_buf_str(request), &verdict, limit_out);
-	if (r != PW_OK && !is_away_logged)
-		e_warning(root->backend.event,
-		          "usage socket: %s; last known limits stay, usage is reported "
-		          "later",
-		          pw_status_text(r));
-	if (r == PW_OK && is_away_logged)
-		e_info(root->backend.event, "usage socket: back");
-	is_away_logged = r != PW_OK;
-	return r == PW_OK && verdict == USAGE_OK;
+static void apply_limits(struct publisher *p)
+{
+	if (p->entry == NULL || !p->entry->has_limits)
+		return; /* what Dovecot was configured with stays */
+	p->root->bytes_limit = p->entry->limits.bytes;
+	p->root->count_limit = p->entry->limits.messages;
+	compat_quota_limits_changed(p->root, p->entry->limits.grace_bytes);
 }
 
-static void refresh_limits(struct quota_root *root)
+/* policyd has said something. */
+static void on_changed(void)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf request = { 0 };
-	struct publisher *p = publisher_of(root);
-	struct usage_numbers limit;
-	int64_t now_ms = usage_clock_ms();
-
-	if (now_ms < p->limit_until_ms)
-		return;
-	p->limit_until_ms = now_ms + LIMIT_FRESH_MS;
-	if (usage_put_limit(&request, pw_str_from(root->quota->user->username)) !=
-	            PW_OK ||
-	    !ask(root, &request, &limit))
-		return; /* what we know stays */
-	root->bytes_limit = limit.bytes;
-	root->count_limit = limit.messages;
+	for (struct publisher *p = publishers; p != NULL; p = p->next)
+		apply_limits(p);
 }
 
-/* Report until the count taken after the report equals the one reported. */
-static bool report(struct publisher *p)
+/* ---- usage */
+
+static void publish_in(struct publisher *p, unsigned int delay_ms);
+
+/* Count, and put it into the book. A count that fails is tried again. */
+static bool count(struct publisher *p)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf request = { 0 };
+	struct usage_count found = { .began_us = usage_clock_us() };
 	enum quota_get_result result;
-	uint64_t bytes, messages, again_bytes, again_messages;
+	uint64_t bytes, messages;
 	const char *error;
 
 	if (quota_count(p->root, &bytes, &messages, &result, &error) <= 0)
 		return false;
-	for (unsigned int round = 0; round < REPORT_ROUNDS_MAX; round++) {
-		pw_buf_reset(&request);
-		if (usage_put_usage(&request, pw_str_from(p->root->quota->user->username),
-		                    bytes, messages) != PW_OK ||
-		    !ask(p->root, &request, NULL) ||
-		    quota_count(p->root, &again_bytes, &again_messages, &result,
-		                &error) <= 0)
-			return false;
-		p->sent = (struct usage_numbers){ (int64_t)bytes, (int64_t)messages };
-		p->has_sent = true;
-		if (bytes == again_bytes && messages == again_messages)
-			return true;
-		bytes = again_bytes;
-		messages = again_messages;
-	}
-	return false;
+	found.bytes = usage_clamp(bytes);
+	found.messages = usage_clamp(messages);
+	usage_book_count(p->entry, &found);
+	return true;
 }
-
-static void publish_in(struct publisher *p, unsigned int delay_ms);
 
 static void publish(struct publisher *p)
 {
 	timeout_remove(&p->to);
-	if (!p->is_dirty || p->is_reporting || p->root->recounting)
+	if (!p->is_dirty || p->is_counting || p->root->recounting || p->entry == NULL)
 		return;
-	p->is_reporting = true;
-	p->is_dirty = !report(p);
-	p->is_reporting = false;
+	p->is_counting = true;
+	p->is_dirty = !count(p);
+	p->is_counting = false;
 	if (p->is_dirty)
 		publish_in(p, REPORT_AGAIN_MS);
+	link_turn();
 }
 
 /* The root loop: a nested one may end before the timer does. */
@@ -136,6 +105,48 @@ static void publish_in(struct publisher *p, unsigned int delay_ms)
 	if (p->to == NULL)
 		p->to = timeout_add_short_to(io_loop_get_root(), delay_ms, publish, p);
 }
+
+/* A count made for another reason that is not what policyd was told (in this session it
+ * may have been told nothing yet) heals what an earlier report that got lost left behind.
+ */
+static void compare_with_told(struct publisher *p, const char *name, uint64_t value)
+{
+	bool is_bytes = strcmp(name, QUOTA_NAME_STORAGE_BYTES) == 0;
+	const struct usage_count *last = &p->entry->count;
+
+	if (last->began_us == 0 ||
+	    (is_bytes ? last->bytes : last->messages) != usage_clamp(value))
+		publish_in(p, REPORT_DELAY_MS);
+}
+
+/* ---- the end of a user: the last moment at which its mailboxes can be counted */
+
+static void user_deinit_pre(struct mail_user *user)
+{
+	union mail_user_module_context *ours =
+		MODULE_CONTEXT_REQUIRE(user, postward_user_module);
+
+	for (struct publisher *p = publishers; p != NULL; p = p->next)
+		if (p->root->quota->user == user)
+			publish(p);
+	ours->super.deinit_pre(user);
+}
+
+static void user_created(struct mail_user *user)
+{
+	struct mail_user_vfuncs *v = user->vlast;
+	union mail_user_module_context *ours =
+		p_new(user->pool, union mail_user_module_context, 1);
+
+	ours->super = *v;
+	user->vlast = &ours->super;
+	v->deinit_pre = user_deinit_pre;
+	MODULE_CONTEXT_SET_SELF(user, postward_user_module, ours);
+}
+
+static struct mail_storage_hooks hooks = { .mail_user_created = user_created };
+
+/* ---- the backend */
 
 static struct quota_root *backend_alloc(void)
 {
@@ -147,33 +158,38 @@ static int backend_init(struct quota_root *root, COMPAT_QUOTA_ARGS const char **
 	struct publisher *p = p_new(root->pool, struct publisher, 1);
 	const char *path = COMPAT_USAGE_SOCKET(root);
 
-	if (client == NULL &&
-	    usage_client_new(&client, path != NULL ? path : USAGE_SOCKET_DEFAULT) !=
-	            PW_OK) {
+	if (link_open(path != NULL ? path : USAGE_SOCKET_DEFAULT, on_changed) != PW_OK) {
 		*error_r = "path of the usage socket is too long";
 		return -1;
 	}
-	p->root = root;
-	array_idx_set_i(&root->quota_module_contexts.arr, module_id, &p);
 	compat_quota_use_vsizes(root);
 	if (quota_backend_count.v.init(root, COMPAT_QUOTA_PASS_ARGS error_r) < 0)
 		return -1;
-	refresh_limits(root);
+	p->root = root;
+	array_idx_set_i(&root->quota_module_contexts.arr, module_id, &p);
+	DLLIST_PREPEND(&publishers, p);
+	p->entry = link_join(root->quota->user->username);
+	apply_limits(p);
 	return 0;
 }
 
-/* Too late to count: namespaces are gone. flush() came before, when mailboxes closed. */
+/* Too late to count: user_deinit_pre did. */
 static void backend_deinit(struct quota_root *root)
 {
-	timeout_remove(&publisher_of(root)->to);
+	struct publisher *p = publisher_of(root);
+
+	timeout_remove(&p->to);
+	DLLIST_REMOVE(&publishers, p);
+	if (p->entry != NULL)
+		link_leave(p->entry);
 	quota_backend_count.v.deinit(root);
 }
 
-/* Not every version asks. */
-static int ATTR_UNUSED backend_init_limits(struct quota_root *root,
+/* 2.3 asks before each check. The session may have been busy since a limit changed. */
+static int ATTR_UNUSED backend_init_limits(struct quota_root *root ATTR_UNUSED,
                                            const char **error_r ATTR_UNUSED)
 {
-	refresh_limits(root);
+	link_turn();
 	return 0;
 }
 
@@ -182,47 +198,27 @@ static const char *const *backend_get_resources(struct quota_root *root)
 	return quota_backend_count.v.get_resources(root);
 }
 
-/* A count made for another reason that is not what policyd was told (in this session it
- * may have been told nothing yet) heals what an earlier report that got lost left behind.
- */
-static void compare_with_sent(struct publisher *p, const char *name, uint64_t value)
-{
-	bool is_bytes = strcmp(name, QUOTA_NAME_STORAGE_BYTES) == 0;
-	int64_t sent = is_bytes ? p->sent.bytes : p->sent.messages;
-
-	if (!p->has_sent || (uint64_t)sent != value)
-		publish_in(p, REPORT_DELAY_MS);
-}
-
 static enum quota_get_result backend_get_resource(struct quota_root *root,
                                                   const char *name, uint64_t *value_r,
                                                   const char **error_r)
 {
-	enum quota_get_result result;
+	struct publisher *p = publisher_of(root);
+	enum quota_get_result result =
+		quota_backend_count.v.get_resource(root, name, value_r, error_r);
 
-	refresh_limits(root);
-	result = quota_backend_count.v.get_resource(root, name, value_r, error_r);
-	if (result == QUOTA_GET_RESULT_LIMITED)
-		compare_with_sent(publisher_of(root), name, *value_r);
+	link_turn(); /* the limit is looked at next */
+	if (result == QUOTA_GET_RESULT_LIMITED && p->entry != NULL)
+		compare_with_told(p, name, *value_r);
 	return result;
 }
 
 static int backend_update(struct quota_root *root, struct quota_transaction_context *ctx,
                           const char **error_r)
 {
-	bool is_forced = ctx->recalculate == QUOTA_RECALCULATE_FORCED;
-
 	if (quota_backend_count.v.update(root, ctx, error_r) < 0)
 		return -1;
 	publish_in(publisher_of(root), REPORT_DELAY_MS);
-	if (is_forced) /* doveadm: it ends before the timer */
-		publish(publisher_of(root));
 	return 0;
-}
-
-static void backend_flush(struct quota_root *root)
-{
-	publish(publisher_of(root));
 }
 
 static const struct quota_backend backend = {
@@ -236,18 +232,19 @@ static const struct quota_backend backend = {
 		.get_resources = backend_get_resources,
 		.get_resource = backend_get_resource,
 		.update = backend_update,
-		.flush = backend_flush,
 	},
 };
 
-void backend_register(void)
+void backend_register(struct module *module)
 {
 	module_id = quota_module_id++;
 	quota_backend_register(&backend);
+	mail_storage_hooks_add(module, &hooks);
 }
 
 void backend_unregister(void)
 {
+	mail_storage_hooks_remove(&hooks);
 	quota_backend_unregister(&backend);
-	usage_client_free(&client);
+	link_close();
 }

@@ -5,8 +5,6 @@
 
 #include "backend.h"
 
-struct module;
-
 extern const char *quota_postward_plugin_version;
 extern const char *quota_postward_plugin_dependencies[];
 void quota_postward_plugin_init(struct module *module);
@@ -15,9 +13,9 @@ void quota_postward_plugin_deinit(void);
 PW_EXPORT const char *quota_postward_plugin_version = DOVECOT_ABI_VERSION;
 PW_EXPORT const char *quota_postward_plugin_dependencies[] = { "quota", NULL };
 
-PW_EXPORT void quota_postward_plugin_init(struct module *module ATTR_UNUSED)
+PW_EXPORT void quota_postward_plugin_init(struct module *module)
 {
-	backend_register();
+	backend_register(module);
 }
 
 PW_EXPORT void quota_postward_plugin_deinit(void)

@@ -1,6 +1,7 @@
 """A throw-away Dovecot with the modules of the build and only what its tests need, on loopback;
 and what they drive it with."""
 import collections
+import contextlib
 import os
 import pathlib
 import shutil
@@ -147,46 +148,82 @@ service auth {{
 
 
 class UsageServer:
-    """Stands at policyd's usage socket: knows limits, remembers reports."""
+    """Stands at policyd's usage socket: knows limits and tells them, remembers usage."""
+
+    GREETING = b"postward-usage\t2\n"
 
     def __init__(self, path):
         self.path = str(path)
-        self.limits = {}    # user -> (bytes, messages)
-        self.usage = {}     # user -> (bytes, messages)
+        self.limits = {}    # user -> (bytes, messages[, grace bytes]); by set_limit() while open
+        self.usage = {}     # user -> (bytes, messages), of the count that began last
+        self.began = {}
         self.reports = 0
+        self.watchers = set()   # (user, connection)
         self.silent = threading.Event()
+        self.refusing = threading.Event()   # usage cannot be taken now
+        self.lock = threading.Lock()
         self.server = None
+        self.open = set()
+
+    def set_limit(self, user, *limit):
+        with self.lock:
+            self.limits[user] = limit
+            for name, stream in self.watchers:
+                if name == user and not self.silent.is_set():
+                    stream.write(self.limit_line(user))
+                    stream.flush()
+
+    def limit_line(self, user):
+        numbers = (*self.limits[user], 0, 0)[:3]
+        return ("limit\t%s\t%d\t%d\t%d\n" % (user, *numbers)).encode()
 
     def handle(self, stream):
-        stream.write(b"postward-usage\t1\n")
+        stream.write(self.GREETING)
         stream.flush()
-        if stream.readline() != b"postward-usage\t1\n":
+        if stream.readline() != self.GREETING:
             return
-        for line in stream:
-            if self.silent.is_set():
-                continue
-            stream.write(self.answer(line.decode().rstrip("\n").split("\t")).encode() + b"\n")
-            stream.flush()
+        try:
+            for line in stream:
+                if self.silent.is_set():
+                    continue
+                with self.lock:
+                    stream.write(self.answer(stream, line.decode().rstrip("\n").split("\t")))
+                    stream.flush()
+        finally:
+            with self.lock:
+                self.watchers = {w for w in self.watchers if w[1] is not stream}
 
-    def answer(self, fields):
+    def answer(self, stream, fields):
         verb, user = fields[:2]
+        if verb == "leave":
+            self.watchers.discard((user, stream))
+            return b""
+        if verb == "watch":
+            self.watchers.add((user, stream))
         if user not in self.limits:
-            return "unknown"
-        if verb == "limit":
-            return "ok\t%d\t%d" % self.limits[user]
-        self.usage[user] = tuple(int(n) for n in fields[2:])
+            return f"unknown\t{user}\n".encode()
+        if verb == "watch":
+            return self.limit_line(user)
+        if self.refusing.is_set():
+            return f"fail\t{user}\n".encode()
+        *numbers, began = (int(n) for n in fields[2:])
+        if began >= self.began.get(user, 0):
+            self.usage[user], self.began[user] = tuple(numbers), began
         self.reports += 1
-        return "ok"
+        return f"told\t{user}\t{began}\n".encode()
 
     def start(self):
         outer = self
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self):
+                outer.open.add(self.connection)
                 try:
                     outer.handle(_Both(self.rfile, self.wfile))
                 except OSError:
                     pass
+                finally:
+                    outer.open.discard(self.connection)
 
         class Server(socketserver.ThreadingUnixStreamServer):
             daemon_threads = True
@@ -200,11 +237,15 @@ class UsageServer:
         return self
 
     def stop(self):
+        """As policyd when it ends: its connections are closed too."""
         if self.server:
             self.server.shutdown()
             self.server.server_close()
             self.server = None
             os.unlink(self.path)
+            for connection in list(self.open):
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Both:

@@ -76,7 +76,7 @@ class Client:
 class UsageClient:
     """The quota plugin, as policyd sees it."""
 
-    GREETING = "postward-usage\t1"
+    GREETING = "postward-usage\t2"
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -88,10 +88,17 @@ class UsageClient:
     def ask(self, *fields):
         self.file.write("\t".join(map(str, fields)) + "\n")
         self.file.flush()
+        return self.read()
+
+    def read(self):
         line = self.file.readline()
         if not line:
             raise Closed
         return line.rstrip("\n")
+
+    def tell(self, user, size, messages):
+        """Usage counted now; returns the first word of the answer."""
+        return self.ask("usage", user, size, messages, time.monotonic_ns() // 1000).split("\t")[0]
 
     def close(self):
         self.file.close()

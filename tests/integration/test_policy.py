@@ -124,15 +124,17 @@ def test_a_restart_keeps_the_counters(bed):
 
 
 def test_over_quota_until_mail_is_expunged(bed):
+    bed.settle()
     with bed.client() as client, bed.usage_client() as usage:
         ask = lambda: client.ask(sender="x@example.org", sasl_username="", recipient=BOB)
-        assert usage.ask("limit", BOB) == f"ok\t{1 << 20}\t0"
-        assert usage.ask("limit", ANN) == "ok\t0\t0"
-        assert usage.ask("limit", "eve@example.test") == "unknown"
+        assert usage.ask("watch", BOB) == f"limit\t{BOB}\t{1 << 20}\t0\t0"
+        assert usage.ask("watch", ANN) == f"limit\t{ANN}\t0\t0\t0"
+        bed.wait(lambda: usage.ask("watch", "eve@example.test") == "unknown\teve@example.test",
+                 what="eve to be unknown for sure")
         assert ask() == "DUNNO"
-        assert usage.ask("usage", BOB, 1 << 20, 3) == "ok"
+        assert usage.tell(BOB, 1 << 20, 3) == "told"
         assert ask() == f"452 4.2.2 <{BOB}>: mailbox full"
-        assert usage.ask("usage", BOB, 1000, 1) == "ok"
+        assert usage.tell(BOB, 1000, 1) == "told"
         assert ask() == "DUNNO"
     bed.wait(lambda: bed.pg.sql("SELECT messages FROM mail.quota_usage WHERE email = %s",
                                 BOB) == [(1,)], what="usage in SQL")
@@ -202,8 +204,8 @@ def test_postgresql_stopped_and_back(fresh_bed):
         # known is accepted, for the rest there is no definite answer
         assert client.ask(sender=BOB).startswith("451 4.3.0 ")
         assert client.ask() == "DUNNO"
-        assert usage.ask("limit", "eve@example.test") == "fail"
-        assert usage.ask("usage", BOB, 1 << 20, 7) == "ok"
+        assert usage.ask("watch", "eve@example.test") == "fail\teve@example.test"
+        assert usage.tell(BOB, 1 << 20, 7) == "told"
         assert client.ask(sasl_username="", recipient=BOB).startswith("452 ")
         bed.pg.start()
         bed.wait(lambda: client.ask(sender=BOB).startswith("553 "), 60, "definite answers")
@@ -296,7 +298,7 @@ def test_usage_client_that_asks_and_does_not_read(bed):
         peer.settimeout(60)
         peer.connect(str(bed.usage))
         asks = threading.Thread(target=peer.sendall, daemon=True, args=(
-            b"postward-usage\t1\n" + b"limit\tnobody@example.test\n" * count,))
+            b"postward-usage\t2\n" + b"watch\tnobody@example.test\n" * count,))
         asks.start()
         time.sleep(1)  # until both directions are full
         answers = b""
@@ -305,15 +307,15 @@ def test_usage_client_that_asks_and_does_not_read(bed):
             assert chunk, "hung up"
             answers += chunk
         asks.join()
-    assert answers == b"postward-usage\t1\n" + b"unknown\n" * count
+    assert answers == b"postward-usage\t2\n" + b"unknown\tnobody@example.test\n" * count
 
 
 def test_usage_lines_that_are_none(bed):
-    for line in ("delete\teverything", "usage\tann@example.test\tmany\t1", "limit"):
+    for line in ("delete\teverything", "usage\tann@example.test\tmany\t1\t1", "watch"):
         with bed.usage_client() as usage, pytest.raises((Closed, ConnectionResetError)):
             usage.ask(line)
     with bed.usage_client() as usage, pytest.raises((Closed, ConnectionError)):
-        usage.ask("limit", "x" * 2000)
+        usage.ask("watch", "x" * 2000)
 
 
 def test_a_request_in_pieces_pipelined_and_half_closed(bed):
@@ -436,7 +438,7 @@ def test_behind_a_real_postfix(postfix_bed):
         assert client.send("", ["one@example.org"], TEXT)["rcpt"][0].code == 553
     assert not bed.program.lines("event=wrong_stage")
     with bed.usage_client() as usage, SmtpClient(bed.ns, "127.0.0.1") as stranger:
-        assert usage.ask("usage", BOB, 1 << 20, 3) == "ok"
+        assert usage.tell(BOB, 1 << 20, 3) == "told"
         full = stranger.send("x@example.org", [BOB, ANN], TEXT)
         assert full["rcpt"][0].code == 452 and "4.2.2" in str(full["rcpt"][0])
         assert full["rcpt"][1].code == 250 and full["data"].code == 250

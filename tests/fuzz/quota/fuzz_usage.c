@@ -1,56 +1,80 @@
-/* Property: what the parser takes is within the wire's bounds and says what was read:
- * printed again it is the same answer. And a user put into a request stays in its one
- * field. */
+/* Property: what the parser takes is within the wire's bounds; whatever lines come, the
+ * book sends only lines of the protocol, each user in its one field, and says nothing
+ * twice. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "quota/protocol.h"
+#include "quota/book.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_answer(struct pw_str line)
+static bool is_number(int64_t n)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf again = { 0 };
-	struct usage_numbers limit = { -1, -1 }, twice;
-	enum usage_verdict verdict;
+	return n >= 0 && n <= USAGE_NUMBER_MAX;
+}
 
-	if (usage_parse_answer(line, &verdict, &limit) != PW_OK || verdict != USAGE_OK)
+static void check_reply(struct pw_str line)
+{
+	struct usage_reply reply;
+
+	if (usage_parse_reply(&reply, line) != PW_OK)
 		return;
-	if (limit.bytes < 0 || limit.bytes > USAGE_NUMBER_MAX || limit.messages < 0 ||
-	    limit.messages > USAGE_NUMBER_MAX)
-		abort();
-	pw_buf_puts(&again, PW_STR("ok\t"));
-	pw_buf_put_int(&again, limit.bytes);
-	pw_buf_putc(&again, '\t');
-	pw_buf_put_int(&again, limit.messages);
-	if (usage_parse_answer(pw_buf_str(&again), &verdict, &twice) != PW_OK ||
-	    twice.bytes != limit.bytes || twice.messages != limit.messages)
+	if (reply.user.len == 0 || pw_str_find(reply.user, '\t') != reply.user.len ||
+	    !is_number(reply.limits.bytes) || !is_number(reply.limits.messages) ||
+	    !is_number(reply.limits.grace_bytes) || !is_number(reply.began_us))
 		abort();
 }
 
-static void check_request(struct pw_str user)
+static void check_sent(struct pw_str sent, struct pw_str user)
+{
+	while (sent.len > 0) {
+		struct pw_str line = pw_str_cut(&sent, '\n');
+
+		(void)pw_str_cut(&line, '\t');
+		if (!pw_str_eq(pw_str_cut(&line, '\t'), user))
+			abort();
+	}
+}
+
+static void put(struct usage_book *book, struct pw_buf *out)
+{
+	pw_buf_reset(out);
+	if (usage_book_put(book, out) != PW_OK)
+		abort();
+}
+
+/* The first line is the user, the others come from the server. */
+static void check_book(struct usage_book *book, struct pw_str text)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
-	struct pw_str rest;
+	struct pw_str user = pw_str_cut(&text, '\n');
+	struct usage_entry *entry;
 
-	if (usage_put_usage(&out, user, user.len, 3) != PW_OK) {
+	if (usage_book_join(book, &entry, user) != PW_OK)
+		return;
+	usage_book_count(entry, &(struct usage_count){ 1, 2, 3 });
+	put(book, &out);
+	check_sent(pw_buf_str(&out), user);
+	while (text.at != NULL) {
+		struct pw_str line = pw_str_cut(&text, '\n');
+
+		check_reply(line);
+		if (usage_book_take(book, line) != PW_OK)
+			usage_book_disconnect(book);
+		put(book, &out);
+		check_sent(pw_buf_str(&out), user);
+		put(book, &out);
 		if (out.len != 0)
 			abort();
-		return;
 	}
-	rest = pw_buf_str(&out);
-	if (rest.len > USAGE_LINE_MAX || pw_str_find(rest, '\n') != rest.len - 1)
-		abort();
-	(void)pw_str_cut(&rest, '\t');
-	if (!pw_str_eq(pw_str_cut(&rest, '\t'), user))
-		abort();
+	usage_book_leave(book, entry);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct pw_str text = { (const char *)data, size };
+	PW_AUTO(usage_book_free) struct usage_book *book = NULL;
 
-	check_answer(text);
-	check_request(text);
+	if (usage_book_new(&book) == PW_OK)
+		check_book(book, (struct pw_str){ (const char *)data, size });
 	return 0;
 }

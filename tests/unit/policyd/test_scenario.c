@@ -2,22 +2,20 @@
  * catalog, ledger, usage, decide, text. Words of a line are separated by blanks, # begins
  * a comment.
  *
- *   domain NAME [TARGET]            mailbox ADDRESS [QUOTA [USED]]     alias SOURCE
- * DESTINATION sender LOGIN PATTERN            limit ID WHO UNIT LIMIT SECONDS BURST
- * ACTION [dry] [text ...] what the database holds (limit 0 = none); after a line
- *                                   "catalog" it begins anew
- *   fresh | stale | nodata          the database is there, away, was never seen
- *   commit end-of-message|data|rcpt
- *   usage USER BYTES                the quota plugin tells
- *   account LOGIN may|not [EXPIRES_S] [REASON]   what the account may; 0s = never ends
- *   changed TIME LOGIN|@DOMAIN [deleted]         password or rights
- *   came TIME LOGIN ADDRESS         Dovecot let it in
- *   at TIME [conn=N] [stage=S] [instance=I] [login=L] [from=F] [rcpt=R] [count=N]
- * [size=N] [client=A] [port=N] a question; what is not given stays as it was expect
- * dunno|defer|reject [cause=C] [retry_s=N] [first=yes|no] [dry=yes|no] [warning=N] answer
- * TEXT the whole answer to the question before, without action= close N a connection ends
- * used LOGIN ID N                 tokens of a rule in use, reserved ones included restart
- * buckets are stored and loaded again, connections close */
+ *   domain NAME [TARGET]            mailbox ADDRESS [QUOTA [USED ...]] alias SOURCE
+ * DESTINATION grace PERCENT sender LOGIN PATTERN            limit ID WHO UNIT LIMIT
+ * SECONDS BURST ACTION [dry] [text ...] what the database holds (limit 0 = none); after a
+ * line "catalog" it begins anew fresh | stale | nodata          the database is there,
+ * away, was never seen commit end-of-message|data|rcpt usage USER BYTES the quota plugin
+ * tells account LOGIN may|not [EXPIRES_S] [REASON]   what the account may; 0s = never
+ * ends changed TIME LOGIN|@DOMAIN [deleted]         password or rights came TIME LOGIN
+ * ADDRESS         Dovecot let it in at TIME [conn=N] [stage=S] [instance=I] [login=L]
+ * [from=F] [rcpt=R] [count=N] [size=N] [client=A] [port=N] a question; what is not given
+ * stays as it was expect dunno|defer|reject [cause=C] [retry_s=N] [first=yes|no]
+ * [dry=yes|no] [warning=N] answer TEXT the whole answer to the question before, without
+ * action= close N a connection ends used LOGIN ID N                 tokens of a rule in
+ * use, reserved ones included restart buckets are stored and loaded again, connections
+ * close */
 #include "../table.h"
 
 #include <glob.h>
@@ -84,6 +82,7 @@ static void do_catalog(struct play *play, struct pw_str rest)
 	CHECK(play, catalog_new(&play->catalog, seed, '+') == PW_OK);
 	play->world.catalog = play->catalog;
 	play->world.is_fresh = true;
+	usage_rebase(play->usage, play->catalog);
 }
 
 static void do_domain(struct play *play, struct pw_str rest)
@@ -93,16 +92,27 @@ static void do_domain(struct play *play, struct pw_str rest)
 	add(play, CATALOG_DOMAINS, (struct pw_str[]){ name, target });
 }
 
+/* Its quota, used bytes, quota of messages, used messages, quota of the domain. */
 static void do_mailbox(struct play *play, struct pw_str rest)
 {
-	struct pw_str name = next_word(&rest), quota = next_word(&rest),
-		      used = next_word(&rest);
+	struct pw_str name = next_word(&rest), numbers[5];
 
+	for (size_t i = 0; i < PW_LEN(numbers); i++) {
+		numbers[i] = next_word(&rest);
+		if (numbers[i].len == 0)
+			numbers[i] = PW_STR("0");
+	}
 	add(play, CATALOG_ADDRESSES, (struct pw_str[]){ name, PW_STR("mailbox") });
 	add(play, CATALOG_SENDERS, (struct pw_str[]){ name, name });
-	if (quota.len > 0)
-		add(play, CATALOG_QUOTAS,
-		    (struct pw_str[]){ name, quota, used.len > 0 ? used : PW_STR("0") });
+	add(play, CATALOG_QUOTAS,
+	    (struct pw_str[]){ name, numbers[0], numbers[1], numbers[2], numbers[3],
+	                       PW_STR("0"), numbers[4] });
+}
+
+static void do_grace(struct play *play, struct pw_str rest)
+{
+	add(play, CATALOG_SETTINGS,
+	    (struct pw_str[]){ PW_STR("quota_grace_percent"), next_word(&rest) });
 }
 
 static void do_alias(struct play *play, struct pw_str rest)
@@ -171,10 +181,15 @@ static void do_commit(struct play *play, struct pw_str rest)
 
 static void do_usage(struct play *play, struct pw_str rest)
 {
-	struct pw_str user = next_word(&rest);
+	const struct catalog_entry *mailbox =
+		catalog_find(play->catalog, next_word(&rest));
+	struct usage_count count = { number(play, next_word(&rest)), 1, play->now_us };
+	struct pw_str messages = next_word(&rest);
 
-	CHECK(play,
-	      usage_set(play->usage, user, number(play, next_word(&rest)), 1) == PW_OK);
+	CHECK(play, mailbox != NULL);
+	if (messages.len > 0)
+		count.messages = number(play, messages);
+	CHECK(play, usage_set(play->usage, mailbox, &count) == PW_OK);
 }
 
 static int64_t time_of(struct play *play, struct pw_str text)
@@ -385,7 +400,7 @@ static const struct {
 	{ "commit", do_commit },   { "usage", do_usage },     { "at", do_at },
 	{ "expect", do_expect },   { "answer", do_answer },   { "close", do_close },
 	{ "used", do_used },       { "restart", do_restart }, { "account", do_account },
-	{ "changed", do_changed }, { "came", do_came },
+	{ "changed", do_changed }, { "came", do_came },       { "grace", do_grace },
 };
 
 static void run_line(struct play *play, struct pw_str rest)
