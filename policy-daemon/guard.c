@@ -36,6 +36,7 @@ struct guard {
 	struct lru *windows[AUTH_KINDS]; /* by network or login */
 	struct lru *blocks;              /* by kind, then network or login */
 	struct lru *homes;               /* by network, then login */
+	int64_t next_end_ms;             /* no block ends before */
 	char ended_login[GUARD_LOGIN_MAX];
 };
 
@@ -225,6 +226,8 @@ static bool begin_block(struct guard *guard, struct pw_str subject,
 	if (block == NULL)
 		return false;
 	block->until_ms = now_ms + rule->block_ms;
+	if (block->until_ms < guard->next_end_ms)
+		guard->next_end_ms = block->until_ms;
 	block->block_ms = rule->block_ms;
 	block->failures = failures;
 	block->is_dry_run = rule->is_dry_run;
@@ -256,13 +259,19 @@ static bool take_ended(struct guard *guard, struct guard_block *out, struct bloc
 bool guard_next_ended(struct guard *guard, struct guard_block *out, int64_t now_ms)
 {
 	struct lru_entry *entry = lru_oldest(guard->blocks);
+	int64_t next_ms = INT64_MAX;
 
+	if (now_ms < guard->next_end_ms)
+		return false;
 	for (; entry != NULL; entry = entry->newer) {
 		struct block *block = (struct block *)entry;
 
 		if (block->until_ms <= now_ms)
 			return take_ended(guard, out, block);
+		if (block->until_ms < next_ms)
+			next_ms = block->until_ms;
 	}
+	guard->next_end_ms = next_ms;
 	return false;
 }
 

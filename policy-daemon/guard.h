@@ -77,8 +77,8 @@ void guard_failed(struct guard *guard, struct guard_blocks *out,
 void guard_succeeded(struct guard *guard, const struct guard_attempt *attempt,
                      int64_t now_ms);
 
-/* Take one block that has ended off the list; false = there is none. Looks at all blocks:
- * call it about once a second until it says false. */
+/* Take one block that has ended off the list; false = there is none (any more). Looks at
+ * all blocks, but only where one may have ended. */
 bool guard_next_ended(struct guard *guard, struct guard_block *out, int64_t now_ms);
 /* Forget windows that hold nothing any more, a few of the oldest at a time. */
 void guard_sweep(struct guard *guard, int64_t now_ms);

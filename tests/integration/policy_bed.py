@@ -1,6 +1,7 @@
 """postward-policyd with a throw-away PostgreSQL and the real schema, and its two clients:
 Postfix's policy protocol and the quota plugin's usage socket."""
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from stack.clients import SmtpClient
 from stack.netns import Namespace
 from stack.postfix import Postfix
 from stack.postgres import Postgres
-from stack.postward import SOURCE, Program, build
+from stack.postward import PROGRAMS, SOURCE, Program, build
 
 REQUEST = {
     "protocol_name": "ESMTP", "client_address": "192.0.2.7", "client_name": "mail.example.net",
@@ -142,12 +143,20 @@ class Bed:
             self.pg.sql("SELECT mail.add_user(%s, 'a long enough password', %s)",
                         f"{user}@example.test", quota_mb)
         self.policy, self.usage = self.run / "policy.sock", self.run / "usage.sock"
-        self.auth = self.run / "auth.sock"
+        self.auth = self._folder_of_dovecot() / "auth.sock"
         self.program = Program("postward-policyd", self.root / "conf", None,
                                {"policy_socket": f"unix:{self.policy}",
                                 "usage_socket": self.usage, "auth_socket": self.auth},
                                [self.policy, self.usage, self.auth], self.pg)
         self.program.start()
+
+    def _folder_of_dovecot(self):
+        """Where policyd makes sockets for the group of Dovecot's auth process."""
+        folder = self.root / "auth"
+        folder.mkdir()
+        os.chown(folder, PROGRAMS["postward-policyd"][0], pwd.getpwnam("dovecot").pw_gid)
+        folder.chmod(0o2750)
+        return folder
 
     def client(self, **options):
         return Client(self.policy, **options)
