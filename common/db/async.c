@@ -7,12 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "db/request.h"
+#include "db/group.h"
 
 /* Most queries sent and not answered: a slow server shall not make libpq's buffer grow.
  */
 #define FLIGHT_MAX 256
 #define STATEMENTS_MAX 64
+/* Queries that may go as one wait for each other while so many are being answered, until
+ * there are enough of them: alone a query goes at once, under load the server works on
+ * one group while the next one gathers. */
+#define GROUPS_BUSY 2
+#define GROUP_ENOUGH 32
 /* A server that does not even stop a statement this long after its timeout is dead. */
 #define STALL_GRACE_MS 1000
 
@@ -235,7 +240,7 @@ static struct prepared *find_prepared(struct pw_db_async *a,
  * made a new one in the meantime: that one stays. */
 static void forget_prepared(struct pw_db_async *a, const struct request *r)
 {
-	struct prepared *p = find_prepared(a, r->statement);
+	struct prepared *p = find_prepared(a, r->sent_as);
 
 	if (p && p->number == r->preparation)
 		*p = a->prepared[--a->prepared_count];
@@ -243,9 +248,10 @@ static void forget_prepared(struct pw_db_async *a, const struct request *r)
 
 /* Each query ends with a sync of its own, so that one that fails does not abort those
  * behind it. What is first seen on this connection is prepared on the way. */
-static bool send_prepared(struct pw_db_async *a, struct request *r)
+static bool send_prepared(struct pw_db_async *a, struct request *r,
+                          const struct pw_db_params *params)
 {
-	const struct pw_db_statement *st = r->statement;
+	const struct pw_db_statement *st = r->sent_as;
 	struct prepared *p = find_prepared(a, st);
 
 	if (!p) {
@@ -256,34 +262,54 @@ static bool send_prepared(struct pw_db_async *a, struct request *r)
 		r->prepares = true;
 	}
 	r->preparation = p->number;
-	return PQsendQueryPrepared(a->pg, st->name, r->params.count, r->params.values,
-	                           NULL, NULL, 0) == 1;
+	return PQsendQueryPrepared(a->pg, st->name, params->count, params->values, NULL,
+	                           NULL, 0) == 1;
 }
 
-static bool send_request(struct pw_db_async *a, struct request *r)
+static bool send_params(struct pw_db_async *a, struct request *r,
+                        const struct pw_db_params *params)
 {
-	bool prepare = config_of(a)->prepared && (find_prepared(a, r->statement) ||
+	bool prepare = config_of(a)->prepared && (find_prepared(a, r->sent_as) ||
 	                                          a->prepared_count < STATEMENTS_MAX);
-	bool sent =
-		prepare ? send_prepared(a, r)
-			: PQsendQueryParams(a->pg, r->statement->sql, r->params.count,
-	                                    NULL, r->params.values, NULL, NULL, 0) == 1;
+	bool sent = prepare ? send_prepared(a, r, params)
+	                    : PQsendQueryParams(a->pg, r->sent_as->sql, params->count,
+	                                        NULL, params->values, NULL, NULL, 0) == 1;
 
 	return sent && PQpipelineSync(a->pg) == 1;
+}
+
+/* The first of a group. */
+static bool send_request(struct pw_db_async *a, struct request *r)
+{
+	PW_AUTO(pw_db_params_done) struct pw_db_params arrays = { 0 };
+
+	if (r->group == 1)
+		return send_params(a, r, &r->params);
+	return group_params(&arrays, r) == PW_OK && send_params(a, r, &arrays);
+}
+
+/* How many of those that wait should go now, as one; 0 = none yet. */
+static size_t next_group(const struct pw_db_async *a)
+{
+	size_t n;
+
+	if (!a->all.waiting.first || a->all.flight.count >= FLIGHT_MAX)
+		return 0;
+	n = requests_alike(&a->all);
+	return a->all.waiting.first->statement->many && n < GROUP_ENOUGH &&
+	                       a->all.groups >= GROUPS_BUSY
+	               ? 0
+	               : n;
 }
 
 /* Send what waits, as far as there is room in flight. */
 static void send_waiting(struct pw_db_async *a)
 {
-	while (a->state == ASYNC_UP && a->all.waiting.first &&
-	       a->all.flight.count < FLIGHT_MAX) {
-		struct request *r = a->all.waiting.first;
-		bool sent = send_request(a, r);
+	size_t n;
 
-		requests_sent(&a->all, now_of(a)); /* half sent is as good as sent */
-		if (!sent)
-			connection_lost(a, "");
-	}
+	while (a->state == ASYNC_UP && (n = next_group(a)) > 0)
+		if (!send_request(a, requests_sent(&a->all, n, now_of(a))))
+			connection_lost(a, ""); /* half sent is as good as sent */
 	if (a->state == ASYNC_UP && !flush(a))
 		connection_lost(a, "");
 }

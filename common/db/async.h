@@ -30,11 +30,17 @@ struct pw_db_loop {
 	int64_t (*now_ms)(void *arg);
 };
 
-/* A statement; static, known by its address. */
+/* A statement; static, known by its address.
+ *
+ * many  the same for several queries at once, or NULL: each parameter is an array
+ * (text[]) of theirs, and the last column of a row is the number, from 1, of the query it
+ *       belongs to. Queries that have to wait for others anyway then go as one, which
+ *       costs the server a fraction; what it refuses is asked again one by one */
 struct pw_db_statement {
 	const char *name; /* of the prepared statement */
 	const char *sql;
 	bool is_repeatable; /* may be sent again when the connection broke under it */
+	const struct pw_db_statement *many;
 };
 
 /* Called exactly once per query. PW_OK: rows. PW_ERR_DENIED, PW_ERR_PROTOCOL: result says

@@ -1,7 +1,10 @@
-#include "db/request.h"
+#include "db/group.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Most bytes of parameters sent as one, unless it is one query's. */
+#define GROUP_BYTES_MAX 65536
 
 void requests_init(struct requests *all)
 {
@@ -83,18 +86,54 @@ enum pw_status requests_add(struct requests *all, const struct pw_db_statement *
 	return PW_OK;
 }
 
-void requests_sent(struct requests *all, int64_t now_ms)
+static bool is_alike(const struct request *first, const struct request *r)
 {
-	struct request *r = pop(&all->waiting);
-
-	r->sent_ms = now_ms;
-	push(&all->flight, r);
+	return r == first || (first->statement->many && !first->is_alone &&
+	                      r->statement == first->statement && !r->is_alone);
 }
 
-/* Back to the head of waiting, for its second and last try. */
+size_t requests_alike(const struct requests *all)
+{
+	const struct request *first = all->waiting.first;
+	size_t n = 0, bytes = 0;
+
+	if (!first->statement->many || first->is_alone)
+		return 1;
+	for (const struct request *r = first; r && n < REQUESTS_GROUP_MAX; r = r->next) {
+		if (!is_alike(first, r))
+			continue;
+		bytes += r->params.bytes;
+		if (n > 0 && bytes > GROUP_BYTES_MAX)
+			break;
+		n++;
+	}
+	return n;
+}
+
+struct request *requests_sent(struct requests *all, size_t count, int64_t now_ms)
+{
+	struct request *first = all->waiting.first, **at = &all->waiting.first, *r;
+
+	for (size_t n = 0; n < count && (r = *at);) {
+		if (!is_alike(first, r)) {
+			at = &r->next;
+			continue;
+		}
+		if (!(*at = r->next))
+			all->waiting.last = at;
+		all->waiting.count--;
+		r->group = n++ == 0 ? count : 0;
+		r->sent_as = count > 1 ? r->statement->many : r->statement;
+		r->sent_ms = now_ms;
+		push(&all->flight, r);
+	}
+	all->groups++;
+	return first;
+}
+
+/* Back to the head of waiting. */
 static void put_back(struct requests *all, struct request *r)
 {
-	r->was_resent = true;
 	r->prepares = r->prepared = r->has_failed = false;
 	pw_db_result_free(&r->result);
 	r->next = all->waiting.first;
@@ -117,25 +156,77 @@ static bool is_outdated(const struct request *r)
 	return !r->prepares && strcmp(pw_db_sqlstate(r->result), "0A000") == 0;
 }
 
+static bool is_refusal(enum pw_status status)
+{
+	return status == PW_ERR_DENIED || status == PW_ERR_PROTOCOL;
+}
+
+/* An answer that stands for one request, or for what it says about each of several.
+ * Takes the result over. */
+static void finish_group(struct requests *all, struct request *const members[],
+                         size_t count, enum pw_status status, struct pw_db_result *result)
+{
+	struct pw_db_result *parts[REQUESTS_GROUP_MAX] = { NULL };
+
+	if (count > 1 && status == PW_OK && !group_split(result, parts, count))
+		status = PW_ERR_NOMEM;
+	if (count == 1 && (status == PW_OK || is_refusal(status)))
+		parts[0] = PW_TAKE(result);
+	for (size_t i = 0; i < count; i++)
+		finish(all, members[i], status, parts[i]);
+	pw_db_result_free(&result);
+}
+
+/* The server did not carry it out: even what is not repeatable may go again, once. */
+static void finish_again(struct requests *all, struct request *const members[],
+                         size_t count, enum pw_status status)
+{
+	while (count-- > 0) {
+		struct request *r = members[count];
+
+		if (r->was_resent || r->is_finished) {
+			finish(all, r, status, NULL);
+			continue;
+		}
+		r->was_resent = true;
+		put_back(all, r);
+	}
+}
+
+/* One of them is to blame, which its own answer will tell. */
+static void finish_singly(struct requests *all, struct request *const members[],
+                          size_t count)
+{
+	while (count-- > 0) {
+		struct request *r = members[count];
+
+		r->is_alone = true;
+		if (r->is_finished)
+			finish(all, r, PW_ERR_TIMEOUT, NULL);
+		else
+			put_back(all, r);
+	}
+}
+
 bool requests_answered(struct requests *all)
 {
-	struct request *r = pop(&all->flight);
-	bool ends, is_stale = is_outdated(r),
-		   again = requests_is_unprepared(r) || is_stale;
-	struct pw_db_result *result = PW_TAKE(r->result);
+	struct request *members[REQUESTS_GROUP_MAX], *first = all->flight.first;
+	size_t count = first->group;
+	bool ends, is_stale = is_outdated(first),
+		   again = requests_is_unprepared(first) || is_stale;
+	struct pw_db_result *result = PW_TAKE(first->result);
 	enum pw_status status = pw_db_judge(result, &ends);
 
-	/* the server says it did not carry it out: even what is not repeatable may go
-	 * again */
-	if ((ends || again) && !r->was_resent && !r->is_finished) {
-		pw_db_result_free(&result);
-		put_back(all, r);
-	} else {
-		if (status != PW_OK && status != PW_ERR_DENIED &&
-		    status != PW_ERR_PROTOCOL)
-			pw_db_result_free(&result);
-		finish(all, r, status, result);
-	}
+	for (size_t i = 0; i < count; i++)
+		members[i] = pop(&all->flight);
+	all->groups--;
+	if (ends || again)
+		finish_again(all, members, count, status);
+	else if (count > 1 && is_refusal(status))
+		finish_singly(all, members, count);
+	else
+		finish_group(all, members, count, status, PW_TAKE(result));
+	pw_db_result_free(&result);
 	return ends || is_stale;
 }
 
@@ -146,6 +237,7 @@ void requests_lost(struct requests *all)
 
 	if (!flight.first)
 		return;
+	all->groups = 0;
 	all->flight = (struct request_queue){ 0 };
 	all->flight.last = &all->flight.first;
 	flight.last = NULL;
@@ -161,6 +253,7 @@ void requests_lost(struct requests *all)
 	}
 	while ((r = again)) {
 		again = r->next;
+		r->was_resent = true;
 		put_back(all, r);
 	}
 }
@@ -202,6 +295,7 @@ void requests_expire(struct requests *all, int64_t now_ms)
 
 void requests_abandon(struct requests *all)
 {
+	all->groups = 0;
 	while (all->flight.first)
 		finish(all, pop(&all->flight), PW_ERR_AWAY, NULL);
 	while (all->waiting.first)

@@ -150,13 +150,14 @@ static void done(void *arg, enum pw_status status, const struct pw_db_result *re
 	out->order = answered++;
 }
 
-static const struct pw_db_statement echo = { "echo", "SELECT $1::bigint", true };
-static const struct pw_db_statement divide = { "divide", "SELECT 10 / $1::bigint", true };
+static const struct pw_db_statement echo = { "echo", "SELECT $1::bigint", true, NULL };
+static const struct pw_db_statement divide = { "divide", "SELECT 10 / $1::bigint", true,
+	                                       NULL };
 static const struct pw_db_statement nap = { "nap", "SELECT 7 FROM pg_sleep($1::float8)",
-	                                    true };
+	                                    true, NULL };
 static const struct pw_db_statement nap_once = { "once",
 	                                         "SELECT 7 FROM pg_sleep($1::float8)",
-	                                         false };
+	                                         false, NULL };
 
 static void ask(const struct pw_db_statement *statement, const char *param, int64_t ms,
                 struct outcome *out)
@@ -170,6 +171,22 @@ static void ask(const struct pw_db_statement *statement, const char *param, int6
 	                 PW_OK);
 	loop.is_inside = was;
 }
+
+/* The number itself, for several at once; 0 has no row, a negative one has two. */
+static const struct pw_db_statement echo_each = {
+	"each",
+	"SELECT v::bigint, n FROM unnest($1::text[]) WITH ORDINALITY AS q (v, n), "
+	"generate_series(1, CASE sign(v::numeric) WHEN 1 THEN 1 WHEN -1 THEN 2 ELSE 0 "
+	"END)",
+	true, NULL
+};
+static const struct pw_db_statement gathered = {
+	"gathered",
+	"SELECT $1::bigint, 1 FROM generate_series(1, CASE sign($1::numeric) WHEN 1 THEN "
+	"1 "
+	"WHEN -1 THEN 2 ELSE 0 END)",
+	true, &echo_each
+};
 
 /* ---- tests ---- */
 
@@ -219,8 +236,8 @@ static void a_refusal_leaves_its_neighbours(void **state)
 static void a_statement_that_cannot_be_prepared(void **state)
 {
 	static const struct pw_db_statement missing = { "missing",
-		                                        "SELECT no_such($1::text)",
-		                                        true };
+		                                        "SELECT no_such($1::text)", true,
+		                                        NULL };
 	struct outcome out[3] = { 0 };
 
 	(void)state;
@@ -283,8 +300,8 @@ static void without_prepared_statements(void **state)
 
 static void a_session_that_forgot_its_statements(void **state)
 {
-	static const struct pw_db_statement forget = { "forget", "DEALLOCATE ALL",
-		                                       false };
+	static const struct pw_db_statement forget = { "forget", "DEALLOCATE ALL", false,
+		                                       NULL };
 	static struct outcome out[400];
 	char text[16];
 
@@ -313,7 +330,7 @@ static void a_session_that_forgot_its_statements(void **state)
 static void a_migration_under_a_prepared_statement(void **state)
 {
 	static const struct pw_db_statement rows = {
-		"rows", "SELECT * FROM pw_rows WHERE $1 = 'x'", true
+		"rows", "SELECT * FROM pw_rows WHERE $1 = 'x'", true, NULL
 	};
 	struct outcome out[2] = { 0 };
 
@@ -336,7 +353,7 @@ static void the_server_restarts_under_queries(void **state)
 	static const struct pw_db_statement long_nap = {
 		"long",
 		"SELECT 7 FROM pg_sleep(CASE WHEN to_regclass($1) IS NULL THEN 15 END)",
-		true
+		true, NULL
 	};
 	struct outcome out[4] = { 0 };
 
@@ -506,6 +523,179 @@ static void closing_fails_what_is_outstanding(void **state)
 	open_client(NULL);
 }
 
+struct gather {
+	struct outcome outcome;
+	size_t rows;
+};
+
+static void done_gather(void *arg, enum pw_status status,
+                        const struct pw_db_result *result)
+{
+	struct gather *out = arg;
+
+	done(&out->outcome, status, result);
+	out->rows = pw_db_rows(result);
+}
+
+static void ask_gathered(const char *param, struct gather *out)
+{
+	struct pw_str text = pw_str_from(param);
+
+	assert_int_equal(pw_db_async_query(client, &gathered, &text, 1,
+	                                   pw_clock_mono_ms() + SOON_MS, done_gather,
+	                                   out),
+	                 PW_OK);
+}
+
+/* As many as the server has carried out, whatever they asked together. */
+static int64_t statements(const char *name)
+{
+	char sql[256];
+
+	(void)snprintf(sql, sizeof(sql),
+	               "SELECT coalesce(max(n), 0) FROM pw_calls WHERE name = '%s'",
+	               name);
+	return server_ask(sql);
+}
+
+static void queries_that_wait_go_as_one(void **state)
+{
+	static const struct pw_db_statement many = {
+		"counted_many",
+		"SELECT v, n FROM (SELECT pw_count('many')) AS c, unnest($1::text[]) "
+		"WITH "
+		"ORDINALITY AS q (v, n)",
+		true, NULL
+	};
+	static const struct pw_db_statement counted = {
+		"counted", "SELECT $1 FROM (SELECT pw_count('one')) AS c", true, &many
+	};
+	static struct outcome out[2000];
+	char text[16];
+
+	(void)state;
+	server_sql("CREATE TABLE pw_calls (name text PRIMARY KEY, n int);"
+	           "CREATE FUNCTION pw_count(text) RETURNS void LANGUAGE sql AS 'INSERT "
+	           "INTO pw_calls VALUES (\\$1, 1) ON CONFLICT (name) DO UPDATE SET n = "
+	           "pw_calls.n + 1'");
+	answered = 0;
+	memset(out, 0, sizeof(out));
+	for (size_t i = 0; i < PW_LEN(out); i++) {
+		(void)snprintf(text, sizeof(text), "%zu", i);
+		ask(&counted, text, SOON_MS, &out[i]);
+	}
+	run_until(&answered, PW_LEN(out));
+	for (size_t i = 0; i < PW_LEN(out); i++) {
+		assert_int_equal(out[i].status, PW_OK);
+		assert_int_equal(out[i].number, i);
+	}
+	assert_in_range(statements("one") + statements("many"), 2000 / 64, 100);
+	server_sql("DROP TABLE pw_calls; DROP FUNCTION pw_count(text)");
+}
+
+static void each_of_a_group_gets_its_rows(void **state)
+{
+	static struct gather out[300];
+	static const struct {
+		const char *param;
+		size_t rows;
+	} kinds[] = { { "7", 1 }, { "0", 0 }, { "-5", 2 } };
+
+	(void)state;
+	answered = 0;
+	memset(out, 0, sizeof(out));
+	for (size_t i = 0; i < PW_LEN(out); i++)
+		ask_gathered(kinds[i % 3].param, &out[i]);
+	run_until(&answered, PW_LEN(out));
+	for (size_t i = 0; i < PW_LEN(out); i++) {
+		assert_int_equal(out[i].outcome.status, PW_OK);
+		assert_int_equal(out[i].rows, kinds[i % 3].rows);
+		if (out[i].rows > 0)
+			assert_int_equal(out[i].outcome.number,
+			                 strtol(kinds[i % 3].param, NULL, 10));
+	}
+}
+
+static void a_refusal_leaves_its_group(void **state)
+{
+	static struct gather out[300];
+
+	(void)state;
+	answered = 0;
+	memset(out, 0, sizeof(out));
+	for (size_t i = 0; i < PW_LEN(out); i++)
+		ask_gathered(i % 50 == 49 ? "\"}\\,NULL" : "3", &out[i]);
+	run_until(&answered, PW_LEN(out));
+	for (size_t i = 0; i < PW_LEN(out); i++) {
+		assert_int_equal(out[i].outcome.calls, 1);
+		assert_int_equal(out[i].outcome.status,
+		                 i % 50 == 49 ? PW_ERR_PROTOCOL : PW_OK);
+	}
+	assert_int_equal(told.counts[PW_DB_LOST], 0);
+}
+
+/* Text as it was, whatever it means to an array. */
+static void any_text_goes_in_a_group(void **state)
+{
+	static const struct pw_db_statement many = {
+		"same_many",
+		"SELECT v = w, n FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS "
+		"q "
+		"(v, w, n) WHERE v IS NOT NULL",
+		true, NULL
+	};
+	static const struct pw_db_statement same = { "same", "SELECT $1::text = $2::text",
+		                                     true, &many };
+	static const char *texts[] = { "",  "NULL", "{}",       "a,b",    "\"q\"",
+		                       " ", "\\",   "\xc3\xa9", "a\n\tb", "'" };
+	static struct gather out[200];
+
+	(void)state;
+	answered = 0;
+	memset(out, 0, sizeof(out));
+	for (size_t i = 0; i < PW_LEN(out); i++) {
+		const char *text = texts[i % PW_LEN(texts)];
+		struct pw_str params[] = { pw_str_from(text), pw_str_from(text) };
+
+		if (i == 150)
+			params[0] = (struct pw_str){ NULL, 0 };
+		assert_int_equal(pw_db_async_query(client, &same, params, 2,
+		                                   pw_clock_mono_ms() + SOON_MS,
+		                                   done_gather, &out[i]),
+		                 PW_OK);
+	}
+	run_until(&answered, PW_LEN(out));
+	for (size_t i = 0; i < PW_LEN(out); i++) {
+		assert_int_equal(out[i].outcome.status, PW_OK);
+		assert_int_equal(out[i].rows, i == 150 ? 0 : 1);
+	}
+}
+
+static void a_group_survives_a_restart(void **state)
+{
+	static struct gather out[500];
+	struct outcome before = { 0 };
+
+	(void)state;
+	answered = 0;
+	memset(out, 0, sizeof(out));
+	ask_gathered("1", &out[0]);
+	run_until(&answered, 1);
+	ask(&nap_once, "15", SOON_MS, &before); /* holds up those behind it */
+	for (size_t i = 1; i < PW_LEN(out); i++)
+		ask_gathered("4", &out[i]);
+	run_for(100);
+	server_do("stop");
+	server_do("start");
+	run_until(&answered, PW_LEN(out) + 1);
+	for (size_t i = 1; i < PW_LEN(out); i++) {
+		assert_int_equal(out[i].outcome.status, PW_OK);
+		assert_int_equal(out[i].outcome.calls, 1);
+		assert_int_equal(out[i].outcome.number, 4);
+	}
+	assert_int_equal(pw_db_async_pending(client), 0);
+}
+
 /* A host that takes the connection and never speaks must not hide the one behind it. */
 static void the_second_host_of_the_string(void **state)
 {
@@ -559,6 +749,11 @@ int main(void)
 		TEST(a_late_answer_is_thrown_away),
 		TEST(the_queue_is_bounded),
 		TEST(closing_fails_what_is_outstanding),
+		TEST(queries_that_wait_go_as_one),
+		TEST(each_of_a_group_gets_its_rows),
+		TEST(a_refusal_leaves_its_group),
+		TEST(any_text_goes_in_a_group),
+		TEST(a_group_survives_a_restart),
 		TEST(the_second_host_of_the_string),
 	};
 
