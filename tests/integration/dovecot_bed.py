@@ -4,6 +4,7 @@ import collections
 import contextlib
 import os
 import pathlib
+import random
 import shutil
 import smtplib
 import socket
@@ -43,7 +44,7 @@ def remove(directory):
 
 
 def free_port():
-    for port in range(15900, 15950):
+    for port in random.sample(range(15900, 16900), 50):
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
