@@ -8,7 +8,8 @@ static const struct pw_setting rows[] = {
 
 const struct pw_settings_schema settings_schema = {
 	.program = "postward-policyd",
-	.purpose = "Policy server for Postfix: limits, quotas and sender ownership.",
+	.purpose = "Policy server for Postfix: limits, quotas, sender ownership; blocks "
+	           "who guesses passwords.",
 	.rows = rows,
 	.count = PW_LEN(rows),
 	.size = sizeof(struct settings),

@@ -93,14 +93,14 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
     WITH said AS (
         SELECT u.id, left(mail.protocol_of(e ->> 'service'), 32) AS protocol,
                to_timestamp(mail.whole(e -> 'at_ms') / 1000.0) AS at, mail.address_of(e ->> 'address') AS address,
-               mail.whole(e -> 'credential', -1) AS credential
-        FROM jsonb_array_elements(logins) AS a (e)
+               mail.whole(e -> 'credential', -1) AS credential, n
+        FROM jsonb_array_elements(logins) WITH ORDINALITY AS a (e, n)
         JOIN mail.virtual_users AS u ON u.email = e ->> 'user'
         WHERE mail.whole(e -> 'at_ms') BETWEEN 1 AND 253402300799000 AND e ->> 'service' <> ''
     ), kept AS (
         INSERT INTO mail.last_logins AS l (user_id, protocol, at, address, credential)
         SELECT DISTINCT ON (id, protocol) id, protocol, at, address, credential
-        FROM said ORDER BY id, protocol, at DESC
+        FROM said ORDER BY id, protocol, at DESC, n DESC
         ON CONFLICT (user_id, protocol) DO UPDATE
             SET at = excluded.at, address = excluded.address, credential = excluded.credential
             WHERE l.at <= excluded.at
@@ -109,7 +109,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
         INSERT INTO mail.app_password_uses AS p (app_password_id, at, address, protocol)
         SELECT DISTINCT ON (a.id) a.id, s.at, s.address, s.protocol
         FROM said AS s JOIN mail.app_passwords AS a ON a.id = s.credential AND a.user_id = s.id
-        ORDER BY a.id, s.at DESC
+        ORDER BY a.id, s.at DESC, s.n DESC
         ON CONFLICT (app_password_id) DO UPDATE
             SET at = excluded.at, address = excluded.address, protocol = excluded.protocol
             WHERE p.at <= excluded.at)

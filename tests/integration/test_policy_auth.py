@@ -82,7 +82,7 @@ def test_a_login_that_is_guessed_is_blocked_but_not_where_it_is_at_home(bed, dri
     for n in range(5):
         driver.fail("Ann@Example.Test", f"203.0.113.{n}")
     driver.wait_flush(ANN)
-    assert driver.ask(ANN, "203.0.113.99") > 590
+    assert driver.ask(ANN, "203.0.113.99") > 400
     assert driver.ask(ANN, "198.51.100.7") is True
     assert driver.ask(BOB, "203.0.113.1") is True
     assert bed.program.lines("action=block", "kind=login", f"login={ANN}", "failures=5")
@@ -97,8 +97,8 @@ def test_a_login_by_alias_domain_is_the_same_login(bed, driver):
     limit(bed, "login", 4)
     driver.fail(BOB, "203.0.113.1", times=2)
     driver.fail("bob@alias.test", "203.0.113.2", times=2)
-    assert driver.ask(BOB, "203.0.113.3") > 590
-    assert driver.ask("bob@alias.test", "203.0.113.3") > 590
+    assert driver.ask(BOB, "203.0.113.3") > 400
+    assert driver.ask("bob@alias.test", "203.0.113.3") > 400
 
 
 def test_what_does_not_count(bed, driver):
@@ -112,13 +112,13 @@ def test_what_does_not_count(bed, driver):
     for remote in ("192.0.2.20", "127.0.0.1", "", "2001:db8::1"):
         assert driver.ask(ANN, remote) is True
     driver.fail(ANN, "::ffff:192.0.2.21", times=2)
-    assert driver.ask(ANN, "192.0.2.21") > 590
+    assert driver.ask(ANN, "192.0.2.21") > 400
 
 
 def test_an_exempt_network_is_let_in_at_once(bed, driver):
     limit(bed, "network", 1)
     driver.fail(ANN, "192.0.2.30")
-    assert driver.ask(ANN, "192.0.2.30") > 590
+    assert driver.ask(ANN, "192.0.2.30") > 400
     bed.pg.sql("INSERT INTO mail.auth_exemptions (net, note) VALUES ('192.0.2.30', 'a webmail')")
     bed.settle()
     driver.fail(ANN, "192.0.2.30", times=3)
@@ -146,24 +146,20 @@ def test_last_logins_has_successes_alone(bed, driver):
                                 "pop3": (None, 0)}
 
 
-def test_many_logins_are_one_row_a_minute(bed, driver):
-    before = bed.pg.value("SELECT mail.generation()")
-    for n in range(500):
-        driver.report(ANN, "success", "192.0.2.60", service="sieve", session=f"s{n}")
-    driver.report(ANN, "success", "192.0.2.61", service="sieve")
+def test_another_address_is_written_at_once_and_no_login_makes_a_generation(bed, driver):
+    generation = bed.pg.value("SELECT mail.generation()")
+    for address in ("192.0.2.60", "192.0.2.60", "192.0.2.61"):
+        driver.report(ANN, "success", address, service="sieve")
     bed.wait(lambda: logins(bed, ANN).get("sieve") == ("192.0.2.61", 0), PATIENCE_S, "last_logins")
-    bed.program.process.kill(signal.SIGUSR1)  # metrics.prom is written
-    bed.wait(lambda: "logins_written_total" in metrics(bed), PATIENCE_S, "metrics")
-    assert bed.pg.value("SELECT mail.generation()") == before
-
-
-def metrics(bed):
-    path = bed.program.state / "metrics.prom"
-    return path.read_text() if path.exists() else ""
+    assert bed.pg.value("SELECT mail.generation()") == generation
 
 
 def number(bed, name):
-    found = re.search(rf"^postward_policyd_{re.escape(name)} (\d+)$", metrics(bed), re.M)
+    """Of metrics.prom, which a signal has written soon; None = not there yet."""
+    bed.program.process.kill(signal.SIGUSR1)
+    path = bed.program.state / "metrics.prom"
+    text = path.read_text() if path.exists() else ""
+    found = re.search(rf"^postward_policyd_{re.escape(name)} (\d+)$", text, re.M)
     return int(found[1]) if found else None
 
 
@@ -173,20 +169,18 @@ def test_numbers(fresh_bed):
         limit(bed, "network", 3)
         driver.fail(ANN, times=3)
         driver.report("x", "unknown", "192.0.2.8")
-        for _ in range(30):
-            driver.report(ANN, "success", "192.0.2.9")
+        for n in range(300):  # one row
+            driver.report(ANN, "success", "192.0.2.9", session=f"s{n}")
         assert driver.ask(ANN) > 0
         assert driver.ask(ANN, "192.0.2.8") is True
         want = {'auth_reports_total{result="failure"}': 3,
                 'auth_reports_total{result="unknown"}': 1,
-                'auth_reports_total{result="success"}': 30, 'auth_answers_total{answer="ok"}': 1,
+                'auth_reports_total{result="success"}': 300, 'auth_answers_total{answer="ok"}': 1,
                 'auth_answers_total{answer="refuse"}': 1, 'auth_blocks_total{kind="network"}': 1,
                 "auth_blocked": 1, "auth_windows": 1, "logins_written_total": 1}
 
-        def told():
-            bed.program.process.kill(signal.SIGUSR1)
-            return {name: number(bed, name) for name in want} == want
-        bed.wait(told, PATIENCE_S, "numbers")
+        bed.wait(lambda: {name: number(bed, name) for name in want} == want, PATIENCE_S,
+                 "numbers")
 
 
 @pytest.mark.parametrize("line", ["ask\t1\ta\tb", "ok\t1", "flush\t*", "quit", "ask\t-1\ta\t-\timap",
@@ -227,14 +221,14 @@ def test_it_goes_on_without_the_database_and_from_the_copy_on_disk(fresh_bed):
         driver.fail(ANN, times=2)
         bed.pg.stop()
         driver.fail(ANN)
-        assert driver.ask(ANN) > 590
+        assert driver.ask(ANN) > 400
         driver.report(ANN, "success", "192.0.2.9")
     assert bed.program.stop() == 0
     bed.program.start()
     with Driver(bed.auth) as driver:
         assert driver.ask(ANN) is True  # counts and blocks end with the program
         driver.fail(ANN, times=3)
-        assert driver.ask(ANN) > 590
+        assert driver.ask(ANN) > 400
         driver.report(ANN, "success", "192.0.2.10")
         bed.pg.start()
         bed.wait(lambda: events(bed, "192.0.2.7") == ["auth_block"], 60, "event")
