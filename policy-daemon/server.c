@@ -287,13 +287,18 @@ static void connection_open(struct server *server, int fd,
 		connection_close(server, c);
 }
 
-/* Postfix opens a connection that we close while it is idle again without a word. */
+/* Postfix opens a connection that we close while it is idle again without a word; those
+ * that wait to be told are idle by nature, and missed. */
 static void make_room(struct server *server)
 {
-	if (server->first == NULL)
+	struct connection *c = server->first;
+
+	while (c != NULL && c->protocol->is_told)
+		c = c->next;
+	if (c == NULL && (c = server->first) == NULL)
 		return;
 	pw_count(&numbers, NUMBER_crowded, 1);
-	connection_close(server, server->first);
+	connection_close(server, c);
 }
 
 static bool is_out_of_descriptors(int error)

@@ -27,7 +27,8 @@ struct server_protocol {
 	void (*close)(void *arg, void *session);
 	void *arg;
 	const char *name; /* for the log */
-	/* Its connections live from what they are told: silence is no reason to close. */
+	/* Its connections live from what they are told: silence is no reason to close
+	 * them, and to make room others go first. */
 	bool is_told;
 };
 

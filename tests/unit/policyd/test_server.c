@@ -96,10 +96,9 @@ static void listen_at(struct place *place, const char *path,
 	                 PW_OK);
 }
 
-static int begin(void **state)
+static int begin_with(void **state, struct server_limits limits)
 {
 	static const int signals[] = { SIGUSR2, 0 };
-	const struct server_limits limits = { 100, 1, 1000000 }; /* idle after a ms */
 	const struct server_events events = { nothing, nothing, no_signal, NULL };
 	struct place *place = calloc(1, sizeof(*place));
 
@@ -119,6 +118,16 @@ static int begin(void **state)
 	assert_int_equal(pthread_create(&place->thread, NULL, serve, place), 0);
 	*state = place;
 	return 0;
+}
+
+static int begin(void **state)
+{
+	return begin_with(state, (struct server_limits){ 100, 1, 1000000 });
+}
+
+static int begin_small(void **state)
+{
+	return begin_with(state, (struct server_limits){ 3, 1000000, 1000000 });
 }
 
 /* Lines are read buffered, written at once. */
@@ -251,12 +260,45 @@ static void who_does_not_read_is_closed(void **state)
 	hang_up(&good);
 }
 
+/* The oldest is told, the next is not: that one goes. Where all are told the oldest goes.
+ */
+static void room_is_made_by_who_is_not_told(void **state)
+{
+	struct place *place = *state;
+	struct peer told[4], other;
+
+	dial(&told[0], place->path);
+	send_line(&told[0], "tell a");
+	expect_line(&told[0], "a");
+	expect_line(&told[0], "open=1");
+	dial(&other, place->other_path);
+	send_line(&other, "tell b");
+	expect_line(&told[0], "b");
+	expect_line(&other, "open=2");
+	for (int i = 1; i < 3; i++) {
+		dial(&told[i], place->path);
+		send_line(&told[i], "tell c");
+		while (strcmp(next_line(&told[i]), "open=3") != 0)
+			;
+	}
+	assert_int_equal(fgetc(other.in), EOF);
+	dial(&told[3], place->path);
+	expect_line(&told[0], "c");
+	expect_line(&told[0], "c");
+	assert_int_equal(fgetc(told[0].in), EOF);
+	for (int i = 0; i < 4; i++)
+		hang_up(&told[i]);
+	hang_up(&other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(everybody_is_told, begin, end),
 		cmocka_unit_test_setup_teardown(silence_does_not_close, begin, end),
 		cmocka_unit_test_setup_teardown(who_does_not_read_is_closed, begin, end),
+		cmocka_unit_test_setup_teardown(room_is_made_by_who_is_not_told,
+		                                begin_small, end),
 	};
 	sigset_t set;
 
