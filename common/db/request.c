@@ -177,17 +177,21 @@ static void finish_group(struct requests *all, struct request *const members[],
 	pw_db_result_free(&result);
 }
 
-/* The server did not carry it out: even what is not repeatable may go again, once. */
+/* The server did not carry it out: even what is not repeatable may go again, once; and
+ * once more by itself if it was the group's statement the server would not have. */
 static void finish_again(struct requests *all, struct request *const members[],
-                         size_t count, enum pw_status status)
+                         size_t count, enum pw_status status, bool ends)
 {
+	bool may_part = count > 1 && !ends;
+
 	while (count-- > 0) {
 		struct request *r = members[count];
 
-		if (r->was_resent || r->is_finished) {
+		if (r->is_finished || (r->was_resent && !may_part)) {
 			finish(all, r, status, NULL);
 			continue;
 		}
+		r->is_alone = r->is_alone || r->was_resent;
 		r->was_resent = true;
 		put_back(all, r);
 	}
@@ -221,7 +225,7 @@ bool requests_answered(struct requests *all)
 		members[i] = pop(&all->flight);
 	all->groups--;
 	if (ends || again)
-		finish_again(all, members, count, status);
+		finish_again(all, members, count, status, ends);
 	else if (count > 1 && is_refusal(status))
 		finish_singly(all, members, count);
 	else

@@ -623,6 +623,26 @@ static void a_refusal_leaves_its_group(void **state)
 	assert_int_equal(told.counts[PW_DB_LOST], 0);
 }
 
+static void a_group_that_cannot_be_prepared(void **state)
+{
+	static const struct pw_db_statement many = { "no_many",
+		                                     "SELECT no_such($1::text[])", true,
+		                                     NULL };
+	static const struct pw_db_statement one = { "no_one", "SELECT $1::bigint", true,
+		                                    &many };
+	static struct outcome out[500];
+
+	(void)state;
+	answered = 0;
+	memset(out, 0, sizeof(out));
+	for (size_t i = 0; i < PW_LEN(out); i++)
+		ask(&one, "8", SOON_MS, &out[i]);
+	run_until(&answered, PW_LEN(out));
+	for (size_t i = 0; i < PW_LEN(out); i++)
+		assert_int_equal(out[i].number, 8);
+	assert_int_equal(told.counts[PW_DB_LOST], 0);
+}
+
 /* Text as it was, whatever it means to an array. */
 static void any_text_goes_in_a_group(void **state)
 {
@@ -741,6 +761,7 @@ int main(void)
 		TEST(queries_that_wait_go_as_one),
 		TEST(each_of_a_group_gets_its_rows),
 		TEST(a_refusal_leaves_its_group),
+		TEST(a_group_that_cannot_be_prepared),
 		TEST(any_text_goes_in_a_group),
 		TEST(a_group_survives_a_restart),
 		TEST(the_second_host_of_the_string),
