@@ -134,8 +134,9 @@ class Dovecot:
         self.process = None
         self.owners = {}  # listener -> its owner: Dovecot itself takes only users with a name
 
-    def create(self, plugins, spool, cert, key, auth_args, quota, sieve):
-        """plugins: folder with auth/ and lib15_*.so. spool: Postfix's queue directory."""
+    def create(self, plugins, spool, cert, key, auth_args, quota, sieve, extra=""):
+        """plugins: folder with auth/ and lib15_*.so. spool: Postfix's queue directory. extra: settings
+        on top."""
         self.root.mkdir()
         self.owners = {self.root / "run" / name: PROGRAMS["postward-policyd"][0]
                        for name in ("postward-doveadm", "postward-lmtp")}
@@ -150,7 +151,7 @@ class Dovecot:
         self.write_conf(CONF.format(
             root=self.root, uid=MAIL_UID, modules=self.modules, address=self.address, cert=cert, key=key,
             auth_args=auth_args, quota=quota, sieve=script,
-            lmtp=spool / "private/dovecot-lmtp", sasl=spool / "private/auth"))
+            lmtp=spool / "private/dovecot-lmtp", sasl=spool / "private/auth") + extra)
         return self
 
     def write_conf(self, text):
@@ -198,5 +199,7 @@ class Dovecot:
         return grep(self.log, *words, start=start)
 
     def crashes(self):
-        """Lines no healthy run has."""
-        return [l for l in self.lines() if any(w in l for w in ("Panic", "Fatal", "killed with"))]
+        """Lines no healthy run has. A process that has just begun when Dovecot is stopped gets no
+        settings any more; it says so as if it were the end of the world."""
+        return [l for l in self.lines() if any(w in l for w in ("Panic", "Fatal", "killed with"))
+                and "Failed to read configuration" not in l]

@@ -119,8 +119,9 @@ def loaded(program):
 class Stack:
     """Everything; parts are public attributes. Use as a context manager."""
 
-    def __init__(self, keep=False):
-        self.keep = keep
+    def __init__(self, keep=False, dovecot=""):
+        """dovecot: settings on top of Dovecot's own, in the words of 2.3."""
+        self.keep, self._dovecot_extra = keep, dovecot
         self.root = Path(tempfile.mkdtemp(prefix="postward-"))
         self.root.chmod(0o755)
         tag = f"pw{os.getpid() % 100000}{self.root.name[-2:].lower()}"
@@ -227,7 +228,7 @@ class Stack:
             build() / "lib", self.inner.spool, self.cert, self.key,
             auth_args=self._dovecot_settings(),
             quota=f"quota = postward:User quota:socket={self.usage_socket}",
-            sieve=SOURCE / "dovecot-plugins/sieve/junk.sieve")
+            sieve=SOURCE / "dovecot-plugins/sieve/junk.sieve", extra=self._dovecot_extra)
 
     def _dovecot_settings(self):
         path = self.root / "postward-dovecot.conf"
