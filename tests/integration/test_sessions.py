@@ -14,6 +14,8 @@ import tempfile
 import threading
 
 import pytest
+from auth_driver import Driver
+from policy_bed import Client
 
 from stack.clients import tls_context
 from stack.postward import PROGRAMS, build
@@ -278,6 +280,34 @@ def lets_in(stack, user):
         return try_to_send(client, user).code == 250
 
 
+def test_sessions_are_told_apart_by_their_logins(stack, user):
+    """Dovecot told of two logins: both sessions are older than the change, a third is not."""
+    home = "192.0.2.77"
+    with Driver(stack.auth_socket) as driver, \
+            Client(policyd(stack).sockets[0]) as smtpd:
+        def log_in():
+            driver.report(user, "success", home, service="smtp", port=0)
+            assert driver.ask(user, home) is True  # so the report was heard
+
+        def ask(port):
+            return smtpd.ask(instance=str(port), sender=user, sasl_username=user,
+                             client_address=home, client_port=port)
+
+        log_in()
+        log_in()
+        change(stack, "password", user)
+        wait_followed(stack, "password", user)
+        assert ask(1).startswith("421 4.7.0 ")
+        assert ask(2).startswith("421 4.7.0 ")
+        ports = itertools.count(3)
+
+        def is_let_in():
+            log_in()
+            return ask(next(ports)) == "DUNNO"
+
+        wait_until(is_let_in, what="a login after the change", step_s=0.5)
+
+
 # warnings
 
 
@@ -352,3 +382,29 @@ def test_warning_to_nobody_is_given_up(stack, user):
         probe.say("warn", f"no.{user}", 90, "s", "t")
         assert len(warn(stack, user, probe, "s", "t")) == 1
         assert probe.done.empty()
+
+
+def test_full_mailbox_warns(stack, user):
+    """The way of a warning from the quota plugin to the user's mailbox: once per percentage."""
+    stack.pg.sql("UPDATE mail.virtual_users SET quota_mb = 1 WHERE email = %s", user)
+    stack.settle()
+
+    def fill(kilobytes):
+        with stack.imap(user) as imap:
+            assert imap.append("INBOX", None, None, b"Subject: x\r\n\r\n" +
+                               b"x" * 1023 * kilobytes)[0] == "OK"
+
+    def percents():
+        return [row[0] for row in stack.pg.sql(
+            "SELECT (detail ->> 'percent')::int / 10 * 10 FROM mail.events"
+            " WHERE kind = 'quota_warning' AND who = %s ORDER BY id", user)]
+
+    fill(850)
+    wait_until(lambda: percents() == [80], what="the first warning")
+    fill(10)
+    fill(70)
+    wait_until(lambda: percents() == [80, 90], what="the second warning")
+    with stack.imap(user) as imap:
+        subjects = [email.message_from_bytes(m, policy=email.policy.default)["Subject"]
+                    for m in imap.messages()]
+    assert len([s for s in subjects if s != "x"]) == 2
