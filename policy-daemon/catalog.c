@@ -490,6 +490,14 @@ const struct catalog_login *catalog_login(const struct catalog *catalog,
 	return pw_map_get(catalog->logins, login);
 }
 
+const struct catalog_login *catalog_next_login(const struct catalog *catalog, size_t *pos,
+                                               struct pw_str *login_out)
+{
+	void *login;
+
+	return pw_map_next(catalog->logins, pos, login_out, &login) ? login : NULL;
+}
+
 const struct catalog_change *catalog_changes(const struct catalog *catalog)
 {
 	return catalog->first_change;

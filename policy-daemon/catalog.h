@@ -150,5 +150,8 @@ bool catalog_is_exempt(const struct catalog *catalog, struct pw_ip ip);
 /* What is special about the account of a normalised login; NULL = nothing. */
 const struct catalog_login *catalog_login(const struct catalog *catalog,
                                           struct pw_str login);
+/* Walk what catalog_login finds: start with *pos = 0; NULL at the end. */
+const struct catalog_login *catalog_next_login(const struct catalog *catalog, size_t *pos,
+                                               struct pw_str *login_out);
 /* The latest changes, oldest first; NULL = none. */
 const struct catalog_change *catalog_changes(const struct catalog *catalog);

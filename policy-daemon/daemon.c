@@ -39,31 +39,6 @@ static void restore_rates(struct daemon *daemon)
 			         */
 }
 
-static void follow_change(struct daemon *daemon, const struct catalog_change *change)
-{
-	if (pw_str_eq(change->why, PW_STR("changed")))
-		return; /* it may do more than before */
-	standing_note_change(daemon->standing, change->login,
-	                     pw_str_eq(change->why, PW_STR("deleted")),
-	                     daemon_now_us() / 1000);
-	chores_kick(daemon->chores, change->login, change->why);
-}
-
-/* Do what the login changes ask for that were not there the last time. The first catalog,
- * which may be the copy on disk, only says where to begin. */
-static void follow_changes(struct daemon *daemon)
-{
-	const struct catalog_change *change = catalog_changes(daemon->world.catalog);
-	int64_t seen = daemon->change_seen;
-
-	for (; change != NULL; change = change->next) {
-		if (daemon->has_catalog && change->generation > seen)
-			follow_change(daemon, change);
-		daemon->change_seen = change->generation;
-	}
-	daemon->has_catalog = true;
-}
-
 /* There is a new catalog, or the stored counters. */
 static void on_woken(void *arg)
 {
@@ -72,7 +47,7 @@ static void on_woken(void *arg)
 
 	daemon->world.catalog = database_catalog(daemon->database);
 	if (daemon->world.catalog != NULL)
-		follow_changes(daemon);
+		changes_follow(daemon);
 	if (daemon->world.catalog != before)
 		usage_talk_catalog(daemon);
 	restore_rates(daemon);
@@ -94,6 +69,7 @@ static void on_tick(void *arg)
 
 	store_changes(daemon);
 	auth_tick(daemon);
+	changes_tick(daemon);
 	usage_talk_tick(daemon);
 	pw_count_set(&numbers, NUMBER_accounts, (int64_t)ledger_count(daemon->ledger));
 	pw_count_set(&numbers, NUMBER_snapshot_age_ms, database_age_ms(daemon->database));

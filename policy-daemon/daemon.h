@@ -6,6 +6,7 @@
 #include "policyd/chores.h"
 #include "policyd/database.h"
 #include "policyd/decide.h"
+#include "policyd/expiry.h"
 #include "policyd/guard.h"
 #include "policyd/logins.h"
 #include "policyd/numbers.h"
@@ -28,8 +29,9 @@ struct daemon {
 	struct server_protocol policy, usage_protocol, auth_protocol;
 	int64_t started_ms; /* monotonic */
 	int news_ticks; /* until sessions are told what a domain has left; 0 = never */
-	int64_t change_seen;  /* generation of the last login change that was followed */
-	bool has_catalog;     /* changes are followed from here on */
+	int64_t change_seen; /* generation of the last login change that was followed */
+	bool has_catalog;    /* changes are followed from here on */
+	struct expiry expiry;
 	bool has_rates;       /* the stored counters have come in */
 	bool must_flush_auth; /* drivers are to forget all cached answers */
 };
@@ -48,6 +50,12 @@ void daemon_done(struct daemon *daemon);
 
 /* What the auth socket does besides answering: blocks end. About every SERVER_TICK_MS. */
 void auth_tick(struct daemon *daemon); /* auth_talk.c */
+
+/* There is a new catalog: end the sessions of logins that changed since the one before.
+ */
+void changes_follow(struct daemon *daemon);
+/* And of those that ended at a date. */
+void changes_tick(struct daemon *daemon); /* changes.c */
 
 /* The protocols; arg of all is the daemon. */
 extern const struct server_protocol policy_protocol; /* policy_talk.c */

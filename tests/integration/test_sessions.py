@@ -166,6 +166,14 @@ def test_a_domain_ends(stack, user):
         wait_closed(theirs)
 
 
+def test_a_date_comes(stack, user):
+    with sessions(stack, user) as theirs:
+        stack.pg.sql("UPDATE mail.virtual_users SET expires_at = clock_timestamp() + '3 s'"
+                     " WHERE email = %s", user)
+        wait_closed(theirs)
+    wait_until(lambda: ("expired",) in events(stack, user), what="the event")
+
+
 def test_nothing_taken_away(stack, user):
     """A change that lets the user do more ends nothing."""
     dora = f"dora@{user.partition('@')[2]}"
