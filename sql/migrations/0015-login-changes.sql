@@ -102,9 +102,11 @@ END $$;
 -- The feed ---------------------------------------------------------------------------------
 
 CREATE FUNCTION mail.add_login_change(login text, why text) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
-    INSERT INTO mail.login_changes (generation, login, why) SELECT s.generation, login, why FROM mail.state AS s
-$$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
+BEGIN
+    INSERT INTO mail.login_changes (generation, login, why)
+    SELECT s.generation, add_login_change.login, add_login_change.why FROM mail.state AS s;
+END $$;
 COMMENT ON FUNCTION mail.add_login_change(text, text) IS 'For triggers: a row of login_changes.';
 
 CREATE FUNCTION mail.prune_login_changes() RETURNS trigger

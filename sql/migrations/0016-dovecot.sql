@@ -48,20 +48,19 @@ DECLARE
     most constant int := 50;
     mailbox_id bigint;
     refused text; -- with any password
+    is_app_only boolean;
     has_more boolean;
     other_name text;
 BEGIN
-    SELECT a.id, a.email, a.password, 0, a.allow_nets, a.host, a.has_app_passwords, r.refused,
-           coalesce(r.refused, CASE WHEN a.app_passwords_only THEN 'app password only' END)
-    INTO mailbox_id, "user", password, credential, allow_nets, host, has_more, refused, refusal
-    FROM accounts AS a,
-         LATERAL (SELECT coalesce(a.refusal, CASE WHEN NOT CASE dovecot_passdb.service
-                             WHEN 'imap' THEN a.may_imap   WHEN 'imap-urlauth' THEN a.may_imap
-                             WHEN 'pop3' THEN a.may_pop3   WHEN 'sieve' THEN a.may_sieve
-                             WHEN 'smtp' THEN a.may_smtp   WHEN 'managesieve' THEN a.may_sieve
-                             WHEN 'submission' THEN a.may_smtp ELSE true END
-                         THEN 'protocol' END)) AS r (refused)
-    WHERE a.email = dovecot_passdb.login;
+    SELECT a.id, a.email, a.password, 0, a.allow_nets, a.host, a.has_app_passwords, a.app_passwords_only,
+           coalesce(a.refusal, CASE WHEN NOT CASE dovecot_passdb.service
+                        WHEN 'imap' THEN a.may_imap   WHEN 'imap-urlauth' THEN a.may_imap
+                        WHEN 'pop3' THEN a.may_pop3   WHEN 'sieve' THEN a.may_sieve
+                        WHEN 'smtp' THEN a.may_smtp   WHEN 'managesieve' THEN a.may_sieve
+                        WHEN 'submission' THEN a.may_smtp ELSE true END
+                    THEN 'protocol' END)
+    INTO mailbox_id, "user", password, credential, allow_nets, host, has_more, is_app_only, refused
+    FROM accounts AS a WHERE a.email = dovecot_passdb.login;
     IF NOT FOUND THEN
         other_name := mailbox_of(dovecot_passdb.login);
         IF other_name <> dovecot_passdb.login THEN
@@ -70,6 +69,10 @@ BEGIN
                                                dovecot_passdb.remote) AS p;
         END IF;
         RETURN;
+    END IF;
+    refusal := refused;
+    IF is_app_only THEN
+        refusal := coalesce(refused, 'app password only');
     END IF;
     IF password IS NOT NULL THEN
         RETURN NEXT;
