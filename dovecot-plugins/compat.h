@@ -20,6 +20,7 @@ struct postward_settings {
 	const char *postward_config; /* path of the auth driver's own settings */
 	/* what mail processes need: they cannot read that file */
 	const char *postward_usage_socket;
+	const char *postward_quota_rule; /* of the userdb, as 2.3's quota_rule */
 	const char *postward_learn_socket;
 	const char *postward_learn_junk;
 	const char *postward_learn_trash;
@@ -27,14 +28,21 @@ struct postward_settings {
 
 #define COMPAT_SETTING(name)                                                             \
 	SETTING_DEFINE_STRUCT_STR(#name, name, struct postward_settings)
+/* clang-format off */
 static const struct setting_define postward_setting_defines[] = {
-	COMPAT_SETTING(postward_config),       COMPAT_SETTING(postward_usage_socket),
-	COMPAT_SETTING(postward_learn_socket), COMPAT_SETTING(postward_learn_junk),
-	COMPAT_SETTING(postward_learn_trash),  SETTING_DEFINE_LIST_END,
+	COMPAT_SETTING(postward_config),
+	COMPAT_SETTING(postward_usage_socket),
+	COMPAT_SETTING(postward_quota_rule),
+	COMPAT_SETTING(postward_learn_socket),
+	COMPAT_SETTING(postward_learn_junk),
+	COMPAT_SETTING(postward_learn_trash),
+	SETTING_DEFINE_LIST_END,
 };
+/* clang-format on */
 static const struct postward_settings postward_setting_defaults = {
 	.postward_config = "/etc/dovecot/postward-dovecot.conf",
 	.postward_usage_socket = "",
+	.postward_quota_rule = "",
 	.postward_learn_socket = "",
 	.postward_learn_junk = "",
 	.postward_learn_trash = "",
@@ -68,7 +76,8 @@ struct compat_field {
 /* 2.4 does not know %u: it would be a constant, one cache entry for all users. */
 #define COMPAT_KEY_USER "%{user}"
 #define COMPAT_KEY_SERVICE "%{protocol}"
-#define COMPAT_FIELD_QUOTA NULL /* quota_storage_size would override policyd's limit */
+/* quota_storage_size would override policyd's limit */
+#define COMPAT_FIELD_QUOTA "postward_quota_rule"
 
 static inline const char *compat_service(const struct auth_request *request)
 {
@@ -344,8 +353,34 @@ extern struct quota_backend quota_backend_count;
 #define COMPAT_QUOTA_BACKEND_FIELDS .use_vsize = TRUE,
 #define COMPAT_QUOTA_LIMIT_VFUNC(function)
 
-static inline void compat_quota_use_vsizes(struct quota_root *root ATTR_UNUSED)
+static inline const struct postward_settings *compat_settings(struct event *event)
 {
+	const struct postward_settings *set;
+	const char *error;
+
+	if (settings_get(event, &postward_setting_parser_info, 0, &set, &error) < 0) {
+		e_error(event, "%s", error);
+		return NULL;
+	}
+	return set;
+}
+
+/* Until policyd has said it, the limit is what the userdb says: ?:bytes=N:messages=N */
+static inline void compat_quota_begin(struct quota_root *root)
+{
+	const struct postward_settings *set = compat_settings(root->quota->user->event);
+	const char *number;
+
+	if (set == NULL)
+		return;
+	for (const char *const *word = t_strsplit(set->postward_quota_rule, ":");
+	     *word != NULL; word++) {
+		if (str_begins(*word, "bytes=", &number))
+			(void)str_to_int64(number, &root->bytes_limit);
+		else if (str_begins(*word, "messages=", &number))
+			(void)str_to_int64(number, &root->count_limit);
+	}
+	settings_free(set);
 }
 
 /* The root's limits are new; a delivery may go over them by grace_bytes. 2.4 reads the
@@ -366,17 +401,13 @@ static inline void compat_quota_limits_changed(struct quota_root *root,
 /* The path, in the root's pool; NULL if not set. */
 static inline const char *compat_usage_socket(struct quota_root *root)
 {
-	struct event *event = root->quota->user->event;
-	const struct postward_settings *set;
-	const char *path, *error;
+	const struct postward_settings *set = compat_settings(root->quota->user->event);
+	const char *path = NULL;
 
-	if (settings_get(event, &postward_setting_parser_info, 0, &set, &error) < 0) {
-		e_error(event, "%s", error);
+	if (set == NULL)
 		return NULL;
-	}
-	path = *set->postward_usage_socket == '\0'
-	               ? NULL
-	               : p_strdup(root->pool, set->postward_usage_socket);
+	if (*set->postward_usage_socket != '\0')
+		path = p_strdup(root->pool, set->postward_usage_socket);
 	settings_free(set);
 	return path;
 }
@@ -387,7 +418,8 @@ static inline const char *compat_usage_socket(struct quota_root *root)
 #define COMPAT_QUOTA_BACKEND_FIELDS
 #define COMPAT_QUOTA_LIMIT_VFUNC(function) .init_limits = function,
 
-static inline void compat_quota_use_vsizes(struct quota_root *root)
+/* Sizes are virtual ones. The limit of the userdb's quota_rule is the root's already. */
+static inline void compat_quota_begin(struct quota_root *root)
 {
 	root->quota->set->vsizes = TRUE;
 }

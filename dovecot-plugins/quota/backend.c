@@ -162,7 +162,7 @@ static int backend_init(struct quota_root *root, COMPAT_QUOTA_ARGS const char **
 		*error_r = "path of the usage socket is too long";
 		return -1;
 	}
-	compat_quota_use_vsizes(root);
+	compat_quota_begin(root);
 	if (quota_backend_count.v.init(root, COMPAT_QUOTA_PASS_ARGS error_r) < 0)
 		return -1;
 	p->root = root;

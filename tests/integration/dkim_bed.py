@@ -6,6 +6,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from stack import dialect
 from stack.bed import Bed
 from stack.clients import Sink, SmtpClient
 from stack.postfix import Postfix
@@ -83,7 +84,8 @@ class DkimBed(Bed):
     def _logins(self):
         root = self.root / "dovecot"
         root.mkdir()
-        (root / "dovecot.conf").write_text(DOVECOT.format(root=root, spool=self.postfix.spool))
+        text = DOVECOT.format(root=root, spool=self.postfix.spool)
+        (root / "dovecot.conf").write_text(dialect.say(text))
         self.dovecot = Process("dovecot", ["dovecot", "-F", "-c", root / "dovecot.conf"],
                                root / "out.log", self.ns).start()
         wait_until(self._auth_answers, what="Dovecot's auth server")

@@ -190,8 +190,8 @@ def test_userdb(shared):
     out = shared.dovecot.doveadm("user", ANN)
     fields = dict(line.split("\t")[:2] for line in out.splitlines()[1:] if "\t" in line)
     assert fields["uid"] == fields["gid"] == str(MAIL_UID)
-    # where the quota plugin asks policyd first, a limit of the userdb would be in its way
-    assert fields.get("quota_rule") == (None if is_2_4() else f"?:bytes={5 * 1048576}")
+    name = "postward_quota_rule" if is_2_4() else "quota_rule"
+    assert fields[name] == f"?:bytes={5 * 1048576}"
     assert shared.dovecot.doveadm_exit("user", "eve@example.test") == 67
 
 

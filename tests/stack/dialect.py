@@ -138,7 +138,8 @@ def database(kind, name, inner):
 
 def static(kind, args):
     fields = dict(word.partition("=")[::2] for word in args.split())
-    fields.pop("quota_rule", None)
+    if "quota_rule" in fields:
+        fields["postward_quota_rule"] = fields.pop("quota_rule")
     password = fields.pop("password", None)
     found = [("password", password)] if password else []
     if fields:
