@@ -370,15 +370,18 @@ static inline void compat_quota_begin(struct quota_root *root)
 {
 	const struct postward_settings *set = compat_settings(root->quota->user->event);
 	const char *number;
+	int64_t limit;
 
 	if (set == NULL)
 		return;
 	for (const char *const *word = t_strsplit(set->postward_quota_rule, ":");
 	     *word != NULL; word++) {
-		if (str_begins(*word, "bytes=", &number))
-			(void)str_to_int64(number, &root->bytes_limit);
-		else if (str_begins(*word, "messages=", &number))
-			(void)str_to_int64(number, &root->count_limit);
+		if (str_begins(*word, "bytes=", &number) &&
+		    str_to_int64(number, &limit) == 0)
+			root->bytes_limit = limit;
+		else if (str_begins(*word, "messages=", &number) &&
+		         str_to_int64(number, &limit) == 0)
+			root->count_limit = limit;
 	}
 	settings_free(set);
 }

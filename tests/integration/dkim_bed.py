@@ -95,7 +95,14 @@ class DkimBed(Bed):
         with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
             client.settimeout(30)
             client.connect(str(self.postfix.spool / "private/auth"))
-            return b"MECH\tPLAIN" in client.recv(4096)
+            client.sendall(b"VERSION\t1\t1\nCPID\t%d\n" % os.getpid())
+            answer = b""
+            while b"DONE\n" not in answer:
+                more = client.recv(4096)
+                if not more:
+                    return False
+                answer += more
+            return b"MECH\tPLAIN" in answer
 
     def ctl(self, *args):
         """postwardctl as the database's superuser; its standard output."""
