@@ -1,4 +1,4 @@
--- App passwords: one for each device, generated here, shown once. Master users.
+-- App passwords: one for each device, generated here, shown once. Master users. Suspension.
 
 SET LOCAL ROLE postward_owner;
 
@@ -178,6 +178,26 @@ COMMENT ON FUNCTION mail.revoke_app_password(text, text) IS
     'Take an app password away; the sessions of the mailbox are closed: '
     'SELECT mail.revoke_app_password(''ann@example.org'', ''phone'');';
 
+CREATE FUNCTION mail.suspend(email text, reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
+BEGIN
+    IF coalesce(suspend.reason, '') = '' THEN
+        RAISE EXCEPTION 'a suspension needs a reason' USING ERRCODE = 'check_violation',
+            HINT = 'Logs and the sender see it: SELECT mail.suspend(''ann@example.org'', ''sent spam'');';
+    END IF;
+    UPDATE virtual_users AS u SET suspended = suspend.reason WHERE u.id = user_id_of(suspend.email);
+END $$;
+COMMENT ON FUNCTION mail.suspend(text, text) IS
+    'Let a mailbox neither log in nor send for now, with a reason; open sessions are closed, mail to it is '
+    'taken: SELECT mail.suspend(''ann@example.org'', ''sent spam'');';
+
+CREATE FUNCTION mail.unsuspend(email text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
+BEGIN
+    UPDATE virtual_users AS u SET suspended = NULL WHERE u.id = user_id_of(unsuspend.email);
+END $$;
+COMMENT ON FUNCTION mail.unsuspend(text) IS 'End of mail.suspend.';
+
 CREATE VIEW mail.app_password_usage AS
     SELECT u.email::text AS email, a.name, a.protocols, a.nets, a.expires_at, a.created_at,
            p.at AS last_used_at, p.address AS last_address, p.protocol AS last_protocol, a.id
@@ -196,7 +216,8 @@ COMMENT ON COLUMN mail.app_password_usage.last_protocol IS 'With what.';
 COMMENT ON COLUMN mail.app_password_usage.id IS 'The row of app_passwords; programs say it in logs.';
 
 GRANT EXECUTE ON FUNCTION mail.add_app_password(text, text, text[], cidr[], timestamptz),
-    mail.revoke_app_password(text, text), mail.user_id_of(text) TO postward_admin;
+    mail.revoke_app_password(text, text), mail.user_id_of(text), mail.suspend(text, text),
+    mail.unsuspend(text) TO postward_admin;
 GRANT SELECT ON mail.app_password_usage, mail.app_password_uses TO postward_admin;
 -- No INSERT, no UPDATE of password: nobody chooses one.
 GRANT SELECT (id, user_id, name, protocols, nets, expires_at, created_at), DELETE,

@@ -114,6 +114,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS
 DECLARE
     upto bigint;
 BEGIN
+    IF mail.is_rehash() THEN -- holds a mailbox and must not wait for mail.state
+        RETURN NULL;
+    END IF;
     SELECT max(c.generation) INTO upto FROM mail.login_changes AS c WHERE c.at < now() - interval '1 day';
     IF upto IS NOT NULL THEN
         DELETE FROM mail.login_changes AS c WHERE c.generation <= upto;

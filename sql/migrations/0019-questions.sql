@@ -37,8 +37,7 @@ LANGUAGE sql STABLE AS $$
         WHEN account.refusal = 'expired'
         THEN format('NO, it expired at %s: UPDATE mail.virtual_users SET expires_at = NULL WHERE email = %L;',
                     date_trunc('second', account.expires_at), account.email)
-        ELSE format('NO, it is %s; to end that: UPDATE mail.virtual_users SET suspended = NULL WHERE email = %L;',
-                    account.refusal, account.email) END
+        ELSE format('NO, it is %s; to end that: SELECT mail.unsuspend(%L);', account.refusal, account.email) END
 $$;
 COMMENT ON FUNCTION mail.why_refused(mail.accounts) IS
     'Part of why_no_login: whether a mailbox may log in at all, and what to do if not.';

@@ -7,6 +7,7 @@ import select
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from stack.postgres import Postgres, binaries
 from stack.postward import build
+from stack.proc import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 CTL = build() / "bin/postwardctl"
@@ -239,6 +241,36 @@ def test_changes_notify_and_reads_do_not(server, database):
     dkim.execute("SELECT * FROM mail.dkim_take_requests()")  # asked at each notification
     listen.execute("SELECT mail.record_usage('[]'), mail.record_events('[{\"kind\": \"x\"}]')")
     assert wait_notices(listener, 0.5) == []
+
+
+def blocked(server):
+    return server.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'", database="postgres")
+
+
+def test_two_who_change_at_once_are_both_heard(server, database):
+    """Whoever follows the feed while one change is held open misses neither it nor the next one."""
+    server.sql("SELECT mail.add_domain('d.test')", database=database)
+    server.sql("INSERT INTO mail.virtual_users (email) VALUES ('ann@d.test'), ('bob@d.test')", database=database)
+    follower = server.connect(database, "dovecot").cursor()
+
+    def heard(since):
+        follower.execute("SELECT generation, login FROM mail.dovecot_changes(%s)", (since,))
+        rows = follower.fetchall()
+        return rows[0][0], {login for _, login in rows[1:]}
+
+    before, _ = heard(0)
+    first = server.connect(database)
+    first.autocommit = False
+    first.cursor().execute("UPDATE mail.virtual_users SET may_pop3 = false WHERE email = 'ann@d.test'")
+    second = threading.Thread(target=server.sql, kwargs={"database": database}, args=(
+        "UPDATE mail.virtual_users SET may_imap = false WHERE email = 'bob@d.test'",))
+    second.start()
+    wait_until(lambda: blocked(server), 20, "the second to wait")
+    assert heard(before) == (before, set())
+    first.commit()
+    second.join(20)
+    assert heard(before) == (before + 2, {"ann@d.test", "bob@d.test"})
+    assert heard(before + 1) == (before + 2, {"bob@d.test"})
 
 
 def test_passwd_from_standard_input(server, database):

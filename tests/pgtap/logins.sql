@@ -1,6 +1,6 @@
 -- Who may log in: what Dovecot is answered, and what people are told.
 BEGIN;
-SELECT plan(72);
+SELECT plan(76);
 
 INSERT INTO mail.virtual_domains (name) VALUES ('d.test'), ('off.test');
 INSERT INTO mail.alias_domains (name, target) VALUES ('x.test', 'd.test');
@@ -76,6 +76,12 @@ SELECT pg_temp.ann('expires_at = now()') AS done \gset
 SELECT is(pg_temp.ask('ann@d.test', 'pop3'), 'ann@d.test:0:expired', 'expired');
 SELECT isnt_empty($$SELECT FROM mail.check() WHERE what LIKE 'mailbox ann@d.test expired on %'$$, 'check() says so');
 ROLLBACK TO a;
+
+SELECT lives_ok($$SELECT mail.suspend('Ann@d.test', 'by function')$$, 'suspend');
+SELECT is(pg_temp.ask('ann@d.test'), 'ann@d.test:0:suspended: by function', 'suspended by function');
+SELECT throws_ok($$SELECT mail.suspend('ann@d.test', '')$$, '23514', 'a suspension needs a reason', 'for no reason');
+SELECT mail.unsuspend('Ann@d.test') AS done \gset
+SELECT is(pg_temp.ask('ann@d.test'), 'ann@d.test:0:ok', 'unsuspend');
 
 -- networks are for Dovecot to compare
 SELECT pg_temp.ann('allow_nets = ''{192.0.2.0/24,2001:db8::/32}'', proxy_host = ''b2.d.test''') AS done \gset
