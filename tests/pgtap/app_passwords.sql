@@ -1,6 +1,6 @@
 -- App passwords: made, tried, used, taken away. Master users.
 BEGIN;
-SELECT plan(44);
+SELECT plan(46);
 INSERT INTO mail.virtual_domains (name) VALUES ('d.test'), ('e.test');
 INSERT INTO mail.virtual_users (email, password) VALUES
     ('ann@d.test', '{SSHA512}' || repeat('A', 96)), ('bob@d.test', NULL), ('cat@e.test', NULL);
@@ -81,6 +81,9 @@ SELECT lives_ok($$DELETE FROM mail.virtual_users WHERE email = 'bob@d.test'$$, '
 -- master users
 INSERT INTO mail.master_users (login, password, pattern, allow_nets) VALUES
     ('All@help.test', '{SSHA512}' || repeat('A', 96), '*', NULL), ('some@help.test', '{SSHA512}' || repeat('B', 96), '@D.test', '{192.0.2.7}');
+UPDATE mail.master_users SET password = '{SSHA512}' || repeat('C', 96) WHERE login = 'all@help.test';
+SELECT is_empty($$SELECT FROM mail.events WHERE kind LIKE 'master_users%' AND detail::text ~ '[ABC]{20}|SSHA512'$$, 'no event shows their hashes');
+SELECT is((SELECT detail::text FROM mail.events WHERE kind = 'master_users update'), '{"password": "changed"}', 'but that one changed');
 CREATE FUNCTION pg_temp.master(login text, target text) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', "user", credential, coalesce(refusal, 'ok'), allow_nets) FROM mail.dovecot_masterdb(login, target, 'imap', '') $$;
 SELECT results_eq($$SELECT pg_temp.master(m, t) FROM (VALUES ('ALL@help.test', 'cat@e.test'), ('all@help.test', NULL),

@@ -1,6 +1,6 @@
 -- Who may log in: what Dovecot is answered, and what people are told.
 BEGIN;
-SELECT plan(76);
+SELECT plan(78);
 
 INSERT INTO mail.virtual_domains (name) VALUES ('d.test'), ('off.test');
 INSERT INTO mail.alias_domains (name, target) VALUES ('x.test', 'd.test');
@@ -82,6 +82,14 @@ SELECT is(pg_temp.ask('ann@d.test'), 'ann@d.test:0:suspended: by function', 'sus
 SELECT throws_ok($$SELECT mail.suspend('ann@d.test', '')$$, '23514', 'a suspension needs a reason', 'for no reason');
 SELECT mail.unsuspend('Ann@d.test') AS done \gset
 SELECT is(pg_temp.ask('ann@d.test'), 'ann@d.test:0:ok', 'unsuspend');
+
+SELECT mail.record_events('[{"kind":"auth_block","who":"ann@d.test","text":"tried by many"}, {"kind":"auth_block","who":"2001:db8::/64","text":"tries many"},
+                            {"kind":"auth_block","who":"192.0.2.7","text":"another"}, {"kind":"auth_block","who":"bob@d.test","text":"of bob"}]') AS done \gset
+SELECT results_eq($$SELECT regexp_replace(w, '^lately: \S+ \S+ ', '') FROM mail.why_no_login('ann@d.test', 'imap', '2001:db8::5') AS w
+                    WHERE w LIKE 'lately: %' ORDER BY 1$$,
+                  $$VALUES ('auth_block tried by many'), ('auth_block tries many')$$, 'why_no_login tells of blocks');
+SELECT results_eq($$SELECT right(w, 7) FROM mail.why_no_login('eve@off.test', 'imap', '::ffff:192.0.2.7') AS w WHERE w LIKE 'lately: %'$$,
+                  $$VALUES ('another')$$, 'of the address too');
 
 -- networks are for Dovecot to compare
 SELECT pg_temp.ann('allow_nets = ''{192.0.2.0/24,2001:db8::/32}'', proxy_host = ''b2.d.test''') AS done \gset
