@@ -401,6 +401,31 @@ static inline void compat_quota_limits_changed(struct quota_root *root,
 	root->set = set;
 }
 
+#define COMPAT_QUOTA_NAMESPACES(root) (&(root)->namespaces)
+
+static inline bool compat_quota_covers(struct quota_root *root ATTR_UNUSED,
+                                       struct mail_namespace *ns ATTR_UNUSED)
+{
+	return TRUE;
+}
+
+/* Does the configuration leave this mailbox out? */
+static inline bool compat_quota_ignores(struct quota_root *root, struct mailbox *box)
+{
+	const struct quota_root_settings *set;
+	const char *error;
+	bool is_ignored;
+
+	if (settings_get_filter(box->event, "quota", root->set_filter_name,
+	                        &quota_root_setting_parser_info, 0, &set, &error) < 0) {
+		e_error(box->event, "%s", error);
+		return FALSE;
+	}
+	is_ignored = set->quota_ignore;
+	settings_free(set);
+	return is_ignored;
+}
+
 /* The path, in the root's pool; NULL if not set. */
 static inline const char *compat_usage_socket(struct quota_root *root)
 {
@@ -425,6 +450,22 @@ static inline const char *compat_usage_socket(struct quota_root *root)
 static inline void compat_quota_begin(struct quota_root *root)
 {
 	root->quota->set->vsizes = TRUE;
+}
+
+#define COMPAT_QUOTA_NAMESPACES(root) (&(root)->quota->namespaces)
+
+static inline bool compat_quota_covers(struct quota_root *root, struct mail_namespace *ns)
+{
+	return quota_root_is_namespace_visible(root, ns);
+}
+
+/* Does the configuration leave this mailbox out? */
+static inline bool compat_quota_ignores(struct quota_root *root, struct mailbox *box)
+{
+	const struct quota_rule *rule =
+		quota_root_rule_find(root->set, mailbox_get_vname(box));
+
+	return rule != NULL && rule->ignore;
 }
 
 /* The root's limits are new; a delivery may go over them by grace_bytes. What other rules

@@ -98,7 +98,8 @@ static void connection_close(struct server *server, struct connection *c)
 	pw_count_set(&numbers, NUMBER_connections, (int64_t)server->connection_count);
 }
 
-/* Send what there is; false: the peer is gone. */
+/* Send what there is; false: the connection is broken. A peer that has hung up is told
+ * nothing, but what it said before still counts. */
 static bool flush(struct connection *c)
 {
 	while (c->out_sent < c->out.len) {
@@ -107,6 +108,8 @@ static bool flush(struct connection *c)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EPIPE)
+			break;
 		if (n < 0)
 			return errno == EAGAIN;
 		c->out_sent += (size_t)n;

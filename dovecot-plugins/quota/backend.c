@@ -17,10 +17,12 @@
 #include "mail-storage-hooks.h"
 #include "mail-user.h"
 #include "quota-private.h"
+#include "time-util.h"
 
 #include "dovecot-plugins/compat.h"
 
 #include "link.h"
+#include "owner.h"
 
 #define USAGE_SOCKET_DEFAULT "/run/postward/usage.sock"
 #define REPORT_DELAY_MS 250  /* changes within it make one count and one report */
@@ -32,6 +34,8 @@ struct publisher {
 	struct quota_root *root;
 	struct usage_entry *entry; /* NULL: policyd cannot be asked about this user */
 	struct timeout *to;
+	struct timeval owner_at; /* the tick of `owner` */
+	uint64_t owner_bytes, owner_messages;
 	bool is_dirty;    /* changed, or not what policyd was told: to be counted */
 	bool is_counting; /* counting closes mailboxes: do not recurse */
 };
@@ -69,6 +73,21 @@ static void on_changed(void)
 
 static void publish_in(struct publisher *p, unsigned int delay_ms);
 
+/* Is this the owner of a mailbox that another user works in? */
+static bool is_somebody_else(const struct quota_root *root)
+{
+	return root->quota->user->autocreated;
+}
+
+static int count_now(struct quota_root *root, uint64_t *bytes_r, uint64_t *messages_r,
+                     enum quota_get_result *result_r, const char **error_r)
+{
+	*result_r = QUOTA_GET_RESULT_INTERNAL_ERROR;
+	return is_somebody_else(root)
+	               ? owner_count(root, bytes_r, messages_r, error_r)
+	               : quota_count(root, bytes_r, messages_r, result_r, error_r);
+}
+
 /* Count, and put it into the book. A count that fails is tried again. */
 static bool count(struct publisher *p)
 {
@@ -77,7 +96,7 @@ static bool count(struct publisher *p)
 	uint64_t bytes, messages;
 	const char *error;
 
-	if (quota_count(p->root, &bytes, &messages, &result, &error) <= 0)
+	if (count_now(p->root, &bytes, &messages, &result, &error) <= 0)
 		return false;
 	found.bytes = usage_clamp(bytes);
 	found.messages = usage_clamp(messages);
@@ -119,7 +138,8 @@ static void compare_with_told(struct publisher *p, const char *name, uint64_t va
 		publish_in(p, REPORT_DELAY_MS);
 }
 
-/* ---- the end of a user: the last moment at which its mailboxes can be counted */
+/* ---- the end of a user: the last moment at which its mailboxes can be counted, and
+ * those of others that the user worked in; when they end theirs are gone already */
 
 static void user_deinit_pre(struct mail_user *user)
 {
@@ -127,7 +147,8 @@ static void user_deinit_pre(struct mail_user *user)
 		MODULE_CONTEXT_REQUIRE(user, postward_user_module);
 
 	for (struct publisher *p = publishers; p != NULL; p = p->next)
-		if (p->root->quota->user == user)
+		if (!user->autocreated &&
+		    (p->root->quota->user == user || is_somebody_else(p->root)))
 			publish(p);
 	ours->super.deinit_pre(user);
 }
@@ -198,13 +219,32 @@ static const char *const *backend_get_resources(struct quota_root *root)
 	return quota_backend_count.v.get_resources(root);
 }
 
+/* As the stock count, once a tick of the loop. */
+static enum quota_get_result get_owner_resource(struct publisher *p, const char *name,
+                                                uint64_t *value_r, const char **error_r)
+{
+	enum quota_get_result result;
+
+	if (timeval_cmp(&p->owner_at, &ioloop_timeval) != 0) {
+		if (count_now(p->root, &p->owner_bytes, &p->owner_messages, &result,
+		              error_r) < 0)
+			return result;
+		p->owner_at = ioloop_timeval;
+	}
+	*value_r = strcmp(name, QUOTA_NAME_STORAGE_BYTES) == 0 ? p->owner_bytes
+	                                                       : p->owner_messages;
+	return QUOTA_GET_RESULT_LIMITED;
+}
+
 static enum quota_get_result backend_get_resource(struct quota_root *root,
                                                   const char *name, uint64_t *value_r,
                                                   const char **error_r)
 {
 	struct publisher *p = publisher_of(root);
 	enum quota_get_result result =
-		quota_backend_count.v.get_resource(root, name, value_r, error_r);
+		is_somebody_else(root) ? get_owner_resource(p, name, value_r, error_r)
+				       : quota_backend_count.v.get_resource(
+						 root, name, value_r, error_r);
 
 	link_turn(); /* the limit is looked at next */
 	if (result == QUOTA_GET_RESULT_LIMITED && p->entry != NULL)
@@ -215,9 +255,12 @@ static enum quota_get_result backend_get_resource(struct quota_root *root,
 static int backend_update(struct quota_root *root, struct quota_transaction_context *ctx,
                           const char **error_r)
 {
+	struct publisher *p = publisher_of(root);
+
 	if (quota_backend_count.v.update(root, ctx, error_r) < 0)
 		return -1;
-	publish_in(publisher_of(root), REPORT_DELAY_MS);
+	p->owner_at.tv_sec = 0;
+	publish_in(p, REPORT_DELAY_MS);
 	return 0;
 }
 

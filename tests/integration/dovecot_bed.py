@@ -158,7 +158,7 @@ class UsageServer:
         self.limits = {}    # user -> (bytes, messages[, grace bytes]); by set_limit() while open
         self.usage = {}     # user -> (bytes, messages), of the count that began last
         self.began = {}
-        self.reports = 0
+        self.reports = self.refused = 0
         self.watchers = set()   # (user, connection)
         self.silent = threading.Event()
         self.refusing = threading.Event()   # usage cannot be taken now
@@ -206,6 +206,7 @@ class UsageServer:
         if verb == "watch":
             return self.limit_line(user)
         if self.refusing.is_set():
+            self.refused += 1
             return f"fail\t{user}\n".encode()
         *numbers, began = (int(n) for n in fields[2:])
         if began >= self.began.get(user, 0):

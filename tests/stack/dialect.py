@@ -111,8 +111,15 @@ def setting(key, value):
 def location(value):
     """sdbox:~/mail:INDEX=/fast"""
     driver, path, *options = value.split(":")
-    return [("mail_driver", driver), ("mail_path", variables(path)),
+    return [("mail_driver", variables(driver)), ("mail_path", variables(path)),
             *((LOCATION[o.split("=")[0]], variables(o.split("=")[1])) for o in options)]
+
+
+def namespace(kind, name, inner):
+    """What is %%u of the owner of a shared mailbox has names of its own."""
+    if ("type", "shared") in inner:
+        inner = [(k, v.replace("%%u", "$user").replace("%%h", "%{owner_home}")) for k, v in inner]
+    return plain_block(kind, name, inner)
 
 
 def plugins(value):
@@ -176,4 +183,4 @@ def quota(value):
     return found
 
 
-BLOCKS = {"passdb": database, "userdb": database, "plugin": plugin}
+BLOCKS = {"passdb": database, "userdb": database, "plugin": plugin, "namespace": namespace}
