@@ -58,24 +58,39 @@ static const struct setting_parser_info postward_setting_parser_info = {
 
 /* ---- auth driver ---- */
 #ifdef PASSDB_H
+#include "str.h"
+
 #include "auth-cache.h"
 #include "auth-client-connection.h"
+#include "auth-settings.h"
+#include "event-filter.h"
 
 /* A field a lookup returned; value NULL = not set. */
 struct compat_field {
 	const char *name, *value;
 };
 
+/* What a driver is made from: the path of the settings file, or `database=conninfo`;
+ * is it the passdb of master users? */
+struct compat_origin {
+	const char *args;
+	bool is_master;
+};
+
 /* A driver's life with Dovecot, the same on every version: `create` makes the module in
- * pool for a conninfo (*error_r says why not), key names what an answer depends on, as a
- * cache must. COMPAT_PREINIT(kind, create, key) makes compat_<kind>_preinit for the
- * interface. */
+ * pool from its origin (*error_r says why not), key names what an answer depends on, as a
+ * cache must. Answers of master users are not cached: they depend on two names.
+ * COMPAT_PREINIT(kind, create, key) makes compat_<kind>_preinit for the interface.
+ *
+ * COMPAT_WORKER_CALLBACK(name) begins the definition of a callback for auth_worker_call()
+ * with the parameters `reply` and `context`; compat_worker_result(reply) reads it. */
 #if COMPAT_2_4
-#include "istream.h"
+#include "auth-worker-connection.h"
 
 /* 2.4 does not know %u: it would be a constant, one cache entry for all users. */
+#define COMPAT_EVENT_SERVICE "protocol"
 #define COMPAT_KEY_USER "%{user}"
-#define COMPAT_KEY_SERVICE "%{protocol}"
+#define COMPAT_KEY_LOGIN "%{user}%{protocol}%{remote_ip}%{mechanism}"
 /* quota_storage_size would override policyd's limit */
 #define COMPAT_FIELD_QUOTA "postward_quota_rule"
 
@@ -89,28 +104,37 @@ static inline int compat_client_fd(const struct auth_client_connection *client)
 	return client->conn.fd_in;
 }
 
-/* The `database = conninfo` of the file that postward_config names. */
-static inline int compat_database(pool_t pool, struct event *event,
-                                  const char **conninfo_r, const char **error_r)
+static inline int compat_config(pool_t pool, struct event *event, const char **args_r,
+                                const char **error_r)
 {
 	const struct postward_settings *set;
-	struct istream *file;
-	const char *line, *value;
 
 	if (settings_get(event, &postward_setting_parser_info, 0, &set, error_r) < 0)
 		return -1;
-	*conninfo_r = "";
-	file = i_stream_create_file(set->postward_config, IO_BLOCK_SIZE);
-	while ((line = i_stream_read_next_line(file)) != NULL) {
-		if (str_begins(line, "database", &value) &&
-		    (value = strchr(value, '=')) != NULL)
-			*conninfo_r = p_strdup(pool, t_str_trim(value + 1, " \t"));
-	}
-	if (file->stream_errno != 0)
-		*error_r = t_strdup(i_stream_get_error(file));
+	*args_r = p_strdup(pool, set->postward_config);
 	settings_free(set);
-	i_stream_unref(&file);
-	return **conninfo_r == '\0' ? -1 : 0;
+	return 0;
+}
+
+static inline int compat_passdb_origin(pool_t pool, struct event *event,
+                                       struct compat_origin *origin_r,
+                                       const char **error_r)
+{
+	const struct auth_passdb_settings *set;
+
+	if (settings_get(event, &auth_passdb_setting_parser_info, 0, &set, error_r) < 0)
+		return -1;
+	origin_r->is_master = set->master;
+	settings_free(set);
+	return compat_config(pool, event, &origin_r->args, error_r);
+}
+
+static inline int compat_userdb_origin(pool_t pool, struct event *event,
+                                       struct compat_origin *origin_r,
+                                       const char **error_r)
+{
+	origin_r->is_master = FALSE;
+	return compat_config(pool, event, &origin_r->args, error_r);
 }
 
 #if COMPAT_2_4_3
@@ -120,11 +144,13 @@ static inline int compat_database(pool_t pool, struct event *event,
 	                                   struct kind##_module **module_r,              \
 	                                   const char **error_r)                         \
 	{                                                                                \
-		const char *conninfo;                                                    \
+		struct compat_origin origin;                                             \
                                                                                          \
-		if (compat_database(pool, event, &conninfo, error_r) < 0 ||              \
-		    create(pool, conninfo, module_r, error_r) < 0)                       \
+		if (compat_##kind##_origin(pool, event, &origin, error_r) < 0 ||         \
+		    create(pool, &origin, module_r, error_r) < 0)                        \
 			return -1;                                                       \
+		if (origin.is_master)                                                    \
+			return 0;                                                        \
 		return kind##_set_cache_key(*module_r, params, pool, key, NULL,          \
 		                            "postward", error_r);                        \
 	}
@@ -134,12 +160,14 @@ static inline int compat_database(pool_t pool, struct event *event,
 	                                   struct kind##_module **module_r,              \
 	                                   const char **error_r)                         \
 	{                                                                                \
-		const char *conninfo;                                                    \
+		struct compat_origin origin;                                             \
 		ARRAY_TYPE(const_string) none;                                           \
                                                                                          \
-		if (compat_database(pool, event, &conninfo, error_r) < 0 ||              \
-		    create(pool, conninfo, module_r, error_r) < 0)                       \
+		if (compat_##kind##_origin(pool, event, &origin, error_r) < 0 ||         \
+		    create(pool, &origin, module_r, error_r) < 0)                        \
 			return -1;                                                       \
+		if (origin.is_master)                                                    \
+			return 0;                                                        \
 		t_array_init(&none, 1);                                                  \
 		(*module_r)->default_cache_key =                                         \
 			auth_cache_parse_key_and_fields(pool, key, &none, "postward");   \
@@ -148,10 +176,28 @@ static inline int compat_database(pool_t pool, struct event *event,
 #endif
 
 static inline enum passdb_result compat_verify(struct auth_request *request,
-                                               const char *password, const char *scheme)
+                                               const char *password, const char *scheme,
+                                               bool log_mismatch)
 {
-	return auth_request_db_password_verify(request, request->mech_password, password,
-	                                       scheme);
+	enum passdb_result result = auth_request_db_password_verify_log(
+		request, request->mech_password, password, scheme, log_mismatch);
+
+	return result == PASSDB_RESULT_OK || result == PASSDB_RESULT_PASSWORD_MISMATCH
+	               ? result
+	               : PASSDB_RESULT_INTERNAL_FAILURE;
+}
+
+#define COMPAT_WORKER_CALLBACK(name)                                                     \
+	static bool name(struct auth_worker_connection *conn ATTR_UNUSED,                \
+	                 const char *const *reply, void *context)
+
+static inline enum passdb_result compat_worker_result(const char *const *reply)
+{
+	if (strcmp(reply[0], "OK") == 0)
+		return PASSDB_RESULT_OK;
+	return strcmp(reply[0], "FAIL") == 0 && null_strcmp(reply[1], "0") == 0
+	               ? PASSDB_RESULT_PASSWORD_MISMATCH
+	               : PASSDB_RESULT_INTERNAL_FAILURE;
 }
 
 static inline void compat_log_unknown_user(struct auth_request *request)
@@ -232,10 +278,11 @@ static inline bool compat_userdb_fields(struct auth_request *request,
 	return auth_request_set_userdb_fields(request, fields) == 0;
 }
 #else
-#include "settings.h"
+#include "auth-worker-server.h"
 
+#define COMPAT_EVENT_SERVICE "service"
 #define COMPAT_KEY_USER "%u"
-#define COMPAT_KEY_SERVICE "%s"
+#define COMPAT_KEY_LOGIN "%u%s%r%m"
 #define COMPAT_FIELD_QUOTA "quota_rule"
 
 static inline const char *compat_service(const struct auth_request *request)
@@ -248,40 +295,13 @@ static inline int compat_client_fd(const struct auth_client_connection *client)
 	return client->fd;
 }
 
-struct compat_file {
-	const char *database;
-};
-
-static inline const char *compat_file_setting(const char *key, const char *value,
-                                              struct compat_file *file)
+/* `master:` before the path marks the passdb of master users: a driver of 2.3 is not told
+ * about `master = yes` when it is made. */
+static inline struct compat_origin compat_origin(const char *args)
 {
-	static const struct setting_def defs[] = {
-		DEF_STRUCT_STR(database, compat_file),
-		{ 0, NULL, 0 },
-	};
+	bool is_master = strncmp(args, "master:", 7) == 0;
 
-	return parse_setting_from_defs(pool_datastack_create(), defs, file, key, value);
-}
-
-/* args is `database=conninfo`, or the path of a file of Dovecot's usual form with
- * `database = conninfo`: dovecot.conf is for everybody to read, and no place for a
- * password. */
-static inline int compat_database(pool_t pool, const char *args, const char **conninfo_r,
-                                  const char **error_r)
-{
-	struct compat_file file = { "" };
-
-	if (strncmp(args, "database=", 9) == 0) {
-		file.database = args + 9;
-	} else if (*args != '/') {
-		*error_r =
-			"args must be `database=conninfo` or the path of a file with it";
-		return -1;
-	} else if (!settings_read_nosection(args, compat_file_setting, &file, error_r)) {
-		return -1;
-	}
-	*conninfo_r = p_strdup(pool, file.database);
-	return 0;
+	return (struct compat_origin){ args + (is_master ? 7 : 0), is_master };
 }
 
 /* 2.3 has no way to refuse but to end the process, as its own drivers do. */
@@ -289,25 +309,40 @@ static inline int compat_database(pool_t pool, const char *args, const char **co
 	static struct kind##_module *compat_##kind##_preinit(pool_t pool,                \
 	                                                     const char *args)           \
 	{                                                                                \
+		struct compat_origin origin = compat_origin(args);                       \
 		struct kind##_module *module = NULL;                                     \
-		const char *conninfo, *error;                                            \
+		const char *error;                                                       \
                                                                                          \
-		if (compat_database(pool, args, &conninfo, &error) < 0 ||                \
-		    create(pool, conninfo, &module, &error) < 0)                         \
+		if (create(pool, &origin, &module, &error) < 0)                          \
 			i_fatal(#kind " postward: %s", error);                           \
-		module->default_cache_key = auth_cache_parse_key(pool, key);             \
+		if (!origin.is_master)                                                   \
+			module->default_cache_key = auth_cache_parse_key(pool, key);     \
 		return module;                                                           \
 	}
 
 static inline enum passdb_result compat_verify(struct auth_request *request,
-                                               const char *password, const char *scheme)
+                                               const char *password, const char *scheme,
+                                               bool log_mismatch)
 {
-	int r = auth_request_password_verify(request, request->mech_password, password,
-	                                     scheme, AUTH_SUBSYS_DB);
+	int r = auth_request_password_verify_log(request, request->mech_password,
+	                                         password, scheme, AUTH_SUBSYS_DB,
+	                                         log_mismatch);
 
 	if (r < 0) /* a hash it cannot read (logged) proves nothing about the password */
 		return PASSDB_RESULT_INTERNAL_FAILURE;
 	return r > 0 ? PASSDB_RESULT_OK : PASSDB_RESULT_PASSWORD_MISMATCH;
+}
+
+#define COMPAT_WORKER_CALLBACK(name)                                                     \
+	static bool name(struct auth_worker_connection *conn ATTR_UNUSED,                \
+	                 const char *reply, void *context)
+
+static inline enum passdb_result compat_worker_result(const char *reply)
+{
+	if (strncmp(reply, "OK\t", 3) == 0)
+		return PASSDB_RESULT_OK;
+	return strcmp(reply, "FAIL\t0") == 0 ? PASSDB_RESULT_PASSWORD_MISMATCH
+	                                     : PASSDB_RESULT_INTERNAL_FAILURE;
 }
 
 static inline void compat_log_unknown_user(struct auth_request *request)
@@ -336,6 +371,63 @@ static inline bool compat_userdb_fields(struct auth_request *request,
 			                              field[i].value);
 	}
 	return TRUE;
+}
+#endif
+
+/* ---- events ----
+ *
+ * A debug event goes to no callback unless a filter asks for it. compat_want_event() adds
+ * one for an event of that name; call it whenever an event is made, since the statistics
+ * client of this process replaces what is there when it connects. */
+#if COMPAT_2_4
+#define COMPAT_MERGE_FILTER(to, from)                                                    \
+	event_filter_merge(to, from, EVENT_FILTER_MERGE_OP_OR)
+#else
+#define COMPAT_MERGE_FILTER(to, from) event_filter_merge(to, from)
+#endif
+
+static inline struct event_filter *compat_event_filter(const char *name)
+{
+	struct event_filter *filter = event_filter_create();
+	const char *error;
+
+	if (event_filter_parse(t_strdup_printf("event=%s", name), filter, &error) < 0)
+		i_unreached();
+	return filter;
+}
+
+#if COMPAT_2_4_3
+static inline void compat_want_event(struct event_filter **wanted, const char *name)
+{
+	if (*wanted != NULL)
+		return;
+	*wanted = compat_event_filter(name);
+	*event_global_debug_send_filter_register() = *wanted;
+	event_global_debug_send_filter_updated();
+}
+
+/* Dovecot's list keeps it. */
+static inline void compat_unwant_event(struct event_filter **wanted)
+{
+	*wanted = NULL;
+}
+#else
+static inline void compat_want_event(struct event_filter **wanted, const char *name)
+{
+	struct event_filter *now = event_get_global_debug_send_filter();
+
+	if (*wanted != NULL && *wanted == now)
+		return;
+	event_filter_unref(wanted);
+	*wanted = compat_event_filter(name);
+	if (now != NULL)
+		COMPAT_MERGE_FILTER(*wanted, now);
+	event_set_global_debug_send_filter(*wanted);
+}
+
+static inline void compat_unwant_event(struct event_filter **wanted)
+{
+	event_filter_unref(wanted);
 }
 #endif
 #endif

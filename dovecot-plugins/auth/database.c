@@ -14,6 +14,7 @@
 struct database {
 	struct database *prev, *next;
 	char *conninfo;
+	bool prepared;
 	int refcount;
 	struct pw_db_async *client;
 	struct io *io;
@@ -22,12 +23,17 @@ struct database {
 
 static struct database *databases;
 
-static int64_t loop_now_ms(void *arg ATTR_UNUSED)
+int64_t database_now_ms(void)
 {
 	struct timespec t;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail on Linux */
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t loop_now_ms(void *arg ATTR_UNUSED)
+{
+	return database_now_ms();
 }
 
 static void on_fd(struct database *database)
@@ -58,7 +64,7 @@ static void on_timer(struct database *database)
 static void loop_timer(void *arg, int64_t at_ms)
 {
 	struct database *database = arg;
-	int64_t wait_ms = at_ms - loop_now_ms(NULL);
+	int64_t wait_ms = at_ms - database_now_ms();
 
 	timeout_remove(&database->to);
 	if (at_ms < 0)
@@ -84,7 +90,7 @@ static enum pw_status open_client(struct database *database, struct pw_buf *why_
 		.program = "postward-dovecot",
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
 		.statement_timeout_ms = STATEMENT_TIMEOUT_MS,
-		.prepared = true,
+		.prepared = database->prepared,
 		.event = on_event,
 	};
 	const struct pw_db_loop loop = { database, loop_watch, loop_timer, loop_now_ms };
@@ -92,14 +98,16 @@ static enum pw_status open_client(struct database *database, struct pw_buf *why_
 	return pw_db_async_open(&database->client, &config, &loop, QUEUE_MAX, why_out);
 }
 
-int database_ref(struct database **out, const char *conninfo, const char **error_r)
+int database_ref(struct database **out, const char *conninfo, bool prepared,
+                 const char **error_r)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
 	struct database *database;
 	enum pw_status r;
 
 	for (database = databases; database != NULL; database = database->next) {
-		if (strcmp(database->conninfo, conninfo) == 0) {
+		if (strcmp(database->conninfo, conninfo) == 0 &&
+		    database->prepared == prepared) {
 			database->refcount++;
 			*out = database;
 			return 0;
@@ -108,6 +116,7 @@ int database_ref(struct database **out, const char *conninfo, const char **error
 	database = i_new(struct database, 1);
 	database->refcount = 1;
 	database->conninfo = i_strdup(conninfo);
+	database->prepared = prepared;
 	DLLIST_PREPEND(&databases, database);
 	if ((r = open_client(database, &why)) != PW_OK) {
 		*error_r = t_strdup_printf("database: %s: %s", pw_status_text(r),
@@ -140,7 +149,7 @@ enum pw_status database_ask(struct database *database,
                             pw_db_async_done_fn *done, void *arg)
 {
 	return pw_db_async_query(database->client, statement, params, count,
-	                         loop_now_ms(NULL) + wait_ms, done, arg);
+	                         database_now_ms() + wait_ms, done, arg);
 }
 
 const char *database_text(const struct pw_db_result *result, size_t row, size_t column)

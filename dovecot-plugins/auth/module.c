@@ -8,6 +8,7 @@
 #include "core/base.h"
 
 #include "drivers.h"
+#include "report.h"
 
 extern const char *authdb_postward_version;
 void authdb_postward_init(void);
@@ -23,6 +24,7 @@ PW_EXPORT void authdb_postward_init(void)
 
 PW_EXPORT void authdb_postward_deinit(void)
 {
+	report_deinit();
 	passdb_unregister_module(&passdb_postward);
 	userdb_unregister_module(&userdb_postward);
 }

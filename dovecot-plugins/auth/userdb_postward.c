@@ -10,16 +10,26 @@
 
 #include "dovecot-plugins/compat.h"
 
+#include "changes.h"
 #include "database.h"
+#include "driver_setup.h"
 #include "patience.h"
 
 #define WAIT_MS 3000
 
-enum { COLUMN_USER, COLUMN_HOME, COLUMN_MAIL, COLUMN_UID, COLUMN_GID, COLUMN_QUOTA };
+enum {
+	COLUMN_USER,
+	COLUMN_HOME,
+	COLUMN_MAIL,
+	COLUMN_UID,
+	COLUMN_GID,
+	COLUMN_BYTES,
+	COLUMN_MESSAGES,
+};
 
 static const struct pw_db_statement lookup_statement = {
 	.name = "postward_userdb",
-	.sql = "SELECT \"user\", home, mail, uid, gid, quota_bytes FROM "
+	.sql = "SELECT \"user\", home, mail, uid, gid, quota_bytes, quota_messages FROM "
 	       "mail.dovecot_userdb($1)",
 	.is_repeatable = true,
 };
@@ -32,6 +42,7 @@ static const struct pw_db_statement page_statement = {
 struct driver {
 	struct userdb_module module;
 	struct database *database;
+	struct driver_statement lookup, page;
 };
 
 /* One lookup, in the request's pool; holds a reference to the request. */
@@ -44,7 +55,7 @@ struct lookup {
  * and no huge result held. */
 struct walk {
 	struct userdb_iterate_context context;
-	struct database *database;
+	struct driver *driver;
 	pool_t page_pool;
 	ARRAY_TYPE(const_string) page;
 	unsigned int position;
@@ -69,12 +80,19 @@ static void finish(struct lookup *lookup, enum userdb_result result)
 	auth_request_unref(&request);
 }
 
-/* The limit a session begins with; policyd's replaces it when it answers. */
+/* The limits a session begins with; policyd's replace them when it answers. */
 static const char *quota_rule(const struct pw_db_result *rows)
 {
-	int64_t bytes = pw_db_int(rows, 0, COLUMN_QUOTA, 0);
+	int64_t bytes = pw_db_int(rows, 0, COLUMN_BYTES, 0);
+	int64_t messages = pw_db_int(rows, 0, COLUMN_MESSAGES, 0);
 
-	return bytes > 0 ? t_strdup_printf("?:bytes=%lld", (long long)bytes) : NULL;
+	if (bytes <= 0 && messages <= 0)
+		return NULL;
+	return t_strdup_printf(
+		"?%s%s",
+		bytes <= 0 ? "" : t_strdup_printf(":bytes=%lld", (long long)bytes),
+		messages <= 0 ? ""
+			      : t_strdup_printf(":messages=%lld", (long long)messages));
 }
 
 static enum userdb_result use_row(struct auth_request *request,
@@ -123,8 +141,8 @@ static void userdb_lookup(struct auth_request *request, userdb_callback_t *callb
 
 	*lookup = (struct lookup){ request, callback };
 	auth_request_ref(request);
-	r = database_ask(driver->database, &lookup_statement, &user, 1, WAIT_MS,
-	                 on_answer, lookup);
+	r = database_ask(driver->database, driver->lookup.statement, &user,
+	                 driver->lookup.parameters, WAIT_MS, on_answer, lookup);
 	if (r != PW_OK)
 		on_answer(lookup, r, NULL);
 }
@@ -184,8 +202,8 @@ static void ask_page(struct walk *walk)
 	enum pw_status r;
 
 	walk->is_asking = true;
-	r = database_ask(walk->database, &page_statement, &after, 1, WAIT_MS, on_page,
-	                 walk);
+	r = database_ask(walk->driver->database, walk->driver->page.statement, &after,
+	                 walk->driver->page.parameters, WAIT_MS, on_page, walk);
 	if (r != PW_OK)
 		on_page(walk, r, NULL);
 }
@@ -215,7 +233,7 @@ static struct userdb_iterate_context *iterate_init(struct auth_request *request,
 	walk->context.auth_request = request;
 	walk->context.callback = callback;
 	walk->context.context = context;
-	walk->database = driver_of(request->userdb->userdb)->database;
+	walk->driver = driver_of(request->userdb->userdb);
 	walk->page_pool = pool_alloconly_create("postward users", 16384);
 	p_array_init(&walk->page, walk->page_pool, 1);
 	walk->last = i_strdup("");
@@ -235,13 +253,17 @@ static int iterate_deinit(struct userdb_iterate_context *context)
 	return result;
 }
 
-static int create(pool_t pool, const char *conninfo, struct userdb_module **module_r,
-                  const char **error_r)
+static int create(pool_t pool, const struct compat_origin *origin,
+                  struct userdb_module **module_r, const char **error_r)
 {
 	struct driver *driver = p_new(pool, struct driver, 1);
+	struct setup setup;
 
-	if (database_ref(&driver->database, conninfo, error_r) < 0)
+	if (driver_setup(pool, origin->args, &setup, error_r) < 0 ||
+	    database_ref(&driver->database, setup.database, setup.prepared, error_r) < 0)
 		return -1;
+	driver->lookup = driver_statement(pool, setup.userdb_query, &lookup_statement, 1);
+	driver->page = driver_statement(pool, setup.iterate_query, &page_statement, 1);
 	*module_r = &driver->module;
 	return 0;
 }

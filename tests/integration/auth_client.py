@@ -35,12 +35,16 @@ class AuthClient:
         line = self.file.readline()
         if not line:
             raise ConnectionError("auth hung up")
-        return line.decode().rstrip("\n")
+        return line.decode(errors="replace").rstrip("\n")
 
-    def start(self, mechanism, response, service="imap"):
+    def start(self, mechanism, response, service="imap", **told):
+        """told: what a login process says of the client: rip, rport, session ..."""
         self.id += 1
-        self._send(f"AUTH\t{self.id}\t{mechanism}\tservice={service}\tsecured\tno-penalty"
-                   f"\tfinal-resp-ok\tresp={base64.b64encode(response).decode()}")
+        fields = [f"service={service}", "secured", "no-penalty", "final-resp-ok",
+                  *(f"{name}={value}" for name, value in told.items())]
+        if response is not None:
+            fields.append(f"resp={base64.b64encode(response).decode()}")
+        self._send("\t".join(["AUTH", str(self.id), mechanism, *fields]))
 
     def proceed(self, response):
         self._send(f"CONT\t{self.id}\t{base64.b64encode(response).decode()}")
@@ -53,14 +57,31 @@ class AuthClient:
             return verb, base64.b64decode(rest[0])
         return verb, {k: v if eq else True for k, eq, v in (f.partition("=") for f in rest)}
 
-    def plain(self, user, password, service="imap", wait_s=30):
-        self.start("PLAIN", f"\0{user}\0{password}".encode(), service)
+    def plain(self, user, password, service="imap", wait_s=30, master_for="", **told):
+        self.start("PLAIN", f"{master_for}\0{user}\0{password}".encode(), service, **told)
         return self.answer(wait_s)
 
-    def scram(self, user, password):
+    def login(self, user, password, **told):
+        """LOGIN, which asks for both."""
+        self.start("LOGIN", None, **told)
+        for text in (user, password):
+            verb, _ = self.answer()
+            assert verb == "CONT"
+            self.proceed(text.encode())
+        return self.answer()
+
+    def cram_md5(self, user, password, **told):
+        self.start("CRAM-MD5", None, **told)
+        verb, challenge = self.answer()
+        assert verb == "CONT"
+        digest = hmac.new(password.encode(), challenge, "md5").hexdigest()
+        self.proceed(f"{user} {digest}".encode())
+        return self.answer()
+
+    def scram(self, user, password, **told):
         """SCRAM-SHA-256 of RFC 5802 and 7677; checks the server's proof too."""
         bare = f"n={user},r={base64.b64encode(os.urandom(12)).decode()}"
-        self.start("SCRAM-SHA-256", b"n,," + bare.encode())
+        self.start("SCRAM-SHA-256", b"n,," + bare.encode(), **told)
         verb, first = self.answer()
         if verb != "CONT":
             return verb, first
