@@ -11,6 +11,9 @@
 
 /* More than this unsent, and the book's next lines wait: so they never pile up. */
 #define STUCK_MAX ((size_t)4096)
+/* A connection that lasted less was short; the longest time between two attempts then. */
+#define SHORT_US INT64_C(10000000)
+#define AGAIN_MAX_US INT64_C(16000000)
 
 struct usage_client {
 	struct sockaddr_un address;
@@ -20,7 +23,7 @@ struct usage_client {
 	unsigned int serial;
 	bool is_greeted; /* by this connection's server */
 	uint64_t heard;  /* lines */
-	int64_t dialled_us, no_wait_until_us;
+	int64_t dialled_us, again_us, no_wait_until_us;
 	size_t have; /* bytes in line */
 	char line[USAGE_LINE_MAX];
 };
@@ -43,7 +46,8 @@ enum pw_status usage_client_new(struct usage_client **out, const char *path)
 	if ((client = calloc(1, sizeof(*client))) == NULL)
 		return PW_ERR_NOMEM;
 	client->fd = -1;
-	client->dialled_us = -USAGE_AGAIN_MS * INT64_C(1000);
+	client->again_us = USAGE_AGAIN_MS * INT64_C(1000);
+	client->dialled_us = -client->again_us;
 	client->address.sun_family = AF_UNIX;
 	memcpy(client->address.sun_path, path, strlen(path) + 1);
 	if ((r = usage_book_new(&client->book)) != PW_OK)
@@ -52,8 +56,21 @@ enum pw_status usage_client_new(struct usage_client **out, const char *path)
 	return PW_OK;
 }
 
+/* A server that hangs up soon, again and again, has too many of us: come back less often.
+ */
+static void set_patience(struct usage_client *client)
+{
+	int64_t lasted_us = usage_clock_us() - client->dialled_us;
+
+	if (!client->is_greeted || lasted_us >= SHORT_US)
+		client->again_us = USAGE_AGAIN_MS * INT64_C(1000);
+	else if (client->again_us < AGAIN_MAX_US)
+		client->again_us *= 2;
+}
+
 static void hang_up(struct usage_client *client)
 {
+	set_patience(client);
 	if (client->fd >= 0)
 		(void)close(client->fd);
 	client->fd = -1;
@@ -202,11 +219,11 @@ static enum pw_status try_turn(struct usage_client *client)
 
 static bool may_dial(const struct usage_client *client)
 {
-	return usage_clock_us() - client->dialled_us >= USAGE_AGAIN_MS * INT64_C(1000);
+	return usage_clock_us() - client->dialled_us >= client->again_us;
 }
 
-/* A server that was restarted, or that hung up because nothing was said for long, is
- * called again at once; but never twice within USAGE_AGAIN_MS. */
+/* A server that was restarted is called again at once; but never twice within
+ * USAGE_AGAIN_MS. */
 enum pw_status usage_client_turn(struct usage_client *client)
 {
 	bool was_open = client->fd >= 0;

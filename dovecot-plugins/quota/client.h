@@ -8,7 +8,7 @@
 
 #define USAGE_WAIT_MS 100   /* for the first limit of a session */
 #define USAGE_AWAY_MS 5000  /* after a wait in vain nobody waits again for so long */
-#define USAGE_AGAIN_MS 1000 /* between two attempts to connect */
+#define USAGE_AGAIN_MS 1000 /* between two attempts to connect, at least */
 
 struct usage_client;
 
