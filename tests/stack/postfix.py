@@ -113,9 +113,11 @@ class Postfix:
     def reload(self):
         """As `postfix reload`, which once in a while waits for ever for its own log line: postlogd
         goes away under it."""
-        old = self._servers()
+        old, told = self._servers(), len(self.lines("reload -- version"))
         os.kill(self.pid(), signal.SIGHUP)
-        wait_until(lambda: not old & self._servers(), what="Postfix's old processes to go")
+        # after that line the master starts no process until it has read the new settings
+        wait_until(lambda: len(self.lines("reload -- version")) > told, 60, "Postfix to reload")
+        wait_until(lambda: not old & self._servers(), 60, "Postfix's old processes to go")
 
     def _servers(self):
         """Process ids of the master's children that read settings at their start."""
