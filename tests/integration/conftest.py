@@ -23,19 +23,23 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="long: PW_LONG=1 runs it"))
 
 
-@pytest.fixture(scope="session")
-def stack():
-    """The shared stack, with domain example.test, users ann and bob, and DKIM keys."""
+def furnished():
     with Stack() as running:
         running.furnish()
         yield running
+        running.dovecot.stop()
+        assert not running.dovecot.crashes()
+
+
+@pytest.fixture(scope="session")
+def stack():
+    """The shared stack, with domain example.test, users ann and bob, and DKIM keys."""
+    yield from furnished()
 
 
 @pytest.fixture
 def fresh_stack():
-    with Stack() as running:
-        running.furnish()
-        yield running
+    yield from furnished()
 
 
 @pytest.fixture(scope="session")
