@@ -145,11 +145,11 @@ class Database:
 class AuthDovecot(Dovecot):
     """Dovecot whose auth service is asked by the load generator."""
 
-    def load(self, program, mode, *options):
+    def load(self, program, mode, *options, timeout=120):
         """One run; what the generator prints."""
         path = self.root / "run" / ("auth-client" if mode == "auth" else "auth-userdb")
         done = subprocess.run([program, mode, path, *map(str, options)], capture_output=True,
-                              text=True, check=False, timeout=120)
+                              text=True, check=False, timeout=timeout)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(done.args[1:2])}: {done.stderr}{self.text()[-2000:]}")
         return json.loads(done.stdout)
