@@ -52,7 +52,7 @@ static struct {
 	struct istream *input;
 	struct ostream *output;
 	struct io *io;
-	struct timeout *to_retry, *to_answer;
+	struct timeout *to_retry, *to_answer, *to_send;
 	struct ask *first, *last;
 	int64_t last_id;   /* asked */
 	int64_t next_id;   /* whose answer comes next */
@@ -91,6 +91,7 @@ static void disconnect(void)
 	o_stream_destroy(&guard.output);
 	net_disconnect(guard.fd);
 	timeout_remove(&guard.to_answer);
+	timeout_remove(&guard.to_send);
 	enter(GUARD_AWAY); /* nothing is asked any more */
 	guard.next_id = guard.last_id + 1;
 	while (guard.first != NULL)
@@ -223,6 +224,13 @@ void guard_deinit(void)
 
 /* ---- asking and telling ---- */
 
+static void send_lines(void *context ATTR_UNUSED)
+{
+	timeout_remove(&guard.to_send);
+	o_stream_uncork(guard.output);
+}
+
+/* Lines of one turn of the loop go together: each write wakes policyd. */
 static bool send_line(const struct pw_auth_line *line)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
@@ -231,6 +239,10 @@ static bool send_line(const struct pw_auth_line *line)
 	    o_stream_get_buffer_used_size(guard.output) + PW_AUTH_LINE_MAX > UNREAD_MAX ||
 	    pw_auth_line_put(&text, line) != PW_OK)
 		return false;
+	if (guard.to_send == NULL) {
+		o_stream_cork(guard.output);
+		guard.to_send = timeout_add_short(0, send_lines, NULL);
+	}
 	o_stream_nsend(guard.output, text.at, text.len);
 	return true;
 }

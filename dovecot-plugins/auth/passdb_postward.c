@@ -45,11 +45,18 @@ enum {
 /* Parameters: login, service, client's address, mailbox a master user wants. */
 #define PARAMETERS 4
 
+static const struct pw_db_statement user_many = {
+	.name = "postward_passdb_many",
+	.sql = "SELECT \"user\", password, credential, refusal, allow_nets, host, n "
+	       "FROM mail.dovecot_passdb_many($1, $2, $3)",
+	.is_repeatable = true,
+};
 static const struct pw_db_statement user_statement = {
 	.name = "postward_passdb",
 	.sql = "SELECT \"user\", password, credential, refusal, allow_nets, host "
 	       "FROM mail.dovecot_passdb($1, $2, $3)",
 	.is_repeatable = true,
+	.many = &user_many,
 };
 static const struct pw_db_statement master_statement = {
 	.name = "postward_masterdb",

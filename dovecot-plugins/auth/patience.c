@@ -15,7 +15,8 @@
 
 #include <time.h>
 
-#define WAIT_MS 3000
+/* Over a restart of 3 s, and the wait until the next try to connect. */
+#define WAIT_MS 4500
 /* Postfix waits 10 s (AUTH_TIMEOUT of its xsasl_dovecot_server.c): an answer that comes
  * before is still of use. */
 #define WAIT_SMTP_MS 9000

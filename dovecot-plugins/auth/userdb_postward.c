@@ -15,7 +15,8 @@
 #include "driver_setup.h"
 #include "patience.h"
 
-#define WAIT_MS 3000
+/* Over a restart of 3 s, and the wait until the next try to connect. */
+#define WAIT_MS 4500
 
 enum {
 	COLUMN_USER,
@@ -27,11 +28,19 @@ enum {
 	COLUMN_MESSAGES,
 };
 
+static const struct pw_db_statement lookup_many = {
+	.name = "postward_userdb_many",
+	.sql = "SELECT \"user\", home, mail, uid, gid, quota_bytes, quota_messages, n "
+	       "FROM "
+	       "mail.dovecot_userdb_many($1)",
+	.is_repeatable = true,
+};
 static const struct pw_db_statement lookup_statement = {
 	.name = "postward_userdb",
 	.sql = "SELECT \"user\", home, mail, uid, gid, quota_bytes, quota_messages FROM "
 	       "mail.dovecot_userdb($1)",
 	.is_repeatable = true,
+	.many = &lookup_many,
 };
 static const struct pw_db_statement page_statement = {
 	.name = "postward_users",

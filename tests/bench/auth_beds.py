@@ -96,7 +96,8 @@ class Database:
         (self.dir / "stock-sql.conf").write_text(
             STOCK_SQL.format(socket=self.postgres.socket, uid=MAIL_UID))
         (self.dir / "postward-dovecot.conf").write_text(
-            f"database = {self.postgres.conninfo('dovecot')}\n")
+            f"database = {self.postgres.conninfo('dovecot')}\n"
+            f"auth_socket = {self.dir}/run/auth.sock\n")
         self._start_policyd()
 
     def _start_policyd(self):
