@@ -24,23 +24,13 @@
 #include "patience.h"
 #include "rehash.h"
 #include "report.h"
+#include "rows.h"
 #include "verify.h"
 
-/* Hashes come as {SCHEME}hash; Dovecot wants a default for one that does not. */
-#define SCHEME_DEFAULT "SHA512-CRYPT"
 /* What a slow hash is kept as in Dovecot's cache, once the password was right. */
 #define SCHEME_CACHED "SSHA512"
 /* How often a login that changes all the time is looked up anew. */
 #define LOOKUPS_MAX 3
-
-enum {
-	COLUMN_USER,
-	COLUMN_PASSWORD,
-	COLUMN_CREDENTIAL,
-	COLUMN_REFUSAL,
-	COLUMN_ALLOW_NETS,
-	COLUMN_HOST,
-};
 
 /* Parameters: login, service, client's address, mailbox a master user wants. */
 #define PARAMETERS 4
@@ -315,72 +305,14 @@ static void give_credentials(struct lookup *lookup)
 
 /* ---- rows ---- */
 
-static char *text(pool_t pool, const struct pw_db_result *rows, size_t row, size_t column)
-{
-	struct pw_str value = pw_db_value(rows, row, column);
-
-	return value.at == NULL ? NULL : p_strndup(pool, value.at, value.len);
-}
-
-static const char *with_scheme(pool_t pool, const char *hash)
-{
-	return hash == NULL || *hash == '{'
-	               ? hash
-	               : p_strconcat(pool, "{" SCHEME_DEFAULT "}", hash, NULL);
-}
-
-static void keep_rows(struct lookup *lookup, const struct pw_db_result *rows)
-{
-	pool_t pool = lookup->request->pool;
-
-	lookup->try_count = I_MIN(pw_db_rows(rows), CREDENTIALS_MAX);
-	lookup->tries = p_new(pool, struct credential, lookup->try_count);
-	for (size_t i = 0; i < lookup->try_count; i++)
-		lookup->tries[i] = (struct credential){
-			.user = text(pool, rows, i, COLUMN_USER),
-			.hash = with_scheme(pool, text(pool, rows, i, COLUMN_PASSWORD)),
-			.number = pw_db_int(rows, i, COLUMN_CREDENTIAL, 0),
-			.refusal = text(pool, rows, i, COLUMN_REFUSAL),
-			.allow_nets = text(pool, rows, i, COLUMN_ALLOW_NETS),
-			.host = text(pool, rows, i, COLUMN_HOST),
-		};
-}
-
-static bool is_in_nets(const struct ip_addr *ip, const char *nets)
-{
-	struct ip_addr net;
-	unsigned int bits;
-
-	for (const char *const *n = t_strsplit_spaces(nets, ", "); *n != NULL; n++)
-		if (ip->family == 0 ? strcmp(*n, "local") == 0
-		                    : net_parse_range(*n, &net, &bits) == 0 &&
-		                              net_is_in_network(ip, &net, bits))
-			return true;
-	return false;
-}
-
-/* Leave out what does not hold where the client is. */
-static bool drop_other_nets(struct lookup *lookup)
-{
-	struct auth_request *request = lookup->request;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < lookup->try_count; i++) {
-		const char *nets = lookup->tries[i].allow_nets;
-
-		if (nets == NULL || !is_login(request) ||
-		    is_in_nets(&request->fields.remote_ip, nets))
-			lookup->tries[kept++] = lookup->tries[i];
-	}
-	lookup->try_count = kept;
-	return kept > 0;
-}
-
 static void use_rows(struct lookup *lookup)
 {
 	struct auth_request *request = lookup->request;
 
-	if (!drop_other_nets(lookup)) {
+	if (is_login(request))
+		lookup->try_count = rows_allowed(lookup->tries, lookup->try_count,
+		                                 &request->fields.remote_ip);
+	if (lookup->try_count == 0) {
 		e_info(authdb_event(request), "login refused: not from this network");
 		end_refused(lookup);
 	} else if (lookup->credentials != NULL) {
@@ -408,7 +340,7 @@ static void on_answer(void *arg, enum pw_status status, const struct pw_db_resul
 		compat_log_unknown_user(request);
 		end(lookup, PASSDB_RESULT_USER_UNKNOWN);
 	} else {
-		keep_rows(lookup, rows);
+		lookup->tries = rows_read(request->pool, rows, &lookup->try_count);
 		use_rows(lookup);
 	}
 }
@@ -535,7 +467,7 @@ static int create(pool_t pool, const struct compat_origin *origin,
 	                            : driver_statement(pool, setup.passdb_query,
 	                                               &user_statement, PARAMETERS - 1);
 	driver->auth_socket = setup.auth_socket;
-	driver->module.default_pass_scheme = SCHEME_DEFAULT;
+	driver->module.default_pass_scheme = ROWS_SCHEME_DEFAULT;
 	*module_r = &driver->module;
 	return 0;
 }

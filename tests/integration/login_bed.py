@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from auth_client import AuthClient
-from dovecot_bed import Dovecot, MAIL_UID, children, place, remove
+from dovecot_bed import Dovecot, MAIL_UID, children, place, remove, wait_until
 from stack.postgres import Postgres
 from stack.postward import SOURCE
 
@@ -87,6 +87,17 @@ class Bed:
     def plain(self, user, password, **options):
         with self.client() as c:
             return c.plain(user, password, **options)
+
+    def definite(self, user, password, **options):
+        """The answer of a database that is there; on a busy machine it may take too long."""
+        answers = []
+
+        def is_definite():
+            answers.append(self.plain(user, password, **options))
+            return answers[-1][1].get("code") != "temp_fail"
+
+        wait_until(is_definite, what="a definite answer")
+        return answers[-1]
 
     def connections(self):
         return self.postgres.value("SELECT count(*) FROM pg_stat_activity "

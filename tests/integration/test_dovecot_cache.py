@@ -25,7 +25,7 @@ def shared():
 
 
 def is_in(bed, user=ANN, password=None, **told):
-    return bed.plain(user, password or PASSWORDS[user], **told)[0] == "OK"
+    return bed.definite(user, password or PASSWORDS[user], **told)[0] == "OK"
 
 
 def in_cache(bed, user=ANN, password=None, **told):

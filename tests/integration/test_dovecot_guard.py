@@ -71,7 +71,7 @@ def warm_up(bed):
     """The first logins of an auth process are not asked about: policyd has not greeted yet."""
     asks = bed.recorder.asks
     names = (f"up{n}@example.test" for n in itertools.count())  # else the cache would answer
-    wait_until(lambda: bed.plain(next(names), "-") and asks, 20, "the first ask")
+    wait_until(lambda: bed.definite(next(names), "-") and asks, 20, "the first ask")
     wait_until(lambda: len(bed.recorder.reports) >= len(asks), 20, "the reports of the start")
     asks.clear()
     bed.recorder.reports.clear()
@@ -80,7 +80,7 @@ def warm_up(bed):
 def test_asked_before_and_told_after(any_cache):
     bed, recorder = any_cache, any_cache.recorder
     told = {"rip": HERE, "rport": "4711", "session": "abc+1"}
-    assert bed.plain(ANN, PASSWORDS[ANN], **told)[0] == "OK"
+    assert bed.definite(ANN, PASSWORDS[ANN], **told)[0] == "OK"
     assert recorder.reported(1)[0] == {
         "login": ANN, "remote": HERE, "port": "4711", "service": "imap", "result": "success",
         "credential": "0", "session": "abc+1"}
@@ -99,7 +99,7 @@ def test_asked_before_and_told_after(any_cache):
     pytest.param(ANN, "p" * 2000, "failure", "-1", id="long-password"),
 ])
 def test_result(bed, login, password, result, credential):
-    bed.plain(login, password, rip=HERE)
+    bed.definite(login, password, rip=HERE)
     report = bed.recorder.reported(1)[0]
     assert (report["result"], report["credential"]) == (result, credential)
 
@@ -122,10 +122,10 @@ def test_answers_from_the_cache_are_told_with_their_password(any_cache):
     app = bed.postgres.value("SELECT mail.add_app_password(%s, 'phone')", ANN)
     number = str(bed.postgres.value("SELECT id FROM mail.app_passwords"))
     for n in range(1, 4):
-        assert bed.plain(ANN, app, rip=HERE)[0] == "OK"
+        assert bed.definite(ANN, app, rip=HERE)[0] == "OK"
         assert recorder.reported(n)[n - 1]["credential"] == number
     for n in range(4, 6):
-        assert bed.plain(ANN, PASSWORDS[ANN], rip=HERE)[0] == "OK"
+        assert bed.definite(ANN, PASSWORDS[ANN], rip=HERE)[0] == "OK"
         assert recorder.reported(n)[n - 1]["credential"] == "0"
 
 
@@ -139,15 +139,15 @@ def test_refused_like_a_wrong_password(bed):
     recorder = bed.recorder
     add_user(bed.postgres, "scram@example.test", hashed("SCRAM-SHA-256", PASSWORDS[ANN]))
     recorder.refused |= {ANN, "scram@example.test"}
-    wrong = bed.plain(BOB, PASSWORDS[ANN], rip=HERE)
-    refused = until_refused(lambda: bed.plain(ANN, PASSWORDS[ANN], rip=HERE))
+    wrong = bed.definite(BOB, PASSWORDS[ANN], rip=HERE)
+    refused = until_refused(lambda: bed.definite(ANN, PASSWORDS[ANN], rip=HERE))
     assert set(refused[1]) == set(wrong[1]) == {"user"}
     wait_until(lambda: recorder.reports[-1]["result"] == "refused", 20, "the report")
     with bed.client() as c:
         until_refused(lambda: c.scram("scram@example.test", PASSWORDS[ANN], rip=HERE))
-    assert bed.plain(BOB, PASSWORDS[BOB], rip=HERE)[0] == "OK"
+    assert bed.definite(BOB, PASSWORDS[BOB], rip=HERE)[0] == "OK"
     recorder.refused.clear()
-    assert bed.plain(ANN, PASSWORDS[ANN], rip=HERE)[0] == "OK"
+    assert bed.definite(ANN, PASSWORDS[ANN], rip=HERE)[0] == "OK"
 
 
 @pytest.mark.parametrize("whom", [ANN, "*"])
@@ -155,7 +155,7 @@ def test_a_block_is_for_cached_logins_too(cached, whom):
     asks = cached.recorder.asks
 
     def log_in():
-        cached.plain(ANN, PASSWORDS[ANN])
+        cached.definite(ANN, PASSWORDS[ANN])
         return len(asks)
 
     log_in()
@@ -185,8 +185,8 @@ def test_login_over_imap_names_its_session(bed):
 def test_a_sick_policyd_locks_nobody_out(own, mood):
     own.recorder.restart(mood)
     for _ in range(3):
-        assert own.plain(ANN, PASSWORDS[ANN])[0] == "OK"
-        assert own.plain(ANN, PASSWORDS[BOB])[0] == "FAIL"
+        assert own.definite(ANN, PASSWORDS[ANN])[0] == "OK"
+        assert own.definite(ANN, PASSWORDS[BOB])[0] == "FAIL"
         time.sleep(0.6)  # so that it connects again in between
     many_at_once(own)
     own.recorder.restart(None)
@@ -203,11 +203,11 @@ def many_at_once(bed):
 
 def healthy_again(bed):
     bed.recorder.refused.add(BOB)
-    wait_until(lambda: bed.plain(BOB, PASSWORDS[BOB])[0] == "FAIL", 20, "policyd is asked again")
+    wait_until(lambda: bed.definite(BOB, PASSWORDS[BOB])[0] == "FAIL", 20, "policyd is asked again")
 
 
 def test_policyd_that_is_away_locks_nobody_out(own):
-    assert own.plain(ANN, PASSWORDS[ANN])[0] == "OK"
+    assert own.definite(ANN, PASSWORDS[ANN])[0] == "OK"
     own.recorder.stop()
     many_at_once(own)
     wait_until(lambda: own.dovecot.lines("auth socket", "away"), 20, "the log")
@@ -217,7 +217,7 @@ def test_policyd_that_is_away_locks_nobody_out(own):
 
 
 def test_policyd_that_goes_while_it_is_asked(own):
-    assert own.plain(ANN, PASSWORDS[ANN])[0] == "OK"
+    assert own.definite(ANN, PASSWORDS[ANN])[0] == "OK"
     own.recorder.mood = "silent"
     with own.client() as c:
         for _ in range(50):
@@ -228,7 +228,7 @@ def test_policyd_that_goes_while_it_is_asked(own):
 
 
 def test_auth_ends_while_policyd_is_asked(own):
-    assert own.plain(ANN, PASSWORDS[ANN])[0] == "OK"
+    assert own.definite(ANN, PASSWORDS[ANN])[0] == "OK"
     own.recorder.mood = "silent"
     with own.client() as c:
         for _ in range(20):

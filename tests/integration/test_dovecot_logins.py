@@ -60,29 +60,29 @@ def test_app_password(shared):
     address = user(shared, "app")
     first, second = app_password(shared, address), app_password(shared, address, "tablet")
     for password in (PASSWORDS[ANN], first, second):
-        assert shared.plain(address, password)[0] == "OK"
-    assert shared.plain(address, first + "x")[0] == "FAIL"
+        assert shared.definite(address, password)[0] == "OK"
+    assert shared.definite(address, first + "x")[0] == "FAIL"
     shared.postgres.sql("SELECT mail.revoke_app_password(%s, 'phone')", address)
-    assert shared.plain(address, first)[0] == "FAIL"
-    assert shared.plain(address, second)[0] == "OK"
+    assert shared.definite(address, first)[0] == "FAIL"
+    assert shared.definite(address, second)[0] == "OK"
 
 
 def test_app_password_has_its_scope(shared):
     address = user(shared, "scope")
     imap_only = app_password(shared, address, "imap", ["imap"])
     at_home = app_password(shared, address, "home", None, "{192.0.2.0/24}")
-    assert shared.plain(address, imap_only)[0] == "OK"
-    assert shared.plain(address, imap_only, service="pop3")[0] == "FAIL"
-    assert shared.plain(address, at_home, rip=HERE)[0] == "OK"
-    assert shared.plain(address, at_home, rip="203.0.113.9")[0] == "FAIL"
-    assert shared.plain(address, at_home)[0] == "FAIL"  # from nowhere
+    assert shared.definite(address, imap_only)[0] == "OK"
+    assert shared.definite(address, imap_only, service="pop3")[0] == "FAIL"
+    assert shared.definite(address, at_home, rip=HERE)[0] == "OK"
+    assert shared.definite(address, at_home, rip="203.0.113.9")[0] == "FAIL"
+    assert shared.definite(address, at_home)[0] == "FAIL"  # from nowhere
 
 
 def test_app_passwords_only(shared):
     address = user(shared, "only", app_passwords_only=True)
     app = app_password(shared, address)
-    assert shared.plain(address, app)[0] == "OK"
-    verb, fields = shared.plain(address, PASSWORDS[ANN])
+    assert shared.definite(address, app)[0] == "OK"
+    verb, fields = shared.definite(address, PASSWORDS[ANN])
     assert verb == "FAIL" and "code" not in fields and "reason" not in fields
     # nor the way round it by a mechanism that does the comparing
     shared.postgres.sql("UPDATE mail.virtual_users SET password = %s WHERE email = %s",
@@ -96,10 +96,10 @@ def test_app_password_costs_no_slow_comparison(shared):
     before = shared.dovecot.text().count("PASSW")
     start = time.monotonic()
     for _ in range(20):
-        assert shared.plain(SLOW, app)[0] == "OK"
+        assert shared.definite(SLOW, app)[0] == "OK"
     fast = time.monotonic() - start
     start = time.monotonic()
-    assert shared.plain(SLOW, PASSWORDS[ANN])[0] == "OK"
+    assert shared.definite(SLOW, PASSWORDS[ANN])[0] == "OK"
     assert fast / 20 < time.monotonic() - start
     assert shared.dovecot.text().count("PASSW") == before
 
@@ -115,11 +115,11 @@ def test_app_password_costs_no_slow_comparison(shared):
 ])
 def test_refusal_is_for_who_knows_the_password(shared, columns, code, reason):
     address = user(shared, "refused-" + "-".join(columns), **columns)
-    verb, fields = shared.plain(address, PASSWORDS[ANN])
+    verb, fields = shared.definite(address, PASSWORDS[ANN])
     assert (verb, fields.get("code"), fields.get("reason")) == ("FAIL", code, reason)
-    verb, fields = shared.plain(address, "wrong-password-of-it")
+    verb, fields = shared.definite(address, "wrong-password-of-it")
     assert (verb, fields.get("code"), fields.get("reason")) == ("FAIL", None, None)
-    verb, fields = shared.plain(address, app_password(shared, address))
+    verb, fields = shared.definite(address, app_password(shared, address))
     assert (verb, fields.get("code")) == ("FAIL", code)
 
 
@@ -132,7 +132,7 @@ def test_refusal_over_imap(shared):
 
 def test_protocol_switches(shared):
     address = user(shared, "switches", may_pop3=False, may_smtp=False)
-    answers = {s: shared.plain(address, PASSWORDS[ANN], service=s)[0]
+    answers = {s: shared.definite(address, PASSWORDS[ANN], service=s)[0]
                for s in ("imap", "pop3", "smtp", "submission", "sieve")}
     assert answers == {"imap": "OK", "pop3": "FAIL", "smtp": "FAIL", "submission": "FAIL",
                        "sieve": "OK"}
@@ -152,15 +152,15 @@ def test_refused_mailbox_goes_on_receiving(shared):
 def test_allow_nets(shared, nets, remote, verb):
     address = user(shared, f"nets-{verb}-{len(remote or '')}", allow_nets=nets)
     told = {"rip": remote} if remote else {}
-    got, fields = shared.plain(address, PASSWORDS[ANN], **told)
+    got, fields = shared.definite(address, PASSWORDS[ANN], **told)
     assert got == verb and "code" not in fields
 
 
 def test_proxy_host(shared):
     address = user(shared, "elsewhere", proxy_host="192.0.2.99")
-    verb, fields = shared.plain(address, PASSWORDS[ANN])
+    verb, fields = shared.definite(address, PASSWORDS[ANN])
     assert (verb, fields["host"], fields["proxy_maybe"]) == ("OK", "192.0.2.99", "y")
-    assert "host" not in shared.plain(ANN, PASSWORDS[ANN])[1]
+    assert "host" not in shared.definite(ANN, PASSWORDS[ANN])[1]
 
 
 def test_proxied_login(shared):
@@ -174,9 +174,9 @@ def test_proxied_login(shared):
 def test_alias_as_login(shared):
     shared.postgres.sql("INSERT INTO mail.virtual_aliases (source, destination) "
                         "VALUES ('nick@example.test', %s)", ANN)
-    assert shared.plain("nick@example.test", PASSWORDS[ANN])[0] == "FAIL"
+    assert shared.definite("nick@example.test", PASSWORDS[ANN])[0] == "FAIL"
     shared.postgres.sql("UPDATE mail.settings SET value = 'yes' WHERE name = 'login_by_alias'")
-    verb, fields = shared.plain("nick@example.test", PASSWORDS[ANN])
+    verb, fields = shared.definite("nick@example.test", PASSWORDS[ANN])
     assert (verb, fields["user"]) == ("OK", ANN)
 
 
@@ -198,15 +198,15 @@ def masters(shared):
     ("one@admin.test", ANN, "FAIL"), (ANN, BOB, "FAIL"),
 ])
 def test_master_user(masters, master, target, verb):
-    got, fields = masters.plain(master, "master-password-1", master_for=target)
+    got, fields = masters.definite(master, "master-password-1", master_for=target)
     assert got == verb
     if verb == "OK":
         assert fields["user"] == target
-    assert masters.plain(master, "wrong-password-1", master_for=target)[0] == "FAIL"
+    assert masters.definite(master, "wrong-password-1", master_for=target)[0] == "FAIL"
 
 
 def test_master_user_is_nobody_without_a_target(masters):
-    assert masters.plain("root@admin.test", "master-password-1")[0] == "FAIL"
+    assert masters.definite("root@admin.test", "master-password-1")[0] == "FAIL"
 
 
 # ---- mechanisms and schemes
@@ -263,7 +263,7 @@ def fields_of_worker_processes(bed):
 def test_slow_hashes_do_not_hold_up_others(bed):
     """64 at once; meanwhile look-ups are answered as ever, and one connection is enough."""
     add_user(bed.postgres, SLOW, hashed("ARGON2ID", PASSWORDS[ANN]))
-    assert bed.plain(SLOW, PASSWORDS[ANN])[0] == "OK"
+    assert bed.definite(SLOW, PASSWORDS[ANN])[0] == "OK"
     done, times = [], []
 
     def log_in():
@@ -276,7 +276,7 @@ def test_slow_hashes_do_not_hold_up_others(bed):
         t.start()
     while any(t.is_alive() for t in threads):
         start = time.monotonic()
-        assert bed.plain(ANN, PASSWORDS[ANN])[0] == "OK"
+        assert bed.definite(ANN, PASSWORDS[ANN])[0] == "OK"
         times.append(time.monotonic() - start)
         assert fields_of_worker_processes(bed) == 1
     for t in threads:
@@ -287,22 +287,22 @@ def test_slow_hashes_do_not_hold_up_others(bed):
 
 
 def test_wrong_password_against_a_slow_hash(shared):
-    assert shared.plain(SLOW, "wrong-password-of-slow")[0] == "FAIL"
+    assert shared.definite(SLOW, "wrong-password-of-slow")[0] == "FAIL"
 
 
 def test_without_workers_it_is_compared_here():
     b = Bed(config="service auth-worker {{\n  unix_listener auth-worker {{\n    mode = 0\n  }}\n}}\n")
     try:
         add_user(b.postgres, SLOW, hashed("SHA512-CRYPT", PASSWORDS[ANN]))
-        assert b.plain(SLOW, PASSWORDS[ANN])[0] == "OK"
-        assert b.plain(SLOW, PASSWORDS[BOB])[0] == "FAIL"
+        assert b.definite(SLOW, PASSWORDS[ANN])[0] == "OK"
+        assert b.definite(SLOW, PASSWORDS[BOB])[0] == "FAIL"
     finally:
         b.close()
 
 
 def test_a_worker_that_dies_fails_nobody(bed):
     add_user(bed.postgres, SLOW, hashed("ARGON2ID", PASSWORDS[ANN]))
-    assert bed.plain(SLOW, PASSWORDS[ANN])[0] == "OK"
+    assert bed.definite(SLOW, PASSWORDS[ANN])[0] == "OK"
     with bed.client() as c:
         for _ in range(20):
             c.start("PLAIN", f"\0{SLOW}\0{PASSWORDS[ANN]}".encode())
@@ -322,12 +322,12 @@ def test_hashed_anew_at_login(bed, scheme):
                                   address)
 
     before = hash_of(BOB)
-    assert bed.plain(BOB, PASSWORDS[ANN])[0] == "FAIL"
-    assert bed.plain(ANN, PASSWORDS[ANN])[0] == "OK"
+    assert bed.definite(BOB, PASSWORDS[ANN])[0] == "FAIL"
+    assert bed.definite(ANN, PASSWORDS[ANN])[0] == "OK"
     wait_until(lambda: hash_of(ANN).startswith(f"{{{scheme}}}"), 20, "the new hash")
     assert hash_of(BOB) == before  # a wrong password changes nothing
-    assert bed.plain(ANN, PASSWORDS[ANN])[0] == "OK"
-    assert bed.plain(ANN, PASSWORDS[BOB])[0] == "FAIL"
+    assert bed.definite(ANN, PASSWORDS[ANN])[0] == "OK"
+    assert bed.definite(ANN, PASSWORDS[BOB])[0] == "FAIL"
     if scheme == "SCRAM-SHA-256":
         with bed.client() as c:
             assert c.scram(ANN, PASSWORDS[ANN])[0] == "OK"
@@ -336,8 +336,8 @@ def test_hashed_anew_at_login(bed, scheme):
 def test_hashing_anew_leaves_app_passwords_alone(bed):
     app = app_password(bed, ANN)
     bed.postgres.sql("UPDATE mail.settings SET value = 'SHA512-CRYPT' WHERE name = 'password_scheme'")
-    assert bed.plain(ANN, app)[0] == "OK"
-    assert bed.plain(BOB, PASSWORDS[BOB])[0] == "OK"
+    assert bed.definite(ANN, app)[0] == "OK"
+    assert bed.definite(BOB, PASSWORDS[BOB])[0] == "OK"
     wait_until(lambda: bed.postgres.value("SELECT password FROM mail.virtual_users WHERE email = %s",
                                           BOB).startswith("{SHA512-CRYPT}"), 20, "bob's new hash")
     assert bed.postgres.value("SELECT password FROM mail.virtual_users WHERE email = %s",
@@ -366,7 +366,7 @@ def test_bad_input_39_login(shared, kind):
             assert verb == "FAIL" and fields.get("code") != "temp_fail"
         except ConnectionError:
             assert kind == "10-kb"  # longer than Dovecot reads
-    assert shared.plain(ANN, PASSWORDS[ANN])[0] == "OK"
+    assert shared.definite(ANN, PASSWORDS[ANN])[0] == "OK"
 
 
 @pytest.mark.parametrize("response", [
@@ -389,21 +389,21 @@ def test_bad_input_39_password(shared, response):
         c.start("PLAIN", response)
         verb, fields = c.answer()
     assert verb == "FAIL" and fields.get("code") != "temp_fail"
-    assert shared.plain(ANN, PASSWORDS[ANN])[0] == "OK"
+    assert shared.definite(ANN, PASSWORDS[ANN])[0] == "OK"
 
 
 def test_bad_input_39_password_of_a_megabyte(shared):
     with shared.client() as c, pytest.raises((ConnectionError, BrokenPipeError)):
         c.start("PLAIN", f"\0{ANN}\0".encode() + b"p" * 2**20)
         c.answer()
-    assert shared.plain(ANN, PASSWORDS[ANN])[0] == "OK"
+    assert shared.definite(ANN, PASSWORDS[ANN])[0] == "OK"
 
 
 def test_bad_input_39_longest_password(shared):
     address = "long@example.test"
     add_user(shared.postgres, address, hashed("SSHA512", "p" * 1024))
-    assert shared.plain(address, "p" * 1024)[0] == "OK"
-    assert shared.plain(address, "p" * 1023)[0] == "FAIL"
+    assert shared.definite(address, "p" * 1024)[0] == "OK"
+    assert shared.definite(address, "p" * 1023)[0] == "FAIL"
 
 
 BAD_HASHES = {
@@ -425,7 +425,7 @@ def test_bad_input_39_hash(shared, kind):
         with shared.client() as c:
             assert getattr(c, attempt)(address, PASSWORDS[ANN])[0] == "FAIL"
     assert time.monotonic() - start < 20
-    assert shared.plain(ANN, PASSWORDS[ANN])[0] == "OK"
+    assert shared.definite(ANN, PASSWORDS[ANN])[0] == "OK"
 
 
 def test_bad_input_39_no_password_in_the_log(shared):
@@ -440,8 +440,8 @@ def test_queries_of_ones_own():
             userdb_query="SELECT $1::text, '/nowhere', NULL, '61005', '61005'",
             iterate_query="SELECT name FROM (VALUES ('a'), ('b')) AS t (name) WHERE name > $1")
     try:
-        assert b.plain("x@y.z", "from-my-table")[0] == "OK"
-        assert b.plain(ANN, PASSWORDS[ANN])[0] == "FAIL"
+        assert b.definite("x@y.z", "from-my-table")[0] == "OK"
+        assert b.definite(ANN, PASSWORDS[ANN])[0] == "FAIL"
         assert "/nowhere" in b.dovecot.doveadm("user", "x@y.z")
         assert b.dovecot.doveadm("user", "*").split() == ["a", "b"]
     finally:
