@@ -2,12 +2,15 @@
 import imaplib
 import os
 import signal
+import smtplib
 
 import pytest
 from auth_driver import Driver
 from dovecot_bed import MAIL_UID, Dovecot
 from login_bed import CONFIG
 from policy_bed import Bed
+from stack.proc import wait_until
+from stack.stack import INNER_LINK
 
 ANN, BOB = "ann@example.test", "bob@example.test"
 PASSWORD = "a long enough password"
@@ -143,3 +146,28 @@ def test_logins_go_on_without_policyd_and_are_counted_again_with_it(bed):
         return bed.program.lines("action=block", f"client={client}")
     bed.wait(is_blocked, PATIENCE_S, "the driver to be back")
     assert not bed.login(client, user=BOB)
+
+
+def test_last_logins_over_imap_and_submission(stack):
+    user = "seen@example.test"
+    stack.add_user(user)
+    with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
+        stack.imap(user, "not the right password")
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        stack.submission(user, "not the right password")
+
+    def seen_over_imap():
+        with stack.imap(user):
+            return logins_of(stack, user)
+
+    def seen_over_smtp():
+        stack.submission(user).close()
+        return logins_of(stack, user)
+    assert wait_until(seen_over_imap, PATIENCE_S, "imap", 0.3) == {"imap": (INNER_LINK, 0)}
+    wait_until(lambda: seen_over_smtp().get("smtp") == (INNER_LINK, 0), PATIENCE_S, "smtp", 0.3)
+    stack.pg.sql("DELETE FROM mail.virtual_users WHERE email = %s", user)
+
+
+def logins_of(stack, user):
+    return {protocol: (address, credential)
+            for protocol, address, credential in last_logins(stack, user)}

@@ -232,7 +232,8 @@ class Stack:
 
     def _dovecot_settings(self):
         path = self.root / "postward-dovecot.conf"
-        path.write_text(f"database = {self.pg.conninfo('dovecot')}\n")
+        path.write_text(f"database = {self.pg.conninfo('dovecot')}\n"
+                        f"auth_socket = {self.auth_socket}\n")
         return path
 
     def _programs(self):
