@@ -25,11 +25,13 @@ def say(text):
         return text
     return "\n".join([f"dovecot_config_version = {CONFIG_VERSION}",
                       f"dovecot_storage_version = {CONFIG_VERSION}",
-                      "auth_internal_failure_delay = 0",  # see docs/dovecot.md
+                      *ALIKE,
                       *write(translate(read(iter(text.splitlines())))), ""])
 
 
 CONFIG_VERSION = "2.4.0"
+# What 2.4 does otherwise unless told; see docs/dovecot.md.
+ALIKE = ["auth_internal_failure_delay = 0", "auth_allow_weak_schemes = yes"]
 
 # Variables of 2.3, %% for those that Dovecot expands later; L makes lower case.
 VARIABLES = {"u": "user", "n": "user | username", "d": "user | domain", "s": "protocol",
