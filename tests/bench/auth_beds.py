@@ -15,7 +15,7 @@ AUTH = """
 auth_verbose = no
 auth_cache_size = {cache}
 auth_cache_ttl = 1 hour
-auth_worker_max_count = 30
+auth_worker_max_count = 4
 mail_location = sdbox:~/mail
 """
 STOCK = AUTH + """
