@@ -1,6 +1,6 @@
 -- Who may log in: what Dovecot is answered, and what people are told.
 BEGIN;
-SELECT plan(78);
+SELECT plan(80);
 
 INSERT INTO mail.virtual_domains (name) VALUES ('d.test'), ('off.test');
 INSERT INTO mail.alias_domains (name, target) VALUES ('x.test', 'd.test');
@@ -61,6 +61,10 @@ SELECT results_eq($$SELECT login, may_send, refusal, expires_ms = (extract(epoch
                     FROM mail.snapshot_logins WHERE login IN ('ann@d.test', 'bob@d.test', 'eve@off.test') ORDER BY 1$$,
                   $$VALUES ('ann@d.test', false, 'suspended: sent spam', true), ('bob@d.test', true, NULL, NULL),
                            ('eve@off.test', false, 'domain disabled', NULL)$$, 'snapshot_logins');
+SELECT results_eq(format('SELECT may_send, refusal, expires_ms FROM mail.snapshot_logins WHERE login = ''ann@d.test'' AND %L <> ''''',
+                         pg_temp.ann(format('suspended = NULL, expires_at = %L', never))), answer, 'snapshot_logins: expires at ' || never)
+FROM (VALUES ('infinity', 'VALUES (true, NULL::text, NULL::bigint)'), ('-infinity', 'VALUES (false, ''expired'', NULL::bigint)')) AS v (never, answer);
+SELECT pg_temp.ann('suspended = ''sent spam'', expires_at = now() + interval ''1 hour''') AS done \gset
 SELECT is((SELECT nologin FROM mail.dovecot_passdb('ann@d.test', 'imap')), true, 'the older function as well');
 SELECT ok((SELECT bool_or(w LIKE 'ann@d.test may not send: suspended: sent spam%') FROM mail.why_limited('ann@d.test') AS w),
           'why_limited says so');
