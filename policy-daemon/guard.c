@@ -96,6 +96,13 @@ static bool is_loopback(struct pw_ip ip)
 	return ip.family == PW_IP_V6 && memcmp(ip.bytes, one, sizeof(one)) == 0;
 }
 
+/* Does the address tell one client from others? Through a webmail on this host come the
+ * owner of a mailbox and whoever guesses. */
+static bool is_network(struct pw_ip ip)
+{
+	return ip.family != PW_IP_NONE && !is_loopback(ip);
+}
+
 static void key_put(struct key *key, struct pw_str bytes)
 {
 	memcpy(key->at + key->len, bytes.at, bytes.len);
@@ -127,7 +134,7 @@ static bool subject_of(struct key *out, enum auth_kind kind,
 		key_put(out, attempt->login);
 		return true;
 	}
-	if (attempt->remote.family == PW_IP_NONE || is_loopback(attempt->remote))
+	if (!is_network(attempt->remote))
 		return false;
 	key_put_network(out, attempt->remote);
 	return true;
@@ -138,7 +145,7 @@ static bool subject_of(struct key *out, enum auth_kind kind,
 static bool home_key(struct key *out, const struct guard_attempt *attempt)
 {
 	*out = (struct key){ .len = 0 };
-	if (attempt->remote.family == PW_IP_NONE || attempt->login.len == 0 ||
+	if (!is_network(attempt->remote) || attempt->login.len == 0 ||
 	    attempt->login.len > GUARD_LOGIN_MAX)
 		return false;
 	key_put_network(out, attempt->remote);

@@ -14,8 +14,8 @@
  *   their failures do not count against it: nobody locks the owner of a mailbox out by
  *   guessing from elsewhere.
  * - Addresses in an exempt network are neither counted nor refused. Loopback (a webmail
- *   on this host) and an address not known are no network that could be blocked; what
- *   fails from there counts against the login.
+ *   on this host) and an address not known are no network that could be blocked, and
+ *   nobody's home; what fails from there counts against the login.
  *
  * Memory: at most GUARD_WINDOWS_MAX networks and as many logins are counted, at most
  * GUARD_BLOCKS_MAX blocked and GUARD_HOMES_MAX pairs of login and network remembered; in
