@@ -319,24 +319,24 @@ static struct pw_str refusal(const struct question *q)
 	return PW_STR("");
 }
 
-/* An open session outlives what its login may. */
+/* An open session outlives what its login may. One that is refused stays open, and as old
+ * as it is: it is not told to log in again, which would be forgotten by that. */
 static void check_account(struct decision *out, const struct question *q)
 {
 	struct pw_str reason;
-	bool is_old;
 
 	if (q->login.len == 0 ||
 	    (q->request->stage != STAGE_MAIL && q->request->stage != STAGE_RCPT))
 		return;
 	reason = refusal(q);
-	is_old = standing_is_old(q->world->standing, q->login, q->request->client_address,
-	                         q->request->client_port, q->now_us / 1000);
 	if (reason.len > 0 && q->world->is_fresh) {
 		set(out, DECIDE_REJECT, CAUSE_ACCOUNT);
 		out->reason = reason;
 	} else if (reason.len > 0) {
 		set(out, DECIDE_DEFER, CAUSE_STALE);
-	} else if (is_old) {
+	} else if (standing_is_old(q->world->standing, q->login,
+	                           q->request->client_address, q->request->client_port,
+	                           q->now_us / 1000)) {
 		set(out, DECIDE_DEFER, CAUSE_LOG_IN);
 	}
 }
