@@ -5,6 +5,7 @@
 #include "io/clock.h"
 #include "io/log.h"
 #include "policyd/daemon.h"
+#include "policyd/resolve.h"
 
 /* Blocks whose end is told in one tick; an auth driver must be able to read as fast. */
 #define ENDED_MAX 200
@@ -119,15 +120,29 @@ void auth_tick(struct daemon *daemon)
 
 /* ---- what the driver says */
 
-/* The mailbox a login name means, as far as its domain may be an alias domain. */
+/* The one mailbox an alias leads to (login_by_alias), else login itself. */
+static struct pw_str mailbox_behind(const struct catalog *catalog, struct pw_str login)
+{
+	const struct catalog_entry *entry = catalog_find(catalog, login);
+	struct resolve_result found;
+
+	if (entry == NULL || entry->is_mailbox || entry->destinations == NULL)
+		return login;
+	resolve(&found, catalog, login);
+	return found.count == 1 && !found.is_cut ? found.mailboxes[0]->address : login;
+}
+
+/* The mailbox a login name means: Dovecot tells a login that failed as it was typed, and
+ * one that succeeded by its mailbox. A name it does not know means none, whatever aliases
+ * there are. What is returned lives in room, in the catalog or in line. */
 static struct pw_str login_of(struct pw_buf *room, const struct catalog *catalog,
-                              struct pw_str login)
+                              const struct pw_auth_line *line)
 {
 	struct pw_str domain, target;
 	size_t at;
 
-	if (pw_address_normalise(room, login) != PW_OK)
-		return login;
+	if (pw_address_normalise(room, line->login) != PW_OK)
+		return line->login;
 	at = pw_str_rfind(pw_buf_str(room), '@');
 	domain = pw_str_sub(pw_buf_str(room), at + 1, room->len);
 	if (catalog != NULL && catalog_domain(catalog, domain, &target) &&
@@ -135,7 +150,12 @@ static struct pw_str login_of(struct pw_buf *room, const struct catalog *catalog
 		pw_buf_truncate(room, at + 1);
 		pw_buf_puts(room, target);
 	}
-	return pw_buf_status(room) == PW_OK ? pw_buf_str(room) : login;
+	if (pw_buf_status(room) != PW_OK)
+		return line->login;
+	if (catalog == NULL ||
+	    (line->kind == PW_AUTH_REPORT && line->result == PW_AUTH_UNKNOWN))
+		return pw_buf_str(room);
+	return mailbox_behind(catalog, pw_buf_str(room));
 }
 
 static struct pw_ip remote_of(const struct pw_auth_line *line)
@@ -253,9 +273,8 @@ static bool hear_line(struct daemon *daemon, struct session *s, struct pw_str te
 	if (pw_auth_line_parse(&line, text, &s->texts) != PW_OK ||
 	    (line.kind != PW_AUTH_ASK && line.kind != PW_AUTH_REPORT))
 		return false;
-	attempt = (struct guard_attempt){
-		login_of(&room, daemon->world.catalog, line.login), remote_of(&line)
-	};
+	attempt = (struct guard_attempt){ login_of(&room, daemon->world.catalog, &line),
+		                          remote_of(&line) };
 	if (line.kind == PW_AUTH_ASK)
 		answer_ask(daemon, &line, &attempt, out);
 	else

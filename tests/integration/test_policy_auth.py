@@ -101,6 +101,28 @@ def test_a_login_by_alias_domain_is_the_same_login(bed, driver):
     assert driver.ask("bob@alias.test", "203.0.113.3") > 400
 
 
+def test_a_login_by_alias_is_the_same_login(bed, driver):
+    """Its failures come by the name that was typed, its successes by its mailbox."""
+    mailbox, home = "dora@example.test", "198.51.100.9"
+    bed.pg.sql("INSERT INTO mail.virtual_users (email) VALUES (%s)", mailbox)
+    bed.pg.sql("SELECT mail.add_alias('info@example.test', %s),"
+               " mail.add_alias('chain@example.test', 'info@example.test'),"
+               " mail.add_alias('two@example.test', %s), mail.add_alias('two@example.test', %s)",
+               mailbox, mailbox, ANN)
+    limit(bed, "login", 4)
+    driver.report(mailbox, "success", home)
+    driver.fail("info@example.test", "203.0.113.1", times=2)
+    driver.fail(mailbox, "203.0.113.2", times=2)
+    for name in (mailbox, "info@example.test", "chain@example.test"):
+        assert driver.ask(name, "203.0.113.3") > 400
+        assert driver.ask(name, home) is True
+    assert driver.ask("two@example.test", "203.0.113.3") is True
+    driver.report("info@example.test", "unknown", "203.0.113.77")  # login_by_alias is off
+    assert driver.ask(mailbox, home) is True  # so it was heard
+    assert bed.program.lines("event=auth_failure", "client=203.0.113.77",
+                             "login=info@example.test")
+
+
 def test_what_does_not_count(bed, driver):
     limit(bed, "network", 2)
     for n in range(5):
