@@ -40,7 +40,6 @@ struct connection {
 	const struct server_protocol *protocol;
 	void *session;
 	struct pw_buf in, out;
-	size_t out_sent;
 	int64_t last_request_ms, arrived_ms;
 	int fd;
 	uint32_t interest;
@@ -98,31 +97,34 @@ static void connection_close(struct server *server, struct connection *c)
 	pw_count_set(&numbers, NUMBER_connections, (int64_t)server->connection_count);
 }
 
-/* Send what there is; false: the connection is broken. A peer that has hung up is told
- * nothing, but what it said before still counts. */
-static bool flush(struct connection *c)
-{
-	while (c->out_sent < c->out.len) {
-		ssize_t n = send(c->fd, c->out.at + c->out_sent, c->out.len - c->out_sent,
-		                 MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EPIPE)
-			break;
-		if (n < 0)
-			return errno == EAGAIN;
-		c->out_sent += (size_t)n;
-	}
-	pw_buf_reset(&c->out);
-	c->out_sent = 0;
-	return true;
-}
-
 static void drop_front(struct pw_buf *buf, size_t len)
 {
 	memmove(buf->at, buf->at + len, buf->len - len);
 	pw_buf_truncate(buf, buf->len - len);
+}
+
+/* Send what there is; false: the connection is broken. What was sent goes, or the buffer
+ * of a peer that never reads quite all would grow for ever. A peer that has hung up is
+ * told nothing, but what it said before still counts. */
+static bool flush(struct connection *c)
+{
+	size_t sent = 0;
+	int error = 0;
+
+	while (sent < c->out.len && error == 0) {
+		ssize_t n = send(c->fd, c->out.at + sent, c->out.len - sent,
+		                 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n >= 0)
+			sent += (size_t)n;
+		else if (errno != EINTR)
+			error = errno;
+	}
+	if (error == EPIPE)
+		sent = c->out.len;
+	if (sent > 0)
+		drop_front(&c->out, sent);
+	return error == 0 || error == EPIPE || error == EAGAIN;
 }
 
 static void note_answer(struct server *server, struct connection *c)
@@ -229,8 +231,7 @@ static void tell_one(struct server *server, struct connection *c,
                      void (*say)(void *arg, void *session, struct pw_buf *out), void *arg)
 {
 	say(arg, c->session, &c->out);
-	c->is_slow =
-		pw_buf_status(&c->out) != PW_OK || c->out.len - c->out_sent > OUTPUT_MAX;
+	c->is_slow = pw_buf_status(&c->out) != PW_OK || c->out.len > OUTPUT_MAX;
 	if (!c->is_slow && c->out.len > 0)
 		c->is_slow = !await(server, c);
 	server->has_slow |= c->is_slow;
