@@ -167,8 +167,8 @@ static void rows_become_a_view(void **state)
 	assert_int_equal(view->generation, 1);
 	wait_fresh(s, true);
 	assert_in_range(pw_snapshot_age_ms(s), 0, SOON_MS);
-	while (atomic_load(&changes) == 0) /* the copy is written, all is told */
-		(void)usleep(1000);
+	wait_told(PW_DB_SNAPSHOT_LOADED, 1); /* the last that a load does */
+	assert_int_equal(atomic_load(&changes), 1);
 	assert_int_equal(told.numbers[PW_DB_SNAPSHOT_LOADED], 1);
 	assert_int_equal(stat(copy_path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
