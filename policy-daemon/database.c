@@ -201,7 +201,15 @@ struct pw_db_result *database_take_rates(struct database *database)
 
 bool database_is_fresh(struct database *database)
 {
-	return pw_snapshot_is_fresh(database->snapshot);
+	bool is_fresh = pw_snapshot_is_fresh(database->snapshot);
+	const struct pw_snapshot_view *newest;
+
+	if (!is_fresh || database->view == NULL)
+		return false;
+	newest = pw_snapshot_get(database->snapshot);
+	is_fresh = newest == database->view;
+	pw_snapshot_put(&newest);
+	return is_fresh;
 }
 
 int64_t database_age_ms(struct database *database)

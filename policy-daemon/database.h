@@ -36,7 +36,8 @@ void database_close(struct database **database);
 /* Take over the newest catalog; NULL = there has never been one. It is good until the
  * next call. */
 const struct catalog *database_catalog(struct database *database);
-/* Is that catalog, as far as one can know, what the database holds? */
+/* Is that catalog, as far as one can know, what the database holds? Not where there is a
+ * newer one that was not taken over yet. */
 bool database_is_fresh(struct database *database);
 int64_t database_age_ms(struct database *database);
 /* Look for changes now. */

@@ -150,7 +150,20 @@ static enum pw_status install(struct pw_snapshot *s, void *compiled,
 	return PW_OK;
 }
 
-/* Bytes to the current snapshot. */
+static void copy_save(struct pw_snapshot *s, struct pw_str bytes)
+{
+	enum pw_status r;
+
+	if (s->copy_path.len == 0)
+		return;
+	r = pw_file_replace(pw_buf_text(&s->copy_path), bytes, COPY_MODE);
+	if (r != PW_OK)
+		pw_db_tell(s->target, PW_DB_COPY_FAILED,
+		           r == PW_ERR_IO ? strerror(errno) : pw_status_text(r), 0);
+}
+
+/* Bytes to the current snapshot. What the database said goes to disk first, which takes a
+ * while: between the new snapshot being there and everybody hearing of it is no time. */
 static enum pw_status use_image(struct pw_snapshot *s, struct pw_str bytes, bool is_fresh,
                                 struct pw_image_head *head, struct pw_buf *why)
 {
@@ -167,6 +180,8 @@ static enum pw_status use_image(struct pw_snapshot *s, struct pw_str bytes, bool
 	}
 	if ((r = s->config.compile(s->config.arg, data, &compiled, why)) != PW_OK)
 		return r;
+	if (is_fresh)
+		copy_save(s, bytes);
 	return install(s, compiled, head, is_fresh);
 }
 
@@ -201,18 +216,6 @@ static void copy_load(struct pw_snapshot *s)
 	if (why.len == 0)
 		pw_buf_puts(&why, pw_str_from(pw_status_text(r)));
 	pw_db_tell(s->target, PW_DB_COPY_IGNORED, pw_buf_text(&why), 0);
-}
-
-static void copy_save(struct pw_snapshot *s, struct pw_str bytes)
-{
-	enum pw_status r;
-
-	if (s->copy_path.len == 0)
-		return;
-	r = pw_file_replace(pw_buf_text(&s->copy_path), bytes, COPY_MODE);
-	if (r != PW_OK)
-		pw_db_tell(s->target, PW_DB_COPY_FAILED,
-		           r == PW_ERR_IO ? strerror(errno) : pw_status_text(r), 0);
 }
 
 /* ---- loading ---- */
@@ -310,7 +313,6 @@ static enum pw_status load(struct pw_snapshot *s, int64_t generation, struct pw_
 		return r;
 	}
 	s->load_ms = pw_clock_mono_ms() - start;
-	copy_save(s, pw_buf_str(&bytes));
 	if (s->config.changed)
 		s->config.changed(s->config.arg);
 	/* who reads this line may count on it */
