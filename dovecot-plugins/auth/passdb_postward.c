@@ -92,6 +92,24 @@ static struct driver *driver_for(const struct lookup *lookup)
 
 /* ---- the end ---- */
 
+/* While the database is away Dovecot looks into its cache once more. A login has more
+ * than one password: that it is not the one kept there proves nothing, which Dovecot
+ * assumes after the last one was right; nor is an unknown user still one. */
+static void tend_cache_away(struct auth_request *request, const char *key)
+{
+	struct auth_cache_node *node;
+	bool is_expired, is_negative_expired;
+	const char *value = auth_cache_lookup(passdb_cache, request, key, &node,
+	                                      &is_expired, &is_negative_expired);
+
+	if (value == NULL)
+		return;
+	if (*value == '\0' || !changes_are_known())
+		auth_cache_remove(passdb_cache, request, key);
+	else
+		node->last_success = TRUE;
+}
+
 /* Only what was right is in the cache: after a wrong password the next one is a matter
  * for the database again, since a login has more than one. And an answer that has had its
  * time is used while the database is away only if nothing can have changed before. */
@@ -101,9 +119,10 @@ static void tend_cache(struct auth_request *request, enum passdb_result result)
 
 	if (passdb_cache == NULL || key == NULL)
 		return;
-	if (result == PASSDB_RESULT_PASSWORD_MISMATCH ||
-	    (result == PASSDB_RESULT_INTERNAL_FAILURE && !changes_are_known()))
+	if (result == PASSDB_RESULT_PASSWORD_MISMATCH)
 		auth_cache_remove(passdb_cache, request, key);
+	else if (result == PASSDB_RESULT_INTERNAL_FAILURE)
+		tend_cache_away(request, key);
 }
 
 static void finish(struct lookup *lookup, enum passdb_result result)

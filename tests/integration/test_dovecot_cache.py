@@ -67,6 +67,16 @@ def test_the_cache_answers(cached):
     assert cached.plain(BOB, PASSWORDS[BOB])[1].get("code") == "temp_fail"
 
 
+def test_fault_13_another_password_than_the_cached_one_is_not_wrong_in_an_outage(cached):
+    app = cached.postgres.value("SELECT mail.add_app_password(%s, 'phone')", ANN)
+    in_cache(cached, ANN, app)
+    cached.crash_database()
+    for _ in range(2):
+        verb, fields = cached.plain(ANN, PASSWORDS[ANN])
+        assert (verb, fields.get("code")) == ("FAIL", "temp_fail")
+        assert is_in(cached, ANN, app)
+
+
 def test_services_addresses_and_mechanisms_are_apart(shared):
     shared.postgres.sql("UPDATE mail.virtual_users SET may_pop3 = false, allow_nets = '{192.0.2.0/24}',"
                         " password = %s WHERE email = %s", hashed("SCRAM-SHA-256", PASSWORDS[BOB]), BOB)
