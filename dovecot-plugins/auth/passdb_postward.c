@@ -9,8 +9,10 @@
 
 #include "passdb.h"
 
+#include "hex-binary.h"
 #include "llist.h"
 #include "passdb-cache.h"
+#include "randgen.h"
 
 #include "dovecot-plugins/compat.h"
 
@@ -162,6 +164,16 @@ static void end_refused(struct lookup *lookup)
 
 /* ---- the right password ---- */
 
+/* Of a login in which a master user's password was right nothing is to be kept that one
+ * of the mailbox could match, which may be refused. */
+static const char *unmatchable(void)
+{
+	unsigned char bytes[16];
+
+	random_fill(bytes, sizeof(bytes));
+	return t_strconcat("{PLAIN}", binary_to_hex(bytes, sizeof(bytes)), NULL);
+}
+
 /* The hash Dovecot may keep in its cache, which it compares with in this process. */
 static const char *cached_hash(struct auth_request *request, const char *hash)
 {
@@ -170,8 +182,9 @@ static const char *cached_hash(struct auth_request *request, const char *hash)
 	};
 	const char *encoded;
 
+	if (request->fields.skip_password_check)
+		return unmatchable();
 	if (passdb_cache == NULL || request->mech_password == NULL ||
-	    request->fields.skip_password_check ||
 	    hash_cost(pw_str_from(hash)) == HASH_FAST ||
 	    !password_generate_encoded(request->mech_password, &params, SCHEME_CACHED,
 	                               &encoded))
@@ -194,7 +207,8 @@ static bool set_fields(struct auth_request *request, const struct credential *ro
 	if (row->user != NULL &&
 	    null_strcmp(row->user, request->fields.translated_username) != 0)
 		changes_note_alias();
-	report_mark_credential(request, row->number);
+	if (!request->fields.skip_password_check) /* else it is the master user's */
+		report_mark_credential(request, row->number);
 	return compat_passdb_fields(request, fields, N_ELEMENTS(fields));
 }
 
@@ -219,6 +233,9 @@ static void end_right(struct lookup *lookup, const struct credential *row)
 	const char *reason;
 	enum credential_verdict verdict = credential_judge(row, &reason);
 
+	/* a master user comes with none of its passwords: it need not be compared */
+	if (verdict == CREDENTIAL_NEVER && request->fields.skip_password_check)
+		verdict = CREDENTIAL_GOOD;
 	if (verdict != CREDENTIAL_GOOD) {
 		end_disabled(lookup, verdict == CREDENTIAL_EXPIRED, reason);
 		return;

@@ -205,6 +205,21 @@ def test_master_user(masters, master, target, verb):
     assert masters.definite(master, "wrong-password-1", master_for=target)[0] == "FAIL"
 
 
+def test_master_user_opens_a_mailbox_whose_own_password_is_refused():
+    """And leaves nothing in the cache that it would match."""
+    b = Bed(cache="1M", config=MASTERS)
+    try:
+        b.postgres.sql("INSERT INTO mail.master_users (login, password, pattern) "
+                       "VALUES ('root@admin.test', %s, '*')", hashed("SSHA512", "master-password-1"))
+        b.postgres.sql("UPDATE mail.virtual_users SET app_passwords_only = true WHERE email = %s", ANN)
+        for _ in range(2):
+            assert b.definite("root@admin.test", "master-password-1", master_for=ANN)[0] == "OK"
+            assert b.definite(ANN, PASSWORDS[ANN])[0] == "FAIL"
+            assert b.definite(ANN, "master-password-1")[0] == "FAIL"
+    finally:
+        b.close()
+
+
 def test_master_user_is_nobody_without_a_target(masters):
     assert masters.definite("root@admin.test", "master-password-1")[0] == "FAIL"
 
