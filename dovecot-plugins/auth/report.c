@@ -3,6 +3,7 @@
 #include "passdb.h"
 
 #include "hash.h"
+#include "ioloop.h"
 #include "lib-event-private.h"
 #include "passdb-cache.h"
 
@@ -21,9 +22,15 @@
 #define FIELD_RESULT "postward_result"
 #define FIELD_CREDENTIAL "postward_credential"
 
+/* A login of late. */
+struct login {
+	int64_t number; /* of its password */
+	time_t told;    /* when it last went well and was told */
+	char key[];     /* who from where */
+};
+
 static struct {
-	HASH_TABLE(char *, void *)
-	credentials; /* key: who from where; value: number + 1 */
+	HASH_TABLE(char *, struct login *) logins;
 	struct event_filter *wanted;
 	bool is_watching;
 } report;
@@ -84,50 +91,49 @@ static int64_t number_of(struct event *event, const char *key, int64_t fallback)
 static void forget_all(void)
 {
 	struct hash_iterate_context *iter;
+	struct login *login;
 	char *key;
-	void *value;
 
-	iter = hash_table_iterate_init(report.credentials);
-	while (hash_table_iterate(iter, report.credentials, &key, &value))
-		i_free(key);
+	iter = hash_table_iterate_init(report.logins);
+	while (hash_table_iterate(iter, report.logins, &key, &login))
+		i_free(login);
 	hash_table_iterate_deinit(&iter);
-	hash_table_clear(report.credentials, TRUE);
+	hash_table_clear(report.logins, TRUE);
 }
 
-static void remember(const char *who, int64_t number)
+static struct login *remember(const char *key)
 {
-	char *key;
-	void *value;
+	size_t size = strlen(key) + 1;
+	struct login *login;
+	char *own;
 
-	if (hash_table_lookup_full(report.credentials, who, &key, &value)) {
-		hash_table_update(report.credentials, key,
-		                  POINTER_CAST((uintptr_t)number + 1));
-		return;
-	}
-	if (hash_table_count(report.credentials) >= REMEMBERED_MAX)
+	if (hash_table_count(report.logins) >= REMEMBERED_MAX)
 		forget_all();
-	key = i_strdup(who);
-	hash_table_insert(report.credentials, key, POINTER_CAST((uintptr_t)number + 1));
+	login = i_malloc(sizeof(*login) + size);
+	memcpy(login->key, key, size);
+	own = login->key;
+	hash_table_insert(report.logins, own, login);
+	return login;
 }
 
-/* What the cache knows about a login is what the driver answered last. */
-static int64_t credential_of(struct event *event)
+/* A login that went well; NULL = nothing is known of it. What the cache knows about it is
+ * what the driver answered last. */
+static struct login *login_of(struct event *event)
 {
-	const char *who =
-		t_strdup_printf("%s\t%s\t%s\t%s", text_of(event, "translated_user"),
-	                        text_of(event, COMPAT_EVENT_SERVICE),
-	                        text_of(event, "remote_ip"), text_of(event, "mechanism"));
+	const char *key = t_strconcat(text_of(event, "translated_user"), "\t",
+	                              text_of(event, COMPAT_EVENT_SERVICE), "\t",
+	                              text_of(event, "remote_ip"), "\t",
+	                              text_of(event, "mechanism"), NULL);
+	struct login *login = hash_table_lookup(report.logins, key);
 	int64_t number = number_of(event, FIELD_CREDENTIAL, -1);
-	void *known;
 
-	if (passdb_cache == NULL)
-		return number;
-	if (number >= 0) {
-		remember(who, number);
-		return number;
-	}
-	known = hash_table_lookup(report.credentials, who);
-	return known == NULL ? -1 : (int64_t)POINTER_CAST_TO(known, uintptr_t) - 1;
+	if (number < 0)
+		return login;
+	if (login == NULL)
+		login = remember(key);
+	login->number = number;
+	login->told = 0;
+	return login;
 }
 
 /* ---- telling ---- */
@@ -148,30 +154,50 @@ static int result_of(struct event *event)
 }
 
 /* It was the master user whose password was guessed or right. */
-static const char *login_of(struct event *event)
+static const char *name_of(struct event *event)
 {
 	const char *master = text_of(event, "master_user");
 
 	return *master != '\0' ? master : text_of(event, "user");
 }
 
+/* Of logins that went well, out of the cache, one a second says enough of a mail program
+ * that logs in for every click; the next one after a failure is told again. Sessions of
+ * Postfix are told one by one: policyd knows them by their port. Fills in the password of
+ * a success. */
+static bool is_worth_telling(struct event *event, struct pw_auth_line *line)
+{
+	bool is_success = line->result == PW_AUTH_SUCCESS;
+	struct login *login = passdb_cache == NULL ? NULL : login_of(event);
+	bool was_told = login != NULL && login->told == ioloop_time;
+
+	if (login != NULL)
+		login->told = is_success ? ioloop_time : 0;
+	if (!is_success)
+		return true;
+	line->credential =
+		login != NULL ? login->number : number_of(event, FIELD_CREDENTIAL, -1);
+	return !was_told || pw_str_eq(line->service, PW_STR("smtp"));
+}
+
+/* Most logins are not worth it: the rest of their fields is looked up after. */
 static void tell(struct event *event)
 {
 	int result = result_of(event);
 	struct pw_auth_line line = {
-		.login = pw_str_from(login_of(event)),
-		.remote = pw_str_from(text_of(event, "remote_ip")),
-		.port = number_of(event, "remote_port", 0),
 		.service = pw_str_from(text_of(event, COMPAT_EVENT_SERVICE)),
-		.session = pw_str_from(text_of(event, "session")),
 		.credential = PW_AUTH_CREDENTIAL_UNKNOWN,
 	};
 
 	if (result < 0)
 		return;
 	line.result = (enum pw_auth_result)result;
-	if (line.result == PW_AUTH_SUCCESS)
-		line.credential = credential_of(event);
+	if (!is_worth_telling(event, &line))
+		return;
+	line.login = pw_str_from(name_of(event));
+	line.remote = pw_str_from(text_of(event, "remote_ip"));
+	line.port = number_of(event, "remote_port", 0);
+	line.session = pw_str_from(text_of(event, "session"));
 	guard_report(&line);
 }
 
@@ -192,7 +218,7 @@ void report_init(void)
 	if (report.is_watching)
 		return;
 	report.is_watching = true;
-	hash_table_create(&report.credentials, default_pool, 0, str_hash, strcmp);
+	hash_table_create(&report.logins, default_pool, 0, str_hash, strcmp);
 	compat_want_event(&report.wanted, EVENT_FINISHED);
 	event_register_callback(on_event);
 }
@@ -205,5 +231,5 @@ void report_deinit(void)
 	event_unregister_callback(on_event);
 	compat_unwant_event(&report.wanted);
 	forget_all();
-	hash_table_destroy(&report.credentials);
+	hash_table_destroy(&report.logins);
 }

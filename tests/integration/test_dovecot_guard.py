@@ -123,14 +123,28 @@ def test_every_mechanism_is_told(any_cache, mechanism):
 
 def test_answers_from_the_cache_are_told_with_their_password(any_cache):
     bed, recorder = any_cache, any_cache.recorder
+    told = {"rip": HERE, "service": "smtp"}  # each one; other services once a second
     app = bed.postgres.value("SELECT mail.add_app_password(%s, 'phone')", ANN)
     number = str(bed.postgres.value("SELECT id FROM mail.app_passwords"))
     for n in range(1, 4):
-        assert bed.definite(ANN, app, rip=HERE)[0] == "OK"
+        assert bed.definite(ANN, app, **told)[0] == "OK"
         assert recorder.reported(n)[n - 1]["credential"] == number
     for n in range(4, 6):
-        assert bed.definite(ANN, PASSWORDS[ANN], rip=HERE)[0] == "OK"
+        assert bed.definite(ANN, PASSWORDS[ANN], **told)[0] == "OK"
         assert recorder.reported(n)[n - 1]["credential"] == "0"
+
+
+def test_answers_from_the_cache_are_told_once_a_second(cached):
+    begin = time.monotonic()
+    count = 0
+    while count < 200 or time.monotonic() - begin < 2:
+        assert cached.definite(ANN, PASSWORDS[ANN], rip=HERE)[0] == "OK"
+        count += 1
+    cached.definite(BOB, PASSWORDS[ANN], rip=HERE)  # reports keep their order: this is the last
+    wait_until(lambda: any(r["login"] == BOB for r in cached.recorder.reports), 20, "the last report")
+    of_ann = len(cached.recorder.reports) - 1
+    # the first one, of the driver's own answer, may share its second with a cached one
+    assert 2 <= of_ann <= time.monotonic() - begin + 3
 
 
 def until_refused(log_in):
