@@ -657,8 +657,8 @@ static void any_text_goes_in_a_group(void **state)
 		"same", "SELECT 1 WHERE encode(convert_to($1, 'UTF8'), 'hex') = $2", true,
 		&many
 	};
-	static const char *texts[] = { "",  "NULL", "{}",       "a,b",    "\"q\"",
-		                       " ", "\\",   "\xc3\xa9", "a\n\tb", "'" };
+	static const char *texts[] = { "",  "NULL", "{}",       "a,b",    "{\"q\"}",
+		                       " ", "a\\b", "\xc3\xa9", "a\n\tb", "'" };
 	static struct gather out[200];
 
 	(void)state;
