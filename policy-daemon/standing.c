@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/buf.h"
-#include "core/map.h"
+#include "policyd/lru.h"
 
 /* Remembered of one login and address at once. */
 #define LOGINS_MAX 8
@@ -13,76 +13,30 @@
  * five minutes (smtpd_timeout) of silence. */
 #define CLAIM_MS (INT64_C(10) * 60 * 1000)
 
-/* Between the two lists: the older first. */
-struct link {
-	struct link *prev, *next;
-};
-
 struct session {
 	int64_t port, login_ms, seen_ms;
 };
 
 /* A login at an address. */
 struct client {
-	struct link link; /* first, so that a link is a client */
-	struct pw_str key;
+	struct lru_entry entry;
 	int64_t logins[LOGINS_MAX]; /* not claimed by a session yet, the earliest first */
 	size_t login_count;
 	struct session sessions[SESSIONS_MAX];
 	size_t session_count;
 	int64_t asked_ms; /* when one of unknown age was asked to log in again; 0 = never
 	                   */
-	char room[];
 };
 
 struct change {
-	struct link link; /* first */
-	struct pw_str key;
+	struct lru_entry entry;
 	int64_t at_ms;
 	bool is_gone;
-	char room[];
 };
 
 struct standing {
-	struct pw_map *clients, *changes;
-	struct link clients_by_age, changes_by_age; /* rings */
+	struct lru *clients, *changes;
 };
-
-/* ---- rings */
-
-static void link_out(struct link *link)
-{
-	link->prev->next = link->next;
-	link->next->prev = link->prev;
-}
-
-static void link_last(struct link *ring, struct link *link)
-{
-	link->prev = ring->prev;
-	link->next = ring;
-	ring->prev->next = link;
-	ring->prev = link;
-}
-
-static void drop_client(struct standing *standing, struct client *client)
-{
-	link_out(&client->link);
-	pw_map_take(standing->clients, client->key);
-	free(client);
-}
-
-static void drop_change(struct standing *standing, struct change *change)
-{
-	link_out(&change->link);
-	pw_map_take(standing->changes, change->key);
-	free(change);
-}
-
-/* The oldest of a ring, which is not empty. */
-static void *oldest(struct link *ring)
-{
-	return ring->next;
-}
 
 /* ---- life */
 
@@ -93,12 +47,10 @@ enum pw_status standing_new(struct standing **out, const uint8_t seed[16])
 
 	if (standing == NULL)
 		return PW_ERR_NOMEM;
-	standing->clients_by_age.prev = standing->clients_by_age.next =
-		&standing->clients_by_age;
-	standing->changes_by_age.prev = standing->changes_by_age.next =
-		&standing->changes_by_age;
-	if ((r = pw_map_new(&standing->clients, seed, STANDING_CLIENTS_MAX)) != PW_OK ||
-	    (r = pw_map_new(&standing->changes, seed, STANDING_CHANGES_MAX)) != PW_OK)
+	if ((r = lru_new(&standing->clients, seed, STANDING_CLIENTS_MAX,
+	                 sizeof(struct client))) != PW_OK ||
+	    (r = lru_new(&standing->changes, seed, STANDING_CHANGES_MAX,
+	                 sizeof(struct change))) != PW_OK)
 		return r;
 	*out = PW_TAKE(standing);
 	return PW_OK;
@@ -106,50 +58,23 @@ enum pw_status standing_new(struct standing **out, const uint8_t seed[16])
 
 void standing_free(struct standing **standing)
 {
-	struct standing *s = *standing;
-
-	if (s == NULL)
+	if (*standing == NULL)
 		return;
-	while (s->clients_by_age.next != &s->clients_by_age)
-		drop_client(s, oldest(&s->clients_by_age));
-	while (s->changes_by_age.next != &s->changes_by_age)
-		drop_change(s, oldest(&s->changes_by_age));
-	pw_map_free(&s->clients);
-	pw_map_free(&s->changes);
-	free(s);
+	lru_free(&(*standing)->clients);
+	lru_free(&(*standing)->changes);
+	free(*standing);
 	*standing = NULL;
 }
 
 /* ---- changes */
 
-static struct change *new_change(struct standing *standing, struct pw_str login)
-{
-	struct change *change;
-
-	if (pw_map_count(standing->changes) == STANDING_CHANGES_MAX)
-		drop_change(standing, oldest(&standing->changes_by_age));
-	if ((change = calloc(1, sizeof(*change) + login.len + 1)) == NULL)
-		return NULL;
-	memcpy(change->room, login.at, login.len);
-	change->key = (struct pw_str){ change->room, login.len };
-	if (pw_map_put(standing->changes, change->key, change) != PW_OK) {
-		free(change);
-		return NULL;
-	}
-	link_last(&standing->changes_by_age, &change->link);
-	return change;
-}
-
 void standing_note_change(struct standing *standing, struct pw_str login, bool is_gone,
                           int64_t now_ms)
 {
-	struct change *change = pw_map_get(standing->changes, login);
+	struct change *change;
 
-	if (login.len == 0 ||
-	    (change == NULL && (change = new_change(standing, login)) == NULL))
+	if (login.len == 0 || (change = lru_use(standing->changes, login)) == NULL)
 		return;
-	link_out(&change->link);
-	link_last(&standing->changes_by_age, &change->link);
 	change->at_ms = now_ms;
 	change->is_gone = is_gone;
 }
@@ -159,9 +84,9 @@ static const struct change *last_change(const struct standing *standing,
                                         struct pw_str login, int64_t now_ms)
 {
 	struct pw_str domain = pw_str_sub(login, pw_str_rfind(login, '@'), login.len);
-	const struct change *own = pw_map_get(standing->changes, login);
+	const struct change *own = lru_find(standing->changes, login);
 	const struct change *wide =
-		domain.len > 0 ? pw_map_get(standing->changes, domain) : NULL;
+		domain.len > 0 ? lru_find(standing->changes, domain) : NULL;
 
 	if (own == NULL || (wide != NULL && wide->at_ms > own->at_ms))
 		own = wide;
@@ -178,42 +103,17 @@ bool standing_is_gone(const struct standing *standing, struct pw_str login,
 
 /* ---- clients */
 
-static struct client *new_client(struct standing *standing, struct pw_str key)
-{
-	struct client *client;
-
-	if (pw_map_count(standing->clients) == STANDING_CLIENTS_MAX)
-		drop_client(standing, oldest(&standing->clients_by_age));
-	if ((client = calloc(1, sizeof(*client) + key.len + 1)) == NULL)
-		return NULL;
-	memcpy(client->room, key.at, key.len);
-	client->key = (struct pw_str){ client->room, key.len };
-	if (pw_map_put(standing->clients, client->key, client) != PW_OK) {
-		free(client);
-		return NULL;
-	}
-	link_last(&standing->clients_by_age, &client->link);
-	return client;
-}
-
 /* Found or made, and now the youngest; NULL = no memory. */
 static struct client *client_of(struct standing *standing, struct pw_str login,
                                 struct pw_str address)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf key = { 0 };
-	struct client *client;
 
 	pw_buf_puts(&key, login);
 	pw_buf_putc(&key, '\n');
 	pw_buf_puts(&key, address);
-	if (pw_buf_status(&key) != PW_OK)
-		return NULL;
-	client = pw_map_get(standing->clients, pw_buf_str(&key));
-	if (client == NULL)
-		return new_client(standing, pw_buf_str(&key));
-	link_out(&client->link);
-	link_last(&standing->clients_by_age, &client->link);
-	return client;
+	return pw_buf_status(&key) == PW_OK ? lru_use(standing->clients, pw_buf_str(&key))
+	                                    : NULL;
 }
 
 /* Take the earliest login off; there is one. */
