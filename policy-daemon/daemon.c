@@ -166,9 +166,31 @@ static enum pw_status open_socket(struct daemon *daemon,
 	return server_listen(daemon->server, pw_buf_str(&spec), protocol, why_out);
 }
 
-static enum pw_status open_sockets(struct daemon *daemon, struct pw_buf *why_out)
+/* A socket of systemd's stands for those we would make ourselves; others of the setting
+ * are opened besides. */
+static enum pw_status open_policy(struct daemon *daemon, struct pw_buf *why_out)
 {
 	struct pw_str rest = pw_str_from(daemon->settings->policy_socket);
+	bool is_passed = pw_notify_listen_fd(daemon->policy.name) >= 0;
+	enum pw_status r = PW_OK;
+
+	if (is_passed)
+		r = server_listen(daemon->server, PW_STR("fd:policy"), &daemon->policy,
+		                  why_out);
+	for (rest = pw_str_trim(rest); r == PW_OK && rest.len > 0;
+	     rest = pw_str_trim(rest)) {
+		struct pw_str spec = pw_str_cut(&rest, ' ');
+
+		if (is_passed && (pw_str_starts(spec, PW_STR("unix:")) ||
+		                  pw_str_eq(spec, PW_STR("fd:policy"))))
+			continue;
+		r = server_listen(daemon->server, spec, &daemon->policy, why_out);
+	}
+	return r;
+}
+
+static enum pw_status open_sockets(struct daemon *daemon, struct pw_buf *why_out)
+{
 	enum pw_status r;
 
 	daemon->policy = policy_protocol;
@@ -176,12 +198,8 @@ static enum pw_status open_sockets(struct daemon *daemon, struct pw_buf *why_out
 	daemon->auth_protocol = auth_protocol;
 	daemon->policy.arg = daemon->usage_protocol.arg = daemon->auth_protocol.arg =
 		daemon;
-	for (rest = pw_str_trim(rest); rest.len > 0; rest = pw_str_trim(rest)) {
-		r = server_listen(daemon->server, pw_str_cut(&rest, ' '), &daemon->policy,
-		                  why_out);
-		if (r != PW_OK)
-			return r;
-	}
+	if ((r = open_policy(daemon, why_out)) != PW_OK)
+		return r;
 	if ((r = open_socket(daemon, &daemon->usage_protocol,
 	                     daemon->settings->usage_socket, why_out)) != PW_OK)
 		return r;

@@ -184,6 +184,20 @@ enum pw_status pw_listener_open(struct pw_listener *out, struct pw_str spec,
 	            "a socket is unix:/path, inet:HOST:PORT or fd:NAME");
 }
 
+enum pw_status pw_listener_open_named(struct pw_listener *out, const char *name,
+                                      struct pw_str spec, struct pw_buf *why_out)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf passed = { 0 };
+	enum pw_status r;
+
+	if (pw_notify_listen_fd(name) < 0)
+		return pw_listener_open(out, spec, why_out);
+	pw_buf_printf(&passed, "fd:%s", name);
+	if ((r = pw_buf_status(&passed)) != PW_OK)
+		return r;
+	return pw_listener_open(out, pw_buf_str(&passed), why_out);
+}
+
 static void remove_own_file(struct pw_listener *listener)
 {
 	struct stat st;

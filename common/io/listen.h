@@ -26,6 +26,11 @@ struct pw_listener {
  * pw_listener_close */
 PW_MUST_CHECK enum pw_status pw_listener_open(struct pw_listener *out, struct pw_str spec,
                                               struct pw_buf *why_out);
+/* The same, unless systemd passed a descriptor of that name: then it is taken and spec
+ * not looked at. */
+PW_MUST_CHECK enum pw_status pw_listener_open_named(struct pw_listener *out,
+                                                    const char *name, struct pw_str spec,
+                                                    struct pw_buf *why_out);
 /* Close, and remove the file if it is still ours. */
 void pw_listener_close(struct pw_listener *listener);
 /* Take no more connections, though another thread goes on accepting on this descriptor

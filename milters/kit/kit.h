@@ -29,6 +29,8 @@ enum kit_stage {
 #define KIT_BIT(stage) (1u << (stage))
 
 #define KIT_QUEUE_ID_MAX 64
+/* FileDescriptorName= of a milter's socket unit. */
+#define KIT_FD_NAME "milter"
 
 /* What a callback gets. The daemon reads it; only kit writes it, `own` excepted. */
 struct kit_session {
@@ -76,7 +78,8 @@ struct kit_daemon {
 	unsigned long actions;          /* SMFIF_*: what eom may change */
 	const char *macros[KIT_STAGES]; /* "i {auth_authen}" by stage; NULL = Postfix's
 	                                   own choice */
-	const char *socket; /* unix:/path, inet:HOST:PORT (HOST may be [v6]), fd:NAME */
+	const char *socket; /* unix:/path, inet:HOST:PORT (HOST may be [v6]), fd:NAME;
+	                       not looked at where systemd passes KIT_FD_NAME */
 	int64_t drain_ms;   /* SIGTERM: longest wait for running sessions */
 	void *user;         /* the daemon's own, e.g. its settings */
 	enum pw_status (*reload)(

@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "io/clock.h"
@@ -172,7 +172,9 @@ enum pw_status kit_run(const struct kit_daemon *daemon)
 	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
 	enum pw_status r;
 
-	if ((r = pw_listener_open(&listener, pw_str_from(daemon->socket), &why)) != PW_OK)
+	r = pw_listener_open_named(&listener, KIT_FD_NAME, pw_str_from(daemon->socket),
+	                           &why);
+	if (r != PW_OK)
 		return complain(r, "listen", pw_buf_text(&why));
 	if ((r = start_library(daemon, listener.fd)) != PW_OK)
 		return complain(r, "start", "libmilter cannot be started");

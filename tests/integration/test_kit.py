@@ -301,7 +301,7 @@ def test_restarts_with_a_passed_socket_cost_no_client_anything():
     with OriginBed() as bed:
         assert bed.origin.stop() == 0
         held = HeldSocket(bed.socket)
-        bed.origin.write_settings(socket="fd:milter")
+        bed.origin.write_settings(socket="unix:/nowhere/not.sock")  # systemd's wins
         stop, replies = threading.Event(), []
         log = bed.root / "held.log"
         daemon = held.start(bed.origin, log)

@@ -1,4 +1,5 @@
 """postward-policyd as Postfix, Dovecot and an admin meet it, with a real PostgreSQL."""
+import contextlib
 import os
 import signal
 import socket
@@ -7,8 +8,10 @@ import threading
 import time
 
 import pytest
-from policy_bed import Bed, Closed, PostfixBed
+from policy_bed import Bed, Client, Closed, PostfixBed
 from stack.clients import SmtpClient
+from stack.postward import build
+from stack.proc import wait_until
 
 ANN, BOB = "ann@example.test", "bob@example.test"
 
@@ -387,6 +390,41 @@ def test_one_instance_a_socket_and_none_left_behind(fresh_bed):
         assert client.ask(sasl_username="") == "DUNNO"
     assert bed.program.stop() == 0
     assert not bed.policy.exists() and not bed.usage.exists()
+
+
+def test_a_socket_of_systemd_stands_for_the_one_of_the_settings(fresh_bed, tmp_path):
+    """And what is no unix socket is opened besides."""
+    assert fresh_bed.program.stop() == 0
+    program = fresh_bed.program
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program.write_settings(policy_socket=f"unix:/nowhere/not.sock inet:127.0.0.1:{port}")
+    with socket.socket(socket.AF_UNIX) as held:
+        held.bind(str(tmp_path / "policy.sock"))
+        os.chmod(tmp_path / "policy.sock", 0o666)
+        held.listen(16)
+        command = (f"exec 3<&{held.fileno()}; export LISTEN_FDS=1 LISTEN_FDNAMES=policy"
+                   " LISTEN_PID=$$;" f" exec {build()}/bin/{program.name} -c {program.conf}")
+        prefix = program.process._command  # pylint: disable=protected-access
+        prefix = prefix[:prefix.index(str(build() / "bin" / program.name))]
+        with open(tmp_path / "log", "wb") as log:
+            daemon = subprocess.Popen([*prefix, "bash", "-c", command],
+                                      pass_fds=(held.fileno(),), stderr=log)
+        try:
+            assert Client(tmp_path / "policy.sock").ask() == "DUNNO"
+            with contextlib.closing(wait_until(lambda: tcp(port), what="TCP")) as client:
+                client.sendall(Client.request())
+                assert client.recv(4096) == b"action=DUNNO\n\n"
+        finally:
+            daemon.terminate()
+            assert daemon.wait(60) == 0
+
+
+def tcp(port):
+    try:
+        return socket.create_connection(("127.0.0.1", port), 30)
+    except ConnectionRefusedError:
+        return None
 
 
 def test_counters_are_written(bed):
