@@ -1,8 +1,11 @@
 #include "tools/database.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <sysexits.h>
+#include <unistd.h>
 
+#include "db/conninfo.h"
 #include "io/file.h"
 #include "io/settings.h"
 
@@ -10,6 +13,7 @@
 #define FILE_MAX_BYTES ((size_t)1024 * 1024)
 #define CONNECT_TIMEOUT_MS 10000
 #define SERVER_VERSION_MIN 150000
+#define SUPERUSER "postgres" /* of the system and of PostgreSQL, by Debian's packages */
 
 struct settings {
 	struct pw_settings_common common;
@@ -40,6 +44,31 @@ static enum pw_status load_settings(struct settings **out)
 	return r;
 }
 
+/* PostgreSQL asks the kernel who connects. Its stock setup knows no root, so root
+ * connects as the superuser, for as long as that takes.
+ *
+ * Returns false where nothing was changed. */
+static bool become_superuser(const char *conninfo)
+{
+	const struct passwd *user = geteuid() == 0 && pw_db_conninfo_is_peer(conninfo)
+	                                    ? getpwnam(SUPERUSER)
+	                                    : NULL;
+
+	return user != NULL && seteuid(user->pw_uid) == 0;
+}
+
+static enum pw_status open_session(struct pw_db_session **out,
+                                   const struct pw_db_config *config,
+                                   struct pw_buf *why_out)
+{
+	bool is_other = become_superuser(config->conninfo);
+	enum pw_status r = pw_db_session_open(out, config, why_out);
+
+	if (is_other && seteuid(0) != 0)
+		return PW_ERR_STATE;
+	return r;
+}
+
 static struct pw_db_session *connect_to(const char *conninfo, int *exit_out)
 {
 	struct pw_db_config config = { .conninfo = conninfo,
@@ -48,7 +77,7 @@ static struct pw_db_session *connect_to(const char *conninfo, int *exit_out)
 		                       .prepared = true };
 	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
 	struct pw_db_session *session = NULL;
-	enum pw_status r = pw_db_session_open(&session, &config, &why);
+	enum pw_status r = open_session(&session, &config, &why);
 
 	if (r == PW_OK)
 		return session;

@@ -6,7 +6,9 @@
 
 /* Connect and check that the server can carry the schema.
  *
- * conninfo  libpq string; NULL = setting `database` of /etc/postward/postward.conf
+ * conninfo  libpq string; NULL = setting `database` of /etc/postward/postward.conf.
+ *           Root, where the string leads to a local socket and names no user, connects
+ *           as postgres
  * exit_out  set on failure: what to exit with; why has been written to standard error
  *
  * Returns NULL on failure.

@@ -164,6 +164,15 @@ def app(database, *args, code=0):
     return ctl("passwd", "--app", *args, "--database", database.conninfo(), code=code)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_connects_as_postgres(database):
+    """Where nobody else is named; libpq then asks for the role of that name."""
+    database.sql("CREATE DATABASE roots", database="postgres")
+    ctl("schema", "migrate", "--dir", ROOT / "sql/migrations", "--database",
+        f"host={database.socket} dbname=roots")
+    assert database.sql("SELECT DISTINCT applied_by FROM mail.schema_version", database="roots") == [("postgres",)]
+
+
 def test_app_password_is_shown_once(database):
     shown = app(database, "Ann@d.test", "phone")
     assert re.fullmatch("([a-km-np-z2-9]{6}-){3}[a-km-np-z2-9]{6}\n", shown)
