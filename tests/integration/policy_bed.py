@@ -226,7 +226,7 @@ class PostfixBed(Bed):
         super()._build()
         self.ns = Namespace(f"policy-{os.getpid()}").create("127.0.0.1", "")
         self.postfix = Postfix(self.root / "postfix", self.ns)
-        service = "unix:policy/policy.sock, timeout=5s, default_action=DEFER"
+        service = "unix:policy/policy.sock, timeout=5s, try_limit=2, default_action=DEFER"
         self.postfix.create(POSTFIX_MAIN.format(service=service),
                             ["127.0.0.1:25 inet n - y - - smtpd"])
         self.program.stop()

@@ -47,7 +47,7 @@ EDGE_SERVICES = [
     " -o smtpd_relay_restrictions=permit_mynetworks,reject",
 ]
 
-POLICY = "{{ unix:policy/policy.sock, timeout=5s, try_limit=1, default_action=%s }}"
+POLICY = "{{ unix:policy/policy.sock, timeout=5s, try_limit=2, default_action=%s }}"
 INNER_MAIN = f"""myhostname = inner.example.test
 inet_interfaces = {INNER_LINK}, 127.0.0.1
 mynetworks = 127.0.0.0/8
