@@ -135,7 +135,7 @@ CONNINFO = {  # postward.conf: what `database migrate` says
 def test_the_database_script_knows_whose_database_it_is(conf, tmp_path):
     commands = tmp_path / "bin"
     commands.mkdir()
-    for name, text in (("psql", 'case "$*" in *pg_is_in_recovery*) echo f ;; esac'),
+    for name, text in (("psql", 'case "$*" in *pg_is_in_recovery*) echo f ;; *) echo 0 ;; esac'),
                        ("runuser", 'shift 3; exec "$@"'), ("getent", "")):
         (commands / name).write_text(f"#!/bin/sh\n{text}\n")
         (commands / name).chmod(0o755)
