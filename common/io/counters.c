@@ -23,11 +23,10 @@ int64_t pw_count_get(const struct pw_counters *counters, size_t id)
 	return atomic_load_explicit(&counters->values[id], memory_order_relaxed);
 }
 
-/* "postward-score" and "messages_total" to "postward_score_messages_total". */
-static void put_name(struct pw_buf *out, const struct pw_counters *counters,
-                     const struct pw_counter_row *row)
+void pw_counter_put_name(struct pw_buf *out, const char *program,
+                         const struct pw_counter_row *row)
 {
-	for (const char *p = counters->program; *p; p++)
+	for (const char *p = program; *p; p++)
 		pw_buf_putc(out, pw_is_alnum(*p) ? *p : '_');
 	pw_buf_printf(out, "_%s", row->name);
 }
@@ -36,9 +35,9 @@ static void put_head(struct pw_buf *out, const struct pw_counters *counters,
                      const struct pw_counter_row *row)
 {
 	pw_buf_puts(out, PW_STR("# HELP "));
-	put_name(out, counters, row);
+	pw_counter_put_name(out, counters->program, row);
 	pw_buf_printf(out, " %s\n# TYPE ", row->help);
-	put_name(out, counters, row);
+	pw_counter_put_name(out, counters->program, row);
 	pw_buf_puts(out, row->type == PW_COUNTER_COUNT ? PW_STR(" counter\n")
 	                                               : PW_STR(" gauge\n"));
 }
@@ -50,7 +49,7 @@ void pw_counters_print(struct pw_buf *out, const struct pw_counters *counters)
 
 		if (i == 0 || strcmp(row->name, row[-1].name) != 0)
 			put_head(out, counters, row);
-		put_name(out, counters, row);
+		pw_counter_put_name(out, counters->program, row);
 		if (row->labels)
 			pw_buf_printf(out, "{%s}", row->labels);
 		pw_buf_putc(out, ' ');

@@ -54,6 +54,10 @@ void pw_count(struct pw_counters *counters, size_t id, int64_t n);
 void pw_count_set(struct pw_counters *counters, size_t id, int64_t n);
 int64_t pw_count_get(const struct pw_counters *counters, size_t id);
 
+/* A row's full name: "postward-score", "messages_total" to postward_score_messages_total.
+ */
+void pw_counter_put_name(struct pw_buf *out, const char *program,
+                         const struct pw_counter_row *row);
 /* All of them as Prometheus text (exposition format 0.0.4). */
 void pw_counters_print(struct pw_buf *out, const struct pw_counters *counters);
 /* The same into the file metrics.prom of a folder, in one step.
