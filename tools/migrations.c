@@ -358,6 +358,12 @@ static enum pw_status carry_out(const struct migration *one, struct pw_str versi
 	           row, PW_LEN(row), NULL, why);
 }
 
+/* Since PostgreSQL 16 who makes a role may grant it, but is no member of it unless told
+ * so; the first migration makes the owner of the schema and goes on as that. */
+static const char own_what_you_make[] =
+	"SELECT set_config('createrole_self_grant', 'set, inherit', true) "
+	"WHERE current_setting('server_version_num')::int >= 160000";
+
 /* From BEGIN to just before COMMIT. */
 static enum pw_status apply_once(const struct migration *one, const char *folder,
                                  const struct pw_buf *text, struct pw_db_session *session,
@@ -372,6 +378,7 @@ static enum pw_status apply_once(const struct migration *one, const char *folder
 		return r;
 	/* The lock's number is "postward" in letters, as good as any. */
 	if ((r = run_plain(session, "BEGIN", why)) != PW_OK ||
+	    (r = run_plain(session, own_what_you_make, why)) != PW_OK ||
 	    (r = run_plain(session,
 	                   "SELECT pg_advisory_xact_lock(x'706f737477617264'::bigint)",
 	                   why)) != PW_OK ||
