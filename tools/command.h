@@ -18,6 +18,7 @@ struct command {
 	const char *help; /* one line */
 };
 
+int command_check(int argc, char **argv);
 int command_schema(int argc, char **argv);
 int command_passwd(int argc, char **argv);
 int command_dkim(int argc, char **argv);

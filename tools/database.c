@@ -69,15 +69,22 @@ static enum pw_status open_session(struct pw_db_session **out,
 	return r;
 }
 
-static struct pw_db_session *connect_to(const char *conninfo, int *exit_out)
+enum pw_status tool_database_connect(struct pw_db_session **out, const char *conninfo,
+                                     struct pw_buf *why_out)
 {
 	struct pw_db_config config = { .conninfo = conninfo,
 		                       .program = "postwardctl",
 		                       .connect_timeout_ms = CONNECT_TIMEOUT_MS,
 		                       .prepared = true };
+
+	return open_session(out, &config, why_out);
+}
+
+static struct pw_db_session *connect_to(const char *conninfo, int *exit_out)
+{
 	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
 	struct pw_db_session *session = NULL;
-	enum pw_status r = open_session(&session, &config, &why);
+	enum pw_status r = tool_database_connect(&session, conninfo, &why);
 
 	if (r == PW_OK)
 		return session;

@@ -15,6 +15,16 @@
  * Owner   caller, pw_db_session_close */
 struct pw_db_session *tool_database_open(const char *conninfo, int *exit_out);
 
+/* Only connect, and say nothing.
+ *
+ * why_out  on failure: one line, without passwords
+ *
+ * Errors  as pw_db_session_open
+ * Owner   caller, pw_db_session_close */
+PW_MUST_CHECK enum pw_status tool_database_connect(struct pw_db_session **out,
+                                                   const char *conninfo,
+                                                   struct pw_buf *why_out);
+
 /* One statement with text parameters, NULL being SQL NULL. Returns its rows, or NULL
  * after writing the server's message, and its hint, to standard error.
  *

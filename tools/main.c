@@ -7,6 +7,7 @@
 
 /* clang-format off */
 static const struct command commands[] = {
+	{ "check", command_check, "look at this host: problems, and what cures them" },
 	{ "schema", command_schema, "schema mail of the database: status, migrate, verify" },
 	{ "passwd", command_passwd, "set a password without leaving it in SQL; app passwords" },
 	{ "dkim", command_dkim, "make DKIM keys and show their DNS records" },

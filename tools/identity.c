@@ -1,0 +1,65 @@
+#include "tools/identity.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CANNOT_BECOME 255 /* exit code of the process: could not become that user */
+
+enum pw_status identity_find(struct identity *out, struct pw_str name)
+{
+	const struct passwd *user;
+	int64_t number;
+
+	if (name.len == 0 || name.len >= sizeof(out->name))
+		return PW_ERR_NOTFOUND;
+	*out = (struct identity){ 0 };
+	memcpy(out->name, name.at, name.len);
+	if ((user = getpwnam(out->name)) != NULL) {
+		out->uid = user->pw_uid;
+		out->gid = user->pw_gid;
+		return PW_OK;
+	}
+	if (pw_str_to_int64(name, 0, UINT32_MAX - 1, &number) != PW_OK)
+		return PW_ERR_NOTFOUND;
+	out->uid = (uid_t)number;
+	out->gid = (gid_t)number;
+	return PW_OK;
+}
+
+/* As Postfix does it: groups first, while we may. */
+static bool become(const struct identity *who, const char *root, const char *folder)
+{
+	if (root != NULL && chroot(root) != 0)
+		return false;
+	if (geteuid() == 0 && (initgroups(who->name, who->gid) != 0 ||
+	                       setgid(who->gid) != 0 || setuid(who->uid) != 0))
+		return false;
+	return geteuid() == who->uid && (folder == NULL || chdir(folder) == 0);
+}
+
+enum pw_status identity_run(const struct identity *who, const char *root,
+                            const char *folder, int (*act)(void *arg), void *arg,
+                            int *code_out)
+{
+	int status = 0;
+	pid_t pid;
+
+	if (geteuid() != 0 && (geteuid() != who->uid || root != NULL))
+		return PW_ERR_DENIED;
+	(void)fflush(NULL);
+	if ((pid = fork()) < 0)
+		return PW_ERR_IO;
+	if (pid == 0)
+		_exit(become(who, root, folder) ? act(arg) : CANNOT_BECOME);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) == CANNOT_BECOME)
+		return PW_ERR_IO;
+	*code_out = WEXITSTATUS(status);
+	return PW_OK;
+}
