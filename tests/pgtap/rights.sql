@@ -127,9 +127,10 @@ FROM (VALUES
      'INSERT INTO mail.master_users (login, password, pattern)'
      '    VALUES (''m@n.test'', mail.hash_password(''sixteen letters.''), ''@n.test'');'
      'UPDATE mail.auth_limits SET dry_run = true; INSERT INTO mail.auth_exemptions VALUES (''192.0.2.7'');'
+     'SELECT mail.record_dns(''[]''); DELETE FROM mail.dns_seen;'
      'UPDATE mail.quota_warnings SET text = ''x''; UPDATE mail.virtual_domains SET quota_mb = 5'),
     ('SELECT * FROM mail.users, mail.events, mail.messages, mail.quota_usage, mail.rate_usage,'
-     'mail.dns_records, mail.check(), mail.who_gets(''y@n.test''), mail.why_limited(''x@n.test''),'
+     'mail.dns_records, mail.dns_seen, mail.check(), mail.who_gets(''y@n.test''), mail.why_limited(''x@n.test''),'
      'mail.why_no_login(''x@n.test''), mail.app_password_usage, mail.app_password_uses, mail.logins, mail.last_logins,'
      'mail.auth_limits, mail.domain_usage, mail.quota_warned, mail.quota_warnings, mail.login_changes LIMIT 1')) AS v (s);
 SELECT * FROM finish();
