@@ -66,7 +66,7 @@ def test_all_options_of_a_command(command):
     usage = subprocess.run([BUILD / "bin/postwardctl", command, "--help"], check=True,
                            capture_output=True, text=True).stdout
     expected = set(re.findall(r"(?:^|[\s\[])(--[a-z][a-z-]*)", usage, re.M)) | {"--help"}
-    assert len(expected) > 2 and set(complete(command, "-")) == expected
+    assert len(expected) > 1 and set(complete(command, "-")) == expected
 
 
 @pytest.mark.parametrize("words, expected", [
