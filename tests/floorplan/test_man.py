@@ -1,4 +1,5 @@
 """The manual pages: mandoc has nothing against them, and what the programs know is in them."""
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -54,6 +55,15 @@ def test_every_page_is_made():
 @pytest.mark.parametrize("page", PAGES)
 def test_mandoc_has_nothing_against_it(page):
     assert lint(BUILD / "man" / page) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_groff_has_nothing_against_it(page):
+    """As lintian asks it."""
+    done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", BUILD / "man" / page],
+                          check=True, capture_output=True, text=True,
+                          env={**os.environ, "LC_ALL": "C.UTF-8", "MANROFFSEQ": "", "MANWIDTH": "80"})
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("page", PAGES)
