@@ -141,7 +141,7 @@ def sieve_reply(stream):
 
 def smtp_python(stack, mechanism, user, password):
     sasl = Sasl(mechanism, user, password)
-    with SmtpClient(stack.inner_ns, INNER_LINK, 587, helo="laptop.example.test", tls=True,
+    with SmtpClient(stack.inner_ns, INNER_LINK, 587, helo="laptop.example.test", tls="starttls",
                     timeout_s=60) as client:
         code, text = client.smtp.docmd("AUTH", mechanism)
         while code == 334:

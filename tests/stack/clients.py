@@ -34,17 +34,19 @@ class Reply(tuple):
 
 
 class SmtpClient:
-    """One session from a namespace; `source` is the client's address."""
+    """One session from a namespace; `source` is the client's address. tls: `starttls` or `wrapped`."""
 
     def __init__(self, ns, host, port=25, source=None, helo="mail.sender.test", timeout_s=60,
-                 tls=False, login=None):
+                 tls=None, login=None):
         self.replies = []
+        options = {"local_hostname": helo, "timeout": timeout_s,
+                   "source_address": (source, 0) if source else None}
         with ns.enter():
-            self.smtp = smtplib.SMTP(host, port, local_hostname=helo, timeout=timeout_s,
-                                     source_address=(source, 0) if source else None)
+            self.smtp = (smtplib.SMTP_SSL(host, port, context=tls_context(), **options)
+                         if tls == "wrapped" else smtplib.SMTP(host, port, **options))
         try:
             self.smtp.ehlo_or_helo_if_needed()
-            if tls:
+            if tls == "starttls":
                 self.smtp.starttls(context=tls_context())
                 self.smtp.ehlo()
             if login:

@@ -128,6 +128,16 @@ class Postfix:
                     found.add(pid)
         return found
 
+    def hold(self, transport):
+        """What is for a transport waits in the queue."""
+        self.set(f"defer_transports = {transport}")
+        self.reload()
+
+    def release(self):
+        self.postconf("-X", "defer_transports")
+        self.reload()
+        self.flush()
+
     def flush(self):
         self.ns.run("postqueue", "-c", self.etc, "-f")
 

@@ -25,13 +25,13 @@ class Program:
 
     def __init__(self, name, root, ns, settings, sockets, postgres=None):
         self.name = name
-        self.uid, role = PROGRAMS[name]
+        self.uid, self.role = PROGRAMS[name]
         self.state = root / "state" / name
         self.conf = root / f"{name}.conf"
         self.sockets = [Path(s) for s in sockets]
         self.settings = {"state_directory": self.state, "log_target": "stderr", **settings}
-        if role and postgres is not None:
-            self.settings["database"] = postgres.conninfo(role)
+        if self.role and postgres is not None:
+            self.settings["database"] = postgres.conninfo(self.role)
         self.state.mkdir(parents=True)
         os.chown(self.state, self.uid, self.uid)
         self.state.chmod(0o700)
@@ -53,6 +53,9 @@ class Program:
 
     def stop(self, number=signal.SIGTERM):
         return self.process.stop(number)
+
+    def is_running(self):
+        return self.process.is_running()
 
     def reload(self, **changes):
         self.write_settings(**changes)

@@ -6,30 +6,24 @@
     inner  10.9.0.2 inner.example.test: submission 587, IMAPS 993, POP3S 995, ManageSieve 4190,
            the edge's listener 25
 """
-import json
 import os
 import pwd
-import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from . import dns as zone
-from .clients import Imap, Sink, SmtpClient
+from .clients import Sink
 from .dns import Dns
 from .dovecot import MAIL_UID, Dovecot
+from .host import MailHost
 from .netns import Namespace, run, wire
 from .postfix import Postfix, processes_of
 from .postgres import Postgres
 from .postward import PROGRAMS, SOURCE, Program, build
-from .proc import wait_until
-from .sender import Signer
-
-EDGE, EDGE6, EDGE_LINK, INNER_LINK = "198.51.100.25", "2001:db8::25", "10.9.0.1", "10.9.0.2"
-NAMESERVER, SENDER, SENDER6, SINK = ("198.51.100.53", "198.51.100.7", "2001:db8::7",
-                                     "198.51.100.9")
-SENDER_SELECTOR = "s1"
+from .world import (EDGE, EDGE6, EDGE_LINK, INNER_LINK, NAMESERVER, SENDER, SENDER6, SINK, THIEF,
+                    records)
 
 EDGE_MAIN = f"""myhostname = mx.example.test
 inet_interfaces = {EDGE}, {EDGE6}, {EDGE_LINK}
@@ -91,48 +85,22 @@ HOSTS = f"""{EDGE} mx.example.test
 """
 
 
-def records():
-    """The test zone; keys are added when they are made."""
-    names = {"mx.example.test.": EDGE, "mail.sender.test.": SENDER, "sink.elsewhere.test.": SINK,
-             "thief.test.": "198.51.100.8"}
-    out = [f"{name} 60 A {address}" for name, address in names.items()]
-    out += [f"{zone.reverse(address)} 60 PTR {name}" for name, address in names.items()]
-    out += [f"mx.example.test. 60 AAAA {EDGE6}", f"mail.sender.test. 60 AAAA {SENDER6}",
-            f"{zone.reverse(SENDER6)} 60 PTR mail.sender.test.",
-            "example.test. 60 MX 10 mx.example.test.", "sender.test. 60 MX 10 mail.sender.test.",
-            "elsewhere.test. 60 MX 10 sink.elsewhere.test.",
-            f"sender.test. 60 A {SENDER}", "bank.test. 60 A 198.51.100.99",
-            zone.txt("example.test.", f"v=spf1 ip4:{EDGE} ip6:{EDGE6} -all"),
-            zone.txt("sender.test.", f"v=spf1 ip4:{SENDER} ip6:{SENDER6} -all"),
-            zone.txt("_dmarc.sender.test.", "v=DMARC1; p=reject"),
-            zone.txt("bank.test.", "v=spf1 -all"),
-            zone.txt("_dmarc.bank.test.", "v=DMARC1; p=reject")]
-    return out
-
-
-def loaded(program):
-    """The generation of a program's snapshot, by its log."""
-    lines = program.lines("database=snapshot_loaded")
-    return int(re.search(r"generation=(\d+)", lines[-1])[1]) if lines else -1
-
-
-class Stack:
+class Stack(MailHost):
     """Everything; parts are public attributes. Use as a context manager."""
 
     def __init__(self, keep=False, dovecot=""):
         """dovecot: settings on top of Dovecot's own, in the words of 2.3."""
+        super().__init__()
         self.keep, self._dovecot_extra = keep, dovecot
         self.root = Path(tempfile.mkdtemp(prefix="postward-"))
         self.root.chmod(0o755)
         tag = f"pw{os.getpid() % 100000}{self.root.name[-2:].lower()}"
         self.net, self.edge_ns, self.inner_ns = (Namespace(f"{tag}-{n}")
                                                  for n in ("net", "edge", "inner"))
-        self.signer = Signer("sender.test", SENDER_SELECTOR)
-        self.programs, self.sink, self._clients = {}, None, []
-        self.dns = self.pg = self.edge = self.inner = self.dovecot = None
+        self.users_ns, self.users_host = self.inner_ns, INNER_LINK
+        self.dovecot = None
         self.usage_socket = self.root / "run" / "usage.sock"
         self.auth_socket = self.root / "run-auth" / "auth.sock"
-        self.passwords, self.dkim_records = {}, {}
 
     # life
 
@@ -160,8 +128,6 @@ class Stack:
         return self
 
     def stop(self):
-        for client in self._clients:
-            client.close()
         if self.sink:
             self.sink.close()
         for server in (self.edge, self.inner, self.dovecot, *self.programs.values(), self.pg,
@@ -185,7 +151,7 @@ class Stack:
             ns.create(NAMESERVER, HOSTS)
         wire(self.net, "pub", self.edge_ns, "pub")
         wire(self.edge_ns, "vpn", self.inner_ns, "vpn")
-        self.net.address("pub", f"{NAMESERVER}/24", f"{SENDER}/24", "198.51.100.8/24",
+        self.net.address("pub", f"{NAMESERVER}/24", f"{SENDER}/24", f"{THIEF}/24",
                          f"{SINK}/24", f"{SENDER6}/64", "2001:db8::8/64")
         self.edge_ns.address("pub", f"{EDGE}/24", f"{EDGE6}/64")
         self.edge_ns.address("vpn", f"{EDGE_LINK}/24")
@@ -263,56 +229,6 @@ class Stack:
 
     # what tests and the story do
 
-    def add_domain(self, name="example.test"):
-        self.pg.sql("SELECT mail.add_domain(%s)", name)
-
-    def add_user(self, email, quota_mb=0):
-        """A user with a password of its own, returned and kept in `passwords`."""
-        password = f"correct horse {email} battery"
-        self.pg.sql("SELECT mail.add_user(%s, %s, %s)", email, password, quota_mb)
-        self.passwords[email] = password
-        return password
-
-    def limit(self, login, count, period_s):
-        """So many messages in a period for one login."""
-        self.pg.sql("DELETE FROM mail.rate_limits WHERE who = %s", login)
-        self.pg.sql("INSERT INTO mail.rate_limits (who, limit_count, period) VALUES"
-                    " (%s, %s, make_interval(secs => %s))", login, count, period_s)
-
-    def new_dkim_keys(self, domain="example.test"):
-        """Keys made by postward-dkim; their records go into the zone."""
-        answer = json.loads(self.ctl("dkim", "new", domain, "--algorithm", "both", "--json"))
-        for key in answer["keys"]:
-            name = key["name"].rstrip(".") + "."
-            self.dns.add(zone.txt(name, key["record"]))
-            self.dkim_records[name] = key["record"]
-        return answer["keys"]
-
-    def outside(self, source=SENDER, host=None, **options):
-        """An SMTP session from the Internet to the edge."""
-        host = host or (EDGE6 if ":" in source else EDGE)
-        return SmtpClient(self.net, host, source=source, **options)
-
-    def submission(self, login, password=None):
-        """A session on port 587 of the inner host, logged in."""
-        return SmtpClient(self.inner_ns, INNER_LINK, 587, helo="laptop.example.test", tls=True,
-                          login=(login, password or self.passwords[login]))
-
-    def imap(self, login, password=None):
-        imap = Imap(self.inner_ns, INNER_LINK)
-        try:
-            imap.login(login, password or self.passwords[login])
-        except BaseException:
-            imap.shutdown()
-            raise
-        return imap
-
-    def delivered(self, login, message_id, folder="INBOX", timeout_s=30):
-        """Wait for a message; returns it as bytes."""
-        with self.imap(login) as imap:
-            return wait_until(lambda: imap.find(message_id, folder), timeout_s,
-                              f"{message_id} in {folder} of {login}", 0.1)[0]
-
     def link_down(self):
         # a process of Postfix that begins while the link's address is gone dies, and Postfix waits a
         # minute before it begins another: let those a message needs be there
@@ -324,20 +240,3 @@ class Stack:
     def link_up(self):
         self.edge_ns.ip("link", "set", "vpn", "up")
         self.inner_ns.ip("route", "replace", f"{NAMESERVER}/32", "via", EDGE_LINK)
-
-    def settle(self):
-        """Wait until the programs that run have loaded what SQL holds now."""
-        generation = self.pg.value("SELECT mail.generation()")
-        for name, program in self.programs.items():
-            if PROGRAMS[name][1] and program.process.is_running():
-                wait_until(lambda p=program: loaded(p) >= generation,
-                           what=f"{name} at generation {generation}")
-
-    def furnish(self):
-        """What most tests want: example.test with ann and bob, ann's alias, and keys."""
-        self.add_domain()
-        self.add_user("ann@example.test")
-        self.add_user("bob@example.test")
-        self.pg.sql("SELECT mail.add_alias('sales@example.test', 'ann@example.test')")
-        self.new_dkim_keys()
-        return self
