@@ -61,14 +61,14 @@ class Machine(Root):
         return self.leader() and self.state() in ("running", "degraded")
 
     def _follow_journal(self):
-        """The journal, of all boots, is self.log. Followed from outside: a process in there that is not
-        of its systemd is waited for when it goes down, for 90 s; and anew after each boot, which
-        `--follow` does not notice."""
+        """The journal goes to self.log. Followed from outside: a process in there that is not
+        of its systemd is waited for when it goes down, for 90 s. And anew after each boot, for
+        `--follow` is about one."""
         self._end_journal()
         self._journal = subprocess.Popen(
             ["journalctl", "--quiet", f"--directory={self.file('/var/log/journal')}", "--follow",
              "--lines=all", "--output=short-iso"],
-            stdin=subprocess.DEVNULL, stdout=open(self.log, "wb"), stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"), stderr=subprocess.DEVNULL,
             start_new_session=True, preexec_fn=_end_with_us)
 
     def reboot(self):

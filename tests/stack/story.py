@@ -291,6 +291,7 @@ def database_down(step, stack):
     wait_until(lambda: last_reply(_transaction(stack, "ann@example.test",
                                                message_id=refused)[1]).code == 250,
                120, "RCPT to be answered again", 1)
+    wait_until(lambda: _can_log_in(stack), 60, "logins to work again", 1)
     stack.inner.flush()
     for message_id in (queued, refused):
         stack.delivered("ann@example.test", message_id, timeout_s=120)
@@ -300,6 +301,16 @@ def database_down(step, stack):
     step.must(counts == [1, 1] and took < 180,
               f"after {took:.0f} s every Message-ID is in INBOX once: {counts}")
     step.facts["back_s"] = round(took, 1)
+
+
+def _can_log_in(stack):
+    try:
+        stack.imap("ann@example.test").logout()
+        return True
+    except imaplib.IMAP4.error as error:
+        if "UNAVAILABLE" not in str(error):
+            raise
+        return False
 
 
 def _logins_are_temporary(step, stack):

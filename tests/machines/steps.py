@@ -1,0 +1,67 @@
+"""Steps on top of the story, for hosts that were installed and set up whole: the ports users' mail
+programs know."""
+import poplib
+import re
+import time
+
+from stack.clients import last_reply, message, tls_context
+from stack.story import STEPS, link_down, play, rate_limit, inbound
+
+LATENCIES = 30  # messages of the step inbound
+
+
+def all_ports(step, stack):
+    """ann sends by 465, bob reads by 995 and by 110 with STLS; nobody gives a password in clear."""
+    message_id = f"ports-{time.time():.3f}@example.test"
+    with stack.submission("ann@example.test", port=465) as client:
+        reply = last_reply(client.send("ann@example.test", ["bob@example.test"], message(
+            "ann@example.test", "bob@example.test", message_id=message_id)))
+    step.must(reply.code == 250, f"465: {reply}")
+    stack.delivered("bob@example.test", message_id)
+    for port in (995, 110):
+        got = _by_pop3(stack, "bob@example.test", port)
+        step.must(any(message_id.encode() in m for m in got), f"{port}: {len(got)} message(s), one is it")
+    with stack.outside() as client:
+        client.smtp.ehlo()
+        step.must("auth" not in client.smtp.esmtp_features, f"25: {sorted(client.smtp.esmtp_features)}")
+    step.must(_refuses_clear_password(stack), "110: no password before TLS")
+
+
+def _by_pop3(stack, login, port):
+    """All messages of a mailbox."""
+    with stack.users_ns.enter():
+        pop = (poplib.POP3_SSL(stack.users_host, port, context=tls_context(), timeout=60)
+               if port == 995 else poplib.POP3(stack.users_host, port, timeout=60))
+    try:
+        if port != 995:
+            pop.stls(tls_context())
+        pop.user(login)
+        pop.pass_(stack.passwords[login])
+        return [b"\r\n".join(pop.retr(n + 1)[1]) for n in range(pop.stat()[0])]
+    finally:
+        pop.close()
+
+
+def _refuses_clear_password(stack):
+    with stack.users_ns.enter():
+        pop = poplib.POP3(stack.users_host, timeout=60)
+    try:
+        pop.user("bob@example.test")
+        pop.pass_(stack.passwords["bob@example.test"])
+        return False
+    except poplib.error_proto as error:
+        return re.search(rb"TLS|SSL|secure|cleartext|plaintext", error.args[0], re.I) is not None
+    finally:
+        pop.close()
+
+
+SINGLE = [s for s in STEPS if s is not link_down] + [all_ports]
+
+
+def tell(stack, step, round_=1):
+    """Play one step and print what it saw; the reason it is false, or None. round_: a host that has
+    been told the story before needs another login for the limit."""
+    options = {inbound: {"count": LATENCIES}, rate_limit: {"login": f"carol{round_}@example.test"}}
+    facts, lines, reason = play(stack, step, **options.get(step, {}))
+    print("\n".join(lines), facts)
+    return reason
