@@ -101,10 +101,10 @@ static bool look(struct ask *ask, size_t i)
 	pw_db_result_free(&ask->answers[i]);
 	ask->answers[i] =
 		tool_query(ask->session,
-	                   "SELECT r.state, r.error, r.selector, d.name, d.value "
-	                   "FROM mail.dkim_requests AS r LEFT JOIN mail.dns_records AS d "
-	                   "ON d.name = r.selector || '._domainkey.' || r.domain "
-	                   "WHERE r.id = $1",
+	                   "SELECT r.state, r.error, r.selector, "
+	                   "r.selector || '._domainkey.' || r.domain, k.public_record "
+	                   "FROM mail.dkim_requests AS r LEFT JOIN mail.dkim_keys AS k "
+	                   "ON k.id = r.key_id WHERE r.id = $1",
 	                   1, &id);
 	return ask->answers[i] && pw_db_rows(ask->answers[i]) == 1;
 }
