@@ -19,6 +19,8 @@ static const char usage[] =
 	"  --no-network         ask no hosts of other people: no DNS, no DNS lists,\n"
 	"                       no connection to port 25 elsewhere\n"
 	"  --probe HOST         try outgoing port 25 with this mail host\n"
+	"  --zone FILE          DNS answers come from this JSON zone file\n"
+	"  --dns SERVERS        ADDR[@PORT], ...; default: /etc/resolv.conf\n"
 	"  --database CONNINFO  where PostgreSQL is, else of postward.conf\n"
 	"  --dir FOLDER         migrations, else $PW_SQL_DIR, /usr/share/postward/sql\n"
 	"  --timeout MS         longest time for any check; default 20000\n"
@@ -50,6 +52,9 @@ static const struct check checks[] = {
 	{ "clock",        "database",     check_database_clock,      CHECK_MAILBOXES, false },
 	{ "certificates", "postfix",      check_postfix_certificate, CHECK_ANY,       false },
 	{ "certificates", "dovecot",      check_dovecot_certificate, CHECK_MAILBOXES, false },
+	{ "dns",          "records",      check_dns,                 CHECK_MAILBOXES, true },
+	{ "lists",        "addresses",    check_lists,               CHECK_ANY,       true },
+	{ "outbound",     "smtp",         check_outbound,            CHECK_ANY,       true },
 	{ "ports",        "listening",    check_ports,               CHECK_ANY,       false },
 	{ "fail2ban",     "journal",      check_fail2ban,            CHECK_ANY,       false },
 	{ "snapshots",    "age",          check_snapshots,           CHECK_ANY,       false },
@@ -104,11 +109,15 @@ static size_t choose(struct check *out, const struct options *opt, enum check_ro
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < PW_LEN(checks); i++)
-		if ((checks[i].roles & role) != 0 &&
-		    (opt->only == NULL || is_among(opt->only, checks[i].group)) &&
-		    (opt->check.has_network || !checks[i].needs_network))
-			out[count++] = checks[i];
+	for (size_t i = 0; i < PW_LEN(checks); i++) {
+		if ((checks[i].roles & role) == 0 ||
+		    (opt->only != NULL && !is_among(opt->only, checks[i].group)))
+			continue;
+		out[count] = checks[i];
+		if (checks[i].needs_network && !opt->check.has_network)
+			out[count].look = check_offline;
+		count++;
+	}
 	return count;
 }
 
@@ -285,6 +294,8 @@ int command_check(int argc, char **argv)
 		{ "list", .flag = &opt.is_list },
 		{ "no-network", .flag = &opt.is_offline },
 		{ "probe", .text = &opt.check.probe },
+		{ "zone", .text = &opt.check.zone },
+		{ "dns", .text = &opt.check.dns_servers },
 		{ "database", .text = &opt.check.database },
 		{ "dir", .text = &opt.check.sql_folder },
 		{ "timeout", .number = &opt.check.timeout_ms, .min = 1,

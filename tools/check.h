@@ -52,6 +52,7 @@ struct check_options {
 	const char *database; /* NULL = as each program is told */
 	const char *probe;    /* host to try port 25 of; NULL = known ones */
 	const char *sql_folder;
+	const char *zone, *dns_servers; /* as tool_resolver_open takes them */
 	bool has_network;
 	int64_t timeout_ms;
 };
@@ -105,6 +106,6 @@ check_fn check_services;
 check_fn check_database, check_schema, check_rows, check_roles, check_maps;
 check_fn check_clock, check_database_clock;
 check_fn check_postfix_certificate, check_dovecot_certificate;
-check_fn check_dns, check_lists, check_outbound;
+check_fn check_dns, check_lists, check_outbound, check_offline;
 check_fn check_ports;
 check_fn check_fail2ban, check_snapshots, check_space, check_queue;
