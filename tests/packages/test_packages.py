@@ -96,7 +96,7 @@ def test_a_purge_takes_back_what_setup_did_and_no_more(tmp_path):
     place = tmp_path / "etc"
     place.mkdir()
     for name, now in (("kept", "ours"), ("made", "ours"), ("changed", "by hand"),
-                      ("made and changed", "by hand")):
+                      ("made and changed", "by hand"), ("unfinished", "half")):
         (place / name).write_text(now)
     (files / "1").write_text("before")
     (files / "1").chmod(0o640)
@@ -105,13 +105,15 @@ def test_a_purge_takes_back_what_setup_did_and_no_more(tmp_path):
             (place / "changed", "file", "1", sha256("ours")),
             (place / "made and changed", "absent", "-", sha256("ours")),
             (place / "gone", "absent", "-", sha256("ours")),
-            (place / "removed", "file", "1", "-")]
+            (place / "removed", "file", "1", "-"),
+            (place / "unfinished", "file", "1", "*")]
     (tmp_path / "setup/manifest").write_text(
         "".join("\t".join(map(str, row)) + "\n" for row in rows))
     out = undo(tmp_path)
     assert out.returncode == 0, out.stdout
     assert {p.name: p.read_text() for p in place.iterdir()} == {
-        "kept": "before", "changed": "by hand", "made and changed": "by hand", "removed": "before"}
+        "kept": "before", "changed": "by hand", "made and changed": "by hand", "removed": "before",
+        "unfinished": "before"}
     assert (place / "kept").stat().st_mode & 0o777 == 0o640
     assert out.stdout.count("was changed since postwardctl setup and stays") == 2
 
