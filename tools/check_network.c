@@ -313,7 +313,8 @@ void check_outbound(struct check_report *report, const struct check_context *con
 	PW_AUTO(pw_resolver_close)
 	struct pw_resolver *resolver = open_resolver(report, context);
 	PW_AUTO(pw_buf_done) struct pw_buf failures = { 0 };
-	struct pw_str relay = postconf_value(&context->postfix, NULL, "relayhost"), host;
+	struct pw_str relay = postconf_value(&context->postfix, NULL, "relayhost");
+	struct pw_str host = { 0 };
 	bool is_well = false, is_known = false;
 	unsigned int port = 25;
 
@@ -333,12 +334,12 @@ void check_outbound(struct check_report *report, const struct check_context *con
 		return;
 	}
 	check_error(report, "mail cannot go out: %s", pw_buf_text(&failures));
-	check_cure(report,
-	           relay.len > 0
-	                   ? "ip route get %.*s; wg show"
-	                   : "ask the provider to open outgoing port 25, or postconf "
-	                     "-e 'relayhost = [relay.example.net]:587'%.*s",
-	           PW_FMT(relay.len > 0 ? host : PW_STR("")));
+	if (relay.len > 0)
+		check_cure(report, "ip route get %.*s; wg show", PW_FMT(host));
+	else
+		check_cure(report,
+		           "ask the provider to open outgoing port 25, or: postconf -e "
+		           "'relayhost = [relay.example.net]:587' && postfix reload");
 }
 
 void check_offline(struct check_report *report, const struct check_context *context)

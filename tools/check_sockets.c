@@ -297,8 +297,9 @@ void check_sasl_socket(struct check_report *report, const struct check_context *
 
 /* ---- Dovecot's guests ---- */
 
+/* cure: NULL = that of the socket's unit */
 static void try_guest(struct check_report *report, const struct check_context *context,
-                      const char *user, const char *path)
+                      const char *user, const char *path, const char *cure)
 {
 	struct attempt attempt = { path, PROBE_CONNECT, soon(context) };
 	enum probe_result result;
@@ -306,14 +307,19 @@ static void try_guest(struct check_report *report, const struct check_context *c
 	if (!try_as(report, user, NULL, "/", &attempt, &result) || result == PROBE_FINE)
 		return;
 	check_error(report, "%s as user %s: %s", path, user, probe_text(result));
-	cure_socket(report, path, result);
+	if (cure != NULL)
+		check_cure(report, "%s", cure);
+	else
+		cure_socket(report, path, result);
 }
 
 /* Whoever opens it can close sessions or deliver mail: its mode is all that protects it.
  */
-static void judge_listener(struct check_report *report,
+static void check_listener(struct check_report *report,
                            const struct check_context *context, const char *name)
 {
+	static const char cure[] =
+		"postwardctl setup --regenerate && systemctl restart dovecot";
 	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 };
 	struct pw_str base = doveconf_value(&context->dovecot, "", "base_dir");
 	struct stat file;
@@ -322,13 +328,13 @@ static void judge_listener(struct check_report *report,
 	              PW_FMT(base.len > 0 ? base : PW_STR("/run/dovecot")), name);
 	if (stat(pw_buf_text(&path), &file) != 0) {
 		check_error(report, "%s: %s", pw_buf_text(&path), strerror(errno));
-		check_cure(report,
-		           "postwardctl setup --regenerate && systemctl restart dovecot");
+		check_cure(report, "%s", cure);
 	} else if ((file.st_mode & 077) != 0) {
 		check_error(report, "%s is open to others than its owner (mode %04o)",
 		            pw_buf_text(&path), (unsigned int)file.st_mode & 07777);
-		check_cure(report,
-		           "postwardctl setup --regenerate && systemctl restart dovecot");
+		check_cure(report, "%s", cure);
+	} else {
+		try_guest(report, context, "postward_policy", pw_buf_text(&path), cure);
 	}
 }
 
@@ -346,9 +352,9 @@ void check_guest_sockets(struct check_report *report, const struct check_context
 	settings_file_value_of(&auth, "/etc/dovecot/postward-dovecot.conf", "auth_socket",
 	                       "/run/postward/auth.sock");
 	pw_buf_puts(&owner, uid.len > 0 ? uid : PW_STR("vmail"));
-	try_guest(report, context, pw_buf_text(&owner), pw_buf_text(&usage));
+	try_guest(report, context, pw_buf_text(&owner), pw_buf_text(&usage), NULL);
 	if (auth.len > 0)
-		try_guest(report, context, "dovecot", pw_buf_text(&auth));
-	judge_listener(report, context, "postward-doveadm");
-	judge_listener(report, context, "postward-lmtp");
+		try_guest(report, context, "dovecot", pw_buf_text(&auth), NULL);
+	check_listener(report, context, "postward-doveadm");
+	check_listener(report, context, "postward-lmtp");
 }

@@ -1,5 +1,7 @@
 #include "tools/postconf.h"
 
+#include <string.h>
+
 #include "io/child.h"
 
 /* ---- reading ---- */
@@ -182,15 +184,55 @@ bool postconf_is_submission(const struct postconf_service *service)
 	return postconf_is_smtpd(service) && (port == 587 || port == 465);
 }
 
+static bool has_blank(struct pw_str value)
+{
+	return pw_str_find(value, ' ') < value.len ||
+	       pw_str_find(value, '\t') < value.len;
+}
+
+/* "submission_recipient_restrictions" for smtpd_recipient_restrictions of port 587. */
+static void put_own_name(struct pw_buf *out, const struct postconf_service *service,
+                         const char *name)
+{
+	static const char prefix[] = "smtpd_";
+	unsigned int port = postconf_port(service);
+
+	if (port == 587)
+		pw_buf_puts(out, PW_STR("submission_"));
+	else if (port == 465)
+		pw_buf_puts(out, PW_STR("submissions_"));
+	else
+		pw_buf_printf(out, "port%u_", port);
+	pw_buf_puts(out, pw_str_from(strncmp(name, prefix, sizeof(prefix) - 1) == 0
+	                                     ? name + sizeof(prefix) - 1
+	                                     : name));
+}
+
+/* A value with blanks cannot stand in master.cf: it gets a name in main.cf. */
+static void put_service_command(struct pw_buf *out,
+                                const struct postconf_service *service, const char *name,
+                                struct pw_str value)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf own = { 0 }, reference = { 0 };
+
+	if (has_blank(value)) {
+		put_own_name(&own, service, name);
+		pw_buf_printf(out, "postconf -e '%s = %.*s' && ", pw_buf_text(&own),
+		              PW_FMT(value));
+		pw_buf_printf(&reference, "$%s", pw_buf_text(&own));
+		value = pw_buf_str(&reference);
+	}
+	pw_buf_printf(out, "postconf -P '%.*s/%.*s/%s=%.*s'", PW_FMT(service->name),
+	              PW_FMT(service->type), name, PW_FMT(value));
+}
+
 void postconf_put_command(struct pw_buf *out, const struct postconf *conf,
                           const struct postconf_service *service, const char *name,
                           struct pw_str value)
 {
 	if (postconf_is_own(conf, service, name) ||
 	    (service != NULL && postconf_is_submission(service)))
-		pw_buf_printf(out, "postconf -P '%.*s/%.*s/%s=%.*s'",
-		              PW_FMT(service->name), PW_FMT(service->type), name,
-		              PW_FMT(value));
+		put_service_command(out, service, name, value);
 	else
 		pw_buf_printf(out, "postconf -e '%s = %.*s'", name, PW_FMT(value));
 	pw_buf_puts(out, PW_STR(" && postfix reload"));
