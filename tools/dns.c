@@ -14,7 +14,7 @@
 static const char usage[] =
 	"usage: postwardctl dns check [DOMAIN...] [OPTION...]\n"
 	"Asks DNS for the records of mail.dns_records and says what is missing or "
-        "wrong.\n"
+	"wrong.\n"
 	"  --record             keep what was seen in mail.dns_seen, for mail.check();\n"
 	"                       fill in setting mx_addresses if it is empty\n"
 	"  --zone FILE          answers come from this JSON zone file, not from DNS\n"
@@ -23,9 +23,9 @@ static const char usage[] =
 	"  --database CONNINFO  libpq string; default: setting database\n"
 	"  --json               {\"ok\", \"records\": [{\"domain\", \"name\", \"type\",\n"
 	"                       \"value\", \"kind\", \"state\", \"seen\", "
-        "\"problem\"}]}\n"
+	"\"problem\"}]}\n"
 	"exit code 0: all is well, 1: something is not, 2: wrong use, 75: DNS did not "
-        "answer\n";
+	"answer\n";
 
 struct options {
 	const char *zone, *dns_servers, *database;

@@ -71,7 +71,7 @@ enum pw_status dns_rows_read(struct dns_survey *out, struct pw_db_session *sessi
 		"(SELECT mail.normal_domain(d) FROM unnest($1::text[]) AS d) "
 		"ORDER BY r.kind IN ('address', 'ptr'), r.domain, "
 		"array_position('{mx,spf,dkim,dmarc,address,ptr}', r.kind), r.name, "
-	        "r.value";
+		"r.value";
 	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
 	PW_AUTO(pw_buf_done) struct pw_buf names = { 0 };
 	struct pw_str names_or_null = { NULL, 0 };

@@ -258,6 +258,15 @@ static enum pw_status add_sample(struct exposition *all, struct pw_str line)
 	return PW_OK;
 }
 
+/* Our programs write nothing else, and then it need not be looked whether it is UTF-8. */
+static bool is_plain(struct pw_str line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if (!pw_is_print(line.at[i]))
+			return false;
+	return true;
+}
+
 /* What has no line end was cut off: its number may lack digits. */
 enum pw_status exposition_add(struct exposition *all, struct pw_str text)
 {
@@ -266,7 +275,7 @@ enum pw_status exposition_add(struct exposition *all, struct pw_str text)
 	while (r == PW_OK && text.len > 0 && pw_str_find(text, '\n') < text.len) {
 		struct pw_str line = pw_str_cut(&text, '\n');
 
-		if (line.len == 0)
+		if (line.len == 0 || !is_plain(line))
 			continue;
 		r = line.at[0] == '#' ? add_comment(all, line) : add_sample(all, line);
 	}

@@ -76,6 +76,7 @@ def test_a_program_that_has_gone_silent(host):
     (SCORE[:100], []),
     ("", []),
     ("\0\1\2\n\xff\xfe\n", []),
+    (SCORE.replace("none", "no\0ne"), ["messages", "sessions"]),
     (SCORE + SCORE, ["messages", "sessions"]),
     (SCORE.replace("sessions 1", "sessions one"), ["messages"]),
     (SCORE.replace("sessions 1", "sessions 1 1700000000000"), ["messages", "sessions"]),

@@ -16,16 +16,16 @@
 static const char mailhost[] =
 	"enable_long_queue_ids = yes\nsmtpd_forbid_bare_newline = normalize\n"
 	"virtual_mailbox_domains = pgsql:/x\nvirtual_transport = "
-        "lmtp:unix:private/dovecot-lmtp\n"
+	"lmtp:unix:private/dovecot-lmtp\n"
 	"milter_default_action = tempfail\nsmtpd_milters = " SCORE "\n"
 	"non_smtpd_milters = " DKIM "\nsmtpd_tls_security_level = may\n"
 	"smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination\n"
 	"smtpd_recipient_restrictions = " POLICY(
 		"DUNNO") "\nmynetworks = 127.0.0.0/8 [::1]/128\n"
 			 "smtpd_sasl_type = dovecot\nsmtpd_sasl_auth_enable = "
-                         "no\nsmtpd_tls_auth_only = yes\n"
+			 "no\nsmtpd_tls_auth_only = yes\n"
 			 "smtpd_tls_mandatory_protocols = "
-                         ">=TLSv1.2\nsmtpd_tls_wrappermode = no\n";
+			 ">=TLSv1.2\nsmtpd_tls_wrappermode = no\n";
 static const char submission[] =
 	"submission/inet/smtpd_milters = " SCORE ", " DKIM "\n"
 	"submission/inet/smtpd_tls_security_level = encrypt\n"
@@ -40,18 +40,18 @@ static const char master[] =
 	"submission inet n       -       y       -       -       smtpd\n"
 	"cleanup    unix  n       -       y       -       0       cleanup\n";
 static const char edge[] = "in_flow_delay = 0s\nenable_long_queue_ids = "
-                           "yes\nsmtpd_forbid_bare_newline = normalize\n"
+			   "yes\nsmtpd_forbid_bare_newline = normalize\n"
 			   "relay_domains = d.test\nmilter_default_action = "
-                           "tempfail\nsmtpd_milters = " ORIGIN "\n"
+			   "tempfail\nsmtpd_milters = " ORIGIN "\n"
 			   "smtpd_relay_restrictions = "
-                           "reject_unauth_destination\nsmtpd_tls_security_level = may\n"
+			   "reject_unauth_destination\nsmtpd_tls_security_level = may\n"
 			   "mynetworks =\nsmtpd_sasl_auth_enable = no\n";
 static const char edge_master[] =
 	"smtp       inet  n       -       y       -       -       smtpd\n"
 	"10.9.0.1:2525 inet n     -       y       -       -       smtpd\n";
 static const char edge_overrides[] =
 	"10.9.0.1:2525/inet/smtpd_milters =\n10.9.0.1:2525/inet/mynetworks = "
-        "10.9.0.2/32\n"
+	"10.9.0.2/32\n"
 	"10.9.0.1:2525/inet/smtpd_relay_restrictions = permit_mynetworks,reject\n";
 
 typedef void judgement(struct check_report *, const struct postconf *, enum check_role);
