@@ -3,7 +3,7 @@
 #define SOCKET "policy.sock"
 #define POLICY                                                                           \
 	"check_policy_service { unix:postward/" SOCKET                                   \
-	", timeout=5s, try_limit=1, default_action=%s }"
+	", timeout=5s, try_limit=2, default_action=%s }"
 
 /* Stages of an SMTP session at which Postfix can ask. */
 static const char *const stages[] = {

@@ -158,7 +158,7 @@ static const struct cure {
 	{ judge_stages, "",
 	  "submission/inet/smtpd_end_of_data_restrictions = permit, reject\n",
 	  "postconf -e 'submission_end_of_data_restrictions = check_policy_service { "
-	  "unix:postward/policy.sock, timeout=5s, try_limit=1, default_action=DEFER }, "
+	  "unix:postward/policy.sock, timeout=5s, try_limit=2, default_action=DEFER }, "
 	  "permit, "
 	  "reject' && postconf -P 'submission/inet/smtpd_end_of_data_restrictions="
 	  "$submission_end_of_data_restrictions' && postfix reload" },
@@ -168,7 +168,7 @@ static const struct cure {
 	  "check_policy_service unix:b\n",
 	  "",
 	  "postconf -e 'smtpd_recipient_restrictions = check_policy_service { "
-	  "unix:postward/policy.sock, timeout=5s, try_limit=1, default_action=DUNNO }, "
+	  "unix:postward/policy.sock, timeout=5s, try_limit=2, default_action=DUNNO }, "
 	  "permit, "
 	  "check_policy_service unix:b' && postfix reload" },
 };
