@@ -23,11 +23,12 @@ struct certificate_files certificate_of_postfix(const struct postconf *conf)
 	return files;
 }
 
-/* 2.3 reads the file into the value: `</path`. 2.4 names it. */
+/* 2.3 reads the file into the value: `</path`. 2.4 names it, and doveconf prints it in a
+ * block that no file has. */
 static struct pw_str dovecot_file(const struct doveconf *conf, const char *old,
                                   const char *new)
 {
-	struct pw_str value = doveconf_value(conf, "", new);
+	struct pw_str value = doveconf_value(conf, "ssl_server", new);
 
 	if (value.len == 0)
 		value = doveconf_value(conf, "", old);
@@ -39,8 +40,8 @@ static struct pw_str dovecot_file(const struct doveconf *conf, const char *old,
 struct certificate_files certificate_of_dovecot(const struct doveconf *conf)
 {
 	return (struct certificate_files){
-		dovecot_file(conf, "ssl_cert", "ssl_server_cert_file"),
-		dovecot_file(conf, "ssl_key", "ssl_server_key_file"),
+		dovecot_file(conf, "ssl_cert", "cert_file"),
+		dovecot_file(conf, "ssl_key", "key_file"),
 	};
 }
 

@@ -118,6 +118,29 @@ static void test_complaints(void **state)
 	report_expect(&report, "w Obsolete setting");
 }
 
+static void test_certificate_files(void **state)
+{
+	static const char *const texts[] = {
+		OLD "ssl_cert = </x/cert.pem\nssl_key = </x/key.pem\n",
+		NEW
+		"ssl_server {\n  cert_file = /x/cert.pem\n  key_file = /x/key.pem\n}\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PW_LEN(texts); i++) {
+		PW_AUTO(pw_arena_free) struct pw_arena *arena = NULL;
+		PW_AUTO(doveconf_done) struct doveconf conf = { 0 };
+		struct certificate_files files;
+
+		assert_int_equal(pw_arena_new(&arena, 0), PW_OK);
+		assert_int_equal(doveconf_parse(&conf, arena, pw_str_from(texts[i])),
+		                 PW_OK);
+		files = certificate_of_dovecot(&conf);
+		assert_true(pw_str_eq(files.chain, PW_STR("/x/cert.pem")));
+		assert_true(pw_str_eq(files.key, PW_STR("/x/key.pem")));
+	}
+}
+
 #define DAY ((int64_t)86400)
 
 static void test_certificate(void **state)
@@ -152,12 +175,14 @@ static void test_certificate(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[PW_LEN(rows) + 4];
+	struct CMUnitTest tests[PW_LEN(rows) + 5];
 
 	PW_TABLE_TESTS(tests, 0, rows, check);
 	tests[PW_LEN(rows)] = (struct CMUnitTest)cmocka_unit_test(test_abi);
 	tests[PW_LEN(rows) + 1] = (struct CMUnitTest)cmocka_unit_test(test_dialect);
 	tests[PW_LEN(rows) + 2] = (struct CMUnitTest)cmocka_unit_test(test_complaints);
 	tests[PW_LEN(rows) + 3] = (struct CMUnitTest)cmocka_unit_test(test_certificate);
+	tests[PW_LEN(rows) + 4] =
+		(struct CMUnitTest)cmocka_unit_test(test_certificate_files);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
