@@ -4,10 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "db/conninfo.h"
 #include "io/child.h"
 #include "io/clock.h"
 #include "tools/check.h"
 #include "tools/check_clock.h"
+#include "tools/check_postfix.h"
 #include "tools/database.h"
 #include "tools/identity.h"
 #include "tools/migrations.h"
@@ -45,7 +47,11 @@ static struct pw_db_session *connect_to(struct check_report *report,
 	}
 	check_error(report, "the database cannot be reached: %s",
 	            why.len > 0 ? pw_buf_text(&why) : pw_status_text(r));
-	check_cure(report, "systemctl restart postgresql; pg_lsclusters");
+	check_cure(report,
+	           pw_db_conninfo_is_peer(pw_buf_text(&conninfo))
+	                   ? "systemctl restart postgresql; pg_lsclusters"
+	                   : "grep ^database /etc/postward/postward.conf, and look "
+	                     "at the server it names");
 	return NULL;
 }
 
@@ -317,6 +323,7 @@ void check_maps(struct check_report *report, const struct check_context *context
 {
 	PW_AUTO(pw_db_session_close) struct pw_db_session *session = NULL;
 	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
+	PW_AUTO(pw_buf_done) struct pw_buf domains = { 0 };
 	struct pw_str tables, table;
 
 	if (context->postfix.count == 0) {
@@ -324,15 +331,17 @@ void check_maps(struct check_report *report, const struct check_context *context
 		return;
 	}
 	if ((session = connect_to(report, context, false)) == NULL ||
-	    (rows = query(
-		     report, session,
-		     "SELECT name FROM mail.virtual_domains WHERE enabled ORDER BY id "
-		     "LIMIT 1")) == NULL)
+	    (rows = query(report, session,
+	                  "SELECT name FROM mail.snapshot_domains ORDER BY target IS NOT "
+	                  "NULL, name")) == NULL)
 		return;
 	if (pw_db_rows(rows) == 0) {
 		check_skip(report, "there is no domain yet");
 		return;
 	}
+	for (size_t i = 0; i < pw_db_rows(rows); i++)
+		pw_buf_printf(&domains, "%.*s\n", PW_FMT(pw_db_value(rows, i, 0)));
+	judge_destinations(report, &context->postfix, pw_buf_str(&domains));
 	tables = postconf_value(&context->postfix, NULL, "virtual_mailbox_domains");
 	while (postconf_next_item(&tables, &table))
 		if (pw_str_contains(table, PW_STR("pgsql:")))

@@ -121,14 +121,23 @@ void judge_snapshot(struct check_report *report, const char *program,
 	           program);
 }
 
+/* A program that has just begun writes its first numbers within a minute. */
+static bool is_fresh(const char *folder)
+{
+	struct stat state;
+
+	return stat(folder, &state) == 0 &&
+	       pw_clock_wall_ms() / 1000 - (int64_t)state.st_ctime < FILE_AGE_MAX_S;
+}
+
 static void look_at_snapshot(struct check_report *report, const char *program)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 }, text = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf folder = { 0 }, path = { 0 }, text = { 0 };
 	struct stat file;
 	enum pw_status r;
 
-	settings_file_state(&path, program);
-	pw_buf_puts(&path, PW_STR("/metrics.prom"));
+	settings_file_state(&folder, program);
+	pw_buf_printf(&path, "%s/metrics.prom", pw_buf_text(&folder));
 	r = pw_file_read(&text, pw_buf_text(&path), FILE_BYTES_MAX);
 	if (r == PW_OK && stat(pw_buf_text(&path), &file) == 0) {
 		judge_snapshot(report, program, pw_buf_str(&text),
@@ -136,7 +145,7 @@ static void look_at_snapshot(struct check_report *report, const char *program)
 	} else if (r == PW_ERR_DENIED) {
 		check_blind(report, "%s: %s", pw_buf_text(&path), pw_status_text(r));
 		check_cure(report, "sudo postwardctl check");
-	} else {
+	} else if (!is_fresh(pw_buf_text(&folder))) {
 		check_warning(report, "%s has never written its numbers: %s: %s", program,
 		              pw_buf_text(&path), pw_status_text(r));
 		check_cure(report, "systemctl restart %s; journalctl -u %s -n 20",

@@ -103,6 +103,57 @@ void judge_main_cf(struct check_report *report, const struct postconf *conf,
 	judge_domains(report, conf, role);
 }
 
+/* Postfix looks at these before virtual_mailbox_domains. */
+static const struct class
+{
+	const char *name, *fate;
+} classes[] = {
+	{ "mydestination", "goes to users of this system" },
+	{ "virtual_alias_domains", "is only sent on" },
+	{ "relay_domains", "is sent to another host" },
+};
+
+static bool is_line(struct pw_str lines, struct pw_str line)
+{
+	while (lines.len > 0)
+		if (pw_str_eq_nocase(pw_str_cut(&lines, '\n'), line))
+			return true;
+	return false;
+}
+
+/* The list without domains of SQL; returns the first of them, or at == NULL. */
+static struct pw_str put_foreign(struct pw_buf *out, struct pw_str list,
+                                 struct pw_str domains)
+{
+	struct pw_str item, found = { 0 };
+
+	while (postconf_next_item(&list, &item)) {
+		if (!is_line(domains, item))
+			pw_buf_printf(out, "%s%.*s", out->len > 0 ? ", " : "",
+			              PW_FMT(item));
+		else if (found.at == NULL)
+			found = item;
+	}
+	return found;
+}
+
+void judge_destinations(struct check_report *report, const struct postconf *conf,
+                        struct pw_str domains)
+{
+	for (size_t i = 0; i < PW_LEN(classes); i++) {
+		PW_AUTO(pw_buf_done) struct pw_buf rest = { 0 };
+		struct pw_str found = put_foreign(
+			&rest, postconf_value(conf, NULL, classes[i].name), domains);
+
+		if (found.at == NULL)
+			continue;
+		check_error(report, "%.*s is in %s: its mail %s and not to its mailboxes",
+		            PW_FMT(found), classes[i].name, classes[i].fate);
+		check_cure(report, "postconf -e '%s = %s'" RELOAD, classes[i].name,
+		           pw_buf_text(&rest));
+	}
+}
+
 /* ---- relay ---- */
 
 enum gate { GATE_OPEN, GATE_CLOSED };

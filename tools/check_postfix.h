@@ -19,3 +19,8 @@ void judge_relay(struct check_report *report, const struct postconf *conf,
 /* Are passwords and mail of users sent encrypted only? */
 void judge_tls(struct check_report *report, const struct postconf *conf,
                enum check_role role);
+/* A domain of SQL that main.cf gives to something else.
+ *
+ * domains  names, one a line */
+void judge_destinations(struct check_report *report, const struct postconf *conf,
+                        struct pw_str domains);

@@ -289,6 +289,14 @@ def test_what_sql_finds_is_passed_on(inner):
         inner.stack.pg.sql("DELETE FROM mail.virtual_aliases WHERE source = 'lost@example.test'")
 
 
+def test_domain_that_postfix_gives_to_others(inner):
+    inner.postfix.set("mydestination=localhost, Example.test")
+    found = expect(inner, "database", "database/tables", "error", "Example.test is in mydestination: its mail goes to users",
+                   "postconf -e 'mydestination = localhost'")
+    inner.cure(found[0][3])
+    assert inner.problems("--only", "database") == []
+
+
 def test_table_that_does_not_answer(inner):
     table = inner.root.parent / "maps/domain.cf"
     table.write_text(table.read_text().replace("user = postfix", "user = nobody_knows"))
@@ -443,6 +451,12 @@ def test_numbers_that_stand_still(inner):
     file.write_text(text.replace("snapshot_age_seconds ", "snapshot_age_seconds 9999") + "")
     expect(inner, "snapshots", "snapshots/age", "error", "postward-score goes by data", "postwardctl check --only database")
     file.write_text(text)
+
+
+def test_numbers_that_were_never_written(inner):
+    inner.edit("postward/postward-dkim.conf", "state_directory = ", "state_directory = /nowhere")
+    expect(inner, "snapshots", "snapshots/age", "warning", "postward-dkim has never written its numbers",
+           "systemctl restart postward-dkim")
 
 
 def test_mail_on_hold(inner):
