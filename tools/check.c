@@ -8,6 +8,7 @@
 #include "tools/command.h"
 #include "tools/json.h"
 #include "tools/options.h"
+#include "tools/plain.h"
 
 #define TIMEOUT_MS_DEFAULT 20000
 
@@ -127,25 +128,15 @@ struct sum {
 	size_t errors, warnings;
 };
 
-/* What foreign hosts say may hold anything. */
-static void print_clean(struct pw_str text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.at[i];
-
-		(void)putchar(c < ' ' || c == 127 ? ' ' : c);
-	}
-}
-
 static void print_problem(const struct check_problem *p)
 {
 	(void)fputs(p->severity == CHECK_ERROR ? "    error: " : "    warning: ", stdout);
-	print_clean(p->text);
+	tool_print_plain(p->text);
 	(void)putchar('\n');
 	if (p->cure.len == 0)
 		return;
 	(void)fputs("      cure: ", stdout);
-	print_clean(p->cure);
+	tool_print_plain(p->cure);
 	(void)putchar('\n');
 }
 
@@ -157,7 +148,7 @@ static void print_text(const struct check *check, const struct check_report *rep
 
 	(void)printf("%-12s %-12s ", check->group, check->name);
 	if (is_skipped) {
-		print_clean(p.text);
+		tool_print_plain(p.text);
 		(void)putchar('\n');
 		return;
 	}

@@ -72,6 +72,8 @@ struct check_context {
 	int64_t deadline_ms; /* monotonic, of every check */
 };
 
+#define CHECK_CONNINFO "dbname=postward" /* setting database where nothing is set */
+
 typedef void check_fn(struct check_report *report, const struct check_context *context);
 
 struct check {
@@ -96,6 +98,8 @@ PW_MUST_CHECK enum pw_status check_run(const struct check *checks, size_t count,
 PW_MUST_CHECK enum pw_status check_context_init(struct check_context *out,
                                                 const struct check_options *opt);
 void check_context_done(struct check_context *context);
+/* Where the database is: of the command line, else of postward.conf. */
+void check_put_conninfo(struct pw_buf *out, const struct check_context *context);
 
 check_fn check_main_cf, check_milters, check_stages, check_relay, check_tls;
 check_fn check_dovecot_config, check_dovecot_logins, check_dovecot_modules,

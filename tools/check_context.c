@@ -115,3 +115,11 @@ void check_context_done(struct check_context *context)
 	doveconf_done(&context->dovecot);
 	pw_arena_free(&context->arena);
 }
+
+void check_put_conninfo(struct pw_buf *out, const struct check_context *context)
+{
+	if (context->opt->database != NULL)
+		pw_buf_puts(out, pw_str_from(context->opt->database));
+	else
+		settings_file_value(out, "postward", "database", CHECK_CONNINFO);
+}

@@ -15,18 +15,9 @@
 #include "tools/migrations.h"
 #include "tools/settings_file.h"
 
-#define CONNINFO_DEFAULT "dbname=postward"
 #define WHY_MAX 512
 
 /* ---- one session ---- */
-
-static void put_conninfo(struct pw_buf *out, const struct check_context *context)
-{
-	if (context->opt->database != NULL)
-		pw_buf_puts(out, pw_str_from(context->opt->database));
-	else
-		settings_file_value(out, "postward", "database", CONNINFO_DEFAULT);
-}
 
 /* NULL after it has told why: an error once, by the check of the connection itself. */
 static struct pw_db_session *connect_to(struct check_report *report,
@@ -37,7 +28,7 @@ static struct pw_db_session *connect_to(struct check_report *report,
 	struct pw_db_session *session = NULL;
 	enum pw_status r;
 
-	put_conninfo(&conninfo, context);
+	check_put_conninfo(&conninfo, context);
 	r = tool_database_connect(&session, pw_buf_text(&conninfo), &why);
 	if (r == PW_OK)
 		return session;
@@ -249,7 +240,7 @@ void check_roles(struct check_report *report, const struct check_context *contex
 		PW_AUTO(pw_buf_done) struct pw_buf conninfo = { 0 };
 
 		settings_file_value(&conninfo, programs[i].program, "database",
-		                    CONNINFO_DEFAULT);
+		                    CHECK_CONNINFO);
 		try_role(report, programs[i].user, pw_buf_text(&conninfo),
 		         "postwardctl schema migrate; psql postward -c 'SELECT * FROM "
 		         "pg_hba_file_rules'");

@@ -1,5 +1,3 @@
-#include "io/child.h"
-#include "io/clock.h"
 #include "tools/check_postfix.h"
 
 /* The judgements over Postfix's settings, for the table of checks. */
@@ -37,6 +35,9 @@ void check_stages(struct check_report *report, const struct check_context *conte
 void check_relay(struct check_report *report, const struct check_context *context)
 {
 	judge(report, context, judge_relay);
+	if (context->postfix.count > 0 && context->role == CHECK_INNER &&
+	    context->peer.len > 0)
+		judge_peer(report, &context->postfix, context->peer);
 }
 
 void check_tls(struct check_report *report, const struct check_context *context)

@@ -9,11 +9,9 @@
 #include "tools/dns_rows.h"
 #include "tools/probe.h"
 #include "tools/resolver.h"
-#include "tools/settings_file.h"
 
 #define DNS_TIMEOUT_MS 8000
 #define SMTP_TIMEOUT_MS 5000
-#define CONNINFO_DEFAULT "dbname=postward"
 
 static int64_t within(const struct check_context *context, int64_t ms)
 {
@@ -42,10 +40,7 @@ static struct pw_db_session *open_database(const struct check_context *context)
 
 	if (context->role == CHECK_EDGE)
 		return NULL;
-	if (context->opt->database != NULL)
-		pw_buf_puts(&conninfo, pw_str_from(context->opt->database));
-	else
-		settings_file_value(&conninfo, "postward", "database", CONNINFO_DEFAULT);
+	check_put_conninfo(&conninfo, context);
 	return tool_database_connect(&session, pw_buf_text(&conninfo), &why) == PW_OK
 	               ? session
 	               : NULL;

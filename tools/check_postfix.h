@@ -16,6 +16,11 @@ void judge_stages(struct check_report *report, const struct postconf *conf,
 /* Who may send to anywhere, and say that it is somebody else (XCLIENT). */
 void judge_relay(struct check_report *report, const struct postconf *conf,
                  enum check_role role);
+/* On an inner host: does the edge host get its mail in?
+ *
+ * peer  its address */
+void judge_peer(struct check_report *report, const struct postconf *conf,
+                struct pw_str peer);
 /* Are passwords and mail of users sent encrypted only? */
 void judge_tls(struct check_report *report, const struct postconf *conf,
                enum check_role role);

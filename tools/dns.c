@@ -9,6 +9,7 @@
 #include "tools/dns_rows.h"
 #include "tools/json.h"
 #include "tools/options.h"
+#include "tools/plain.h"
 #include "tools/resolver.h"
 
 static const char usage[] =
@@ -59,19 +60,10 @@ static int complain(enum pw_status r, const struct pw_buf *why)
 
 /* ---- printing ---- */
 
-static void print_clean(struct pw_str text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.at[i];
-
-		(void)putchar(c < ' ' || c == 127 ? ' ' : c);
-	}
-}
-
 static void print_line(const char *what, struct pw_str text)
 {
 	(void)printf("         %s", what);
-	print_clean(text);
+	tool_print_plain(text);
 	(void)putchar('\n');
 }
 

@@ -132,6 +132,11 @@ def test_postfix(inner, args, name, severity, text):
     assert inner.problems("--only", "postfix") == []
 
 
+def test_edge_that_may_not_say_who_the_client_is(inner):
+    postconf(inner, ["-P", f"{INNER_SMTP}/smtpd_authorized_xclient_hosts=10.9.9.9"])
+    expect(inner, "postfix", "postfix/relay", "error", f"no service takes XCLIENT from the edge host {EDGE_LINK}", "postwardctl setup")
+
+
 def test_no_domain_of_ours(inner):
     inner.postfix.set("virtual_mailbox_domains=")
     expect(inner, "postfix", "postfix/settings", "error", "mail for our domains is refused", "postwardctl setup")
