@@ -9,7 +9,7 @@
 
 /* postconf warns of parameters nobody uses, even those that are asked for: only what ends
  * it is told. */
-static enum pw_status run(struct pw_buf *out, const char *const *arguments)
+enum pw_status tool_postconf(struct pw_buf *out, const char *const *arguments)
 {
 	const char *argv[ARGUMENTS_MAX + 2] = { "postconf" };
 	PW_AUTO(pw_buf_done) struct pw_buf err = { 0 };
@@ -29,50 +29,12 @@ static enum pw_status run(struct pw_buf *out, const char *const *arguments)
 		(void)fputs(pw_buf_text(&err), stderr);
 		return PW_ERR_CONFIG;
 	}
-	return pw_buf_status(out);
-}
-
-static void trim(struct pw_buf *out)
-{
 	if (out->len > 0 && out->at[out->len - 1] == '\n')
 		pw_buf_truncate(out, out->len - 1);
-}
-
-enum pw_status tool_postconf(struct pw_buf *out, const char *const *arguments)
-{
-	enum pw_status r = run(out, arguments);
-
-	if (r == PW_OK)
-		trim(out);
-	return r;
+	return pw_buf_status(out);
 }
 
 enum pw_status tool_postfix_value(struct pw_buf *out, const char *name)
 {
 	return tool_postconf(out, (const char *const[]){ "-xh", name, NULL });
-}
-
-/* An override prints a line, be it an empty one; nothing is printed without. */
-enum pw_status tool_postfix_service_value(struct pw_buf *out, const char *service,
-                                          const char *name)
-{
-	PW_AUTO(pw_buf_done) struct pw_buf field = { 0 };
-	size_t before = out->len;
-	enum pw_status r;
-
-	pw_buf_printf(&field, "%s/%s", service, name);
-	if ((r = pw_buf_status(&field)) != PW_OK)
-		return r;
-	r = run(out, (const char *const[]){ "-Pxh", pw_buf_text(&field), NULL });
-	if (r != PW_OK)
-		return r;
-	if (out->len == before)
-		return tool_postfix_value(out, name);
-	trim(out);
-	return PW_OK;
-}
-
-enum pw_status tool_postfix_services(struct pw_buf *out)
-{
-	return tool_postconf(out, (const char *const[]){ "-M", NULL });
 }

@@ -13,11 +13,3 @@ PW_MUST_CHECK enum pw_status tool_postconf(struct pw_buf *out,
                                            const char *const *arguments);
 /* Value of a parameter of main.cf, or its default, $names in it expanded. */
 PW_MUST_CHECK enum pw_status tool_postfix_value(struct pw_buf *out, const char *name);
-/* The same as a service of master.cf sees it.
- *
- * service  name/type, as in "submission/inet" */
-PW_MUST_CHECK enum pw_status
-tool_postfix_service_value(struct pw_buf *out, const char *service, const char *name);
-/* master.cf, one service a line: name type private unpriv chroot wakeup maxproc command
- */
-PW_MUST_CHECK enum pw_status tool_postfix_services(struct pw_buf *out);
