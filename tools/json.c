@@ -81,3 +81,15 @@ bool tool_json_int(struct json_object *json, const char *name, int64_t min, int6
 	*out = n;
 	return true;
 }
+
+void tool_json_add_note(struct json_object *list, const char *file, unsigned int line,
+                        struct pw_str what, struct pw_str why)
+{
+	struct json_object *one = json_object_new_object();
+
+	tool_json_add(one, "file", pw_str_from(file));
+	json_object_object_add(one, "line", json_object_new_int64(line));
+	tool_json_add(one, "what", what);
+	tool_json_add(one, "why", why);
+	json_object_array_add(list, one);
+}

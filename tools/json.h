@@ -22,3 +22,7 @@ struct json_object *tool_json_milli(int64_t milli);
  * there and not within min..max. */
 bool tool_json_int(struct json_object *json, const char *name, int64_t min, int64_t max,
                    int64_t *out);
+/* Append to a list what a line of a file is about, and why it is mentioned: {"file",
+ * "line", "what", "why"}. */
+void tool_json_add_note(struct json_object *list, const char *file, unsigned int line,
+                        struct pw_str what, struct pw_str why);
