@@ -12,7 +12,7 @@ static const struct command commands[] = {
 	{ "dns", command_dns, "does DNS say what it should about our domains?" },
 	{ "schema", command_schema, "schema mail of the database: status, migrate, verify" },
 	{ "passwd", command_passwd, "set a password without leaving it in SQL; app passwords" },
-	{ "dkim", command_dkim, "make DKIM keys and show their DNS records" },
+	{ "dkim", command_dkim, "make, import and export DKIM keys, show their DNS records" },
 	{ "import", command_import, "take over users, domains and aliases of another system" },
 	{ "spf", command_spf, "evaluate SPF for a client, HELO name and sender" },
 	{ "scan", command_scan, "judge messages in files: score, symbols, action" },
