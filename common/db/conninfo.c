@@ -44,3 +44,22 @@ bool pw_db_conninfo_is_peer(const char *conninfo)
 	PQconninfoFree(options);
 	return is_peer;
 }
+
+enum pw_status pw_db_conninfo_value(struct pw_buf *out, const char *conninfo,
+                                    const char *keyword, struct pw_buf *why)
+{
+	char *message = NULL;
+	PQconninfoOption *options = PQconninfoParse(conninfo, &message);
+
+	if (options == NULL) {
+		if (why != NULL)
+			pw_buf_puts(why, pw_str_trim(pw_str_from(message)));
+		PQfreemem(message);
+		return PW_ERR_SYNTAX;
+	}
+	for (const PQconninfoOption *o = options; o->keyword != NULL; o++)
+		if (strcmp(o->keyword, keyword) == 0)
+			pw_buf_puts(out, pw_str_from(o->val));
+	PQconninfoFree(options);
+	return pw_buf_status(out);
+}

@@ -44,12 +44,41 @@ static void check_row(void **state)
 	assert_int_equal(pw_db_conninfo_is_peer(row->conninfo), row->is_peer);
 }
 
+static struct value_row {
+	const char *label, *conninfo, *keyword, *value; /* value NULL: libpq refuses it */
+} value_rows[] = {
+	{ "value: a host", "host=db.example.org dbname=mail", "host", "db.example.org" },
+	{ "value: quoted", "dbname='my mail' user=ann", "dbname", "my mail" },
+	{ "value: the last one counts", "dbname=mail dbname=postgres", "dbname",
+	  "postgres" },
+	{ "value: of a URI", "postgresql://ann@db.example.org:5433/mail", "port",
+	  "5433" },
+	{ "value: not there", "dbname=mail", "host", "" },
+	{ "value: no connection string", "dbname", "host", NULL },
+};
+
+static void check_value(void **state)
+{
+	const struct value_row *row = *state;
+	PW_AUTO(pw_buf_done) struct pw_buf value = { 0 }, why = { 0 };
+	enum pw_status r =
+		pw_db_conninfo_value(&value, row->conninfo, row->keyword, &why);
+
+	assert_int_equal(r, row->value != NULL ? PW_OK : PW_ERR_SYNTAX);
+	assert_string_equal(pw_buf_text(&value), row->value != NULL ? row->value : "");
+	assert_int_equal(why.len > 0, row->value == NULL);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[PW_LEN(rows)];
+	struct CMUnitTest tests[PW_LEN(rows) + PW_LEN(value_rows)];
 
 	for (size_t i = 0; i < PW_LEN(rows); i++)
 		tests[i] = (struct CMUnitTest){ rows[i].label, check_row, NULL, NULL,
 			                        &rows[i] };
+	for (size_t i = 0; i < PW_LEN(value_rows); i++)
+		tests[PW_LEN(rows) + i] =
+			(struct CMUnitTest){ value_rows[i].label, check_value, NULL, NULL,
+			                     &value_rows[i] };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
