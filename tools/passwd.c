@@ -1,9 +1,7 @@
 /* postwardctl passwd: set a password without SQL ever seeing it in clear text; app
  * passwords, which SQL makes itself. */
-#include <crypt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <termios.h>
@@ -16,6 +14,7 @@
 #include "tools/database.h"
 #include "tools/json.h"
 #include "tools/options.h"
+#include "tools/password.h"
 
 #define PASSWORD_MAX_BYTES 256 /* as mail.sha512_crypt */
 
@@ -23,17 +22,17 @@ static const char usage[] =
 	"usage: postwardctl passwd [OPTION...] USER\n"
 	"Asks for the password (or reads a line of standard input) and stores its hash.\n"
 	"       postwardctl passwd --app USER NAME [--protocol LIST] [--net NETWORK] "
-        "[--expires DATE]\n"
+	"[--expires DATE]\n"
 	"Makes a password for one device and prints it, once.\n"
 	"       postwardctl passwd --app --revoke USER NAME\n"
 	"       postwardctl passwd --app --list USER\n"
 	"  --protocol LIST     only for these of imap,pop3,smtp,sieve; default: all\n"
 	"  --net NETWORK       only from there (192.0.2.0/24); may be given several "
-        "times\n"
+	"times\n"
 	"  --expires DATE      refused from then on (2027-01-31)\n"
 	"  --database CONNINFO where PostgreSQL is, else of postward.conf\n"
 	"  --json              say {\"ok\": true} when done, {\"password\": ...} for a "
-        "new one,\n"
+	"new one,\n"
 	"                      {\"app_passwords\": [...]} for the list\n";
 
 struct password {
@@ -151,24 +150,14 @@ static bool load_policy(struct pw_db_session *session, int64_t *shortest_out,
 static int store(struct pw_db_session *session, const char *user,
                  const struct password *password, unsigned long rounds)
 {
-	static const char scheme[] = "{SHA512-CRYPT}";
-	char salt[CRYPT_GENSALT_OUTPUT_SIZE];
-	char hash[sizeof(scheme) + CRYPT_OUTPUT_SIZE];
+	char hash[TOOL_HASH_MAX];
 	const char *const values[] = { user, hash };
 	PW_AUTO(pw_db_result_free) struct pw_db_result *result = NULL;
-	struct crypt_data *work = calloc(1, sizeof(*work));
-	const char *made = NULL;
 
-	if (work != NULL && crypt_gensalt_rn("$6$", rounds, NULL, 0, salt, sizeof(salt)))
-		made = crypt_r(password->text, salt, work);
-	if (made == NULL || made[0] != '$') {
-		free(work);
+	if (!tool_password_hash(hash, password->text, rounds)) {
 		(void)fprintf(stderr, "postwardctl: libcrypt made no hash\n");
 		return EX_OSERR;
 	}
-	(void)snprintf(hash, sizeof(hash), "%s%s", scheme, made);
-	pw_wipe(work, sizeof(*work));
-	free(work);
 	result = tool_query(session, "SELECT mail.set_password_hash($1, $2)", 2, values);
 	return result != NULL ? EXIT_FINE : EX_DATAERR;
 }
