@@ -28,3 +28,4 @@ int command_import(int argc, char **argv);
 int command_scan(int argc, char **argv);
 int command_spf(int argc, char **argv);
 int command_verify(int argc, char **argv);
+int command_setup(int argc, char **argv);

@@ -7,6 +7,7 @@
 
 /* clang-format off */
 static const struct command commands[] = {
+	{ "setup", command_setup, "make this host a mail host, show what would be done, undo it" },
 	{ "check", command_check, "look at this host: problems, and what cures them" },
 	{ "metrics", command_metrics, "numbers of all programs as Prometheus text" },
 	{ "dns", command_dns, "does DNS say what it should about our domains?" },

@@ -1,0 +1,197 @@
+/* What is now and what is wanted make a plan: the same one for the same host, and none
+ * where all is as it should be. */
+#include "../table.h"
+
+#include <string.h>
+
+#include "tools/setup_postfix.h"
+#include "tools/setup_template.h"
+
+/* Of a host as Debian installs it. */
+#define DEBIAN_MAIN                                                                      \
+	"compatibility_level = 3.6\n"                                                    \
+	"smtpd_tls_security_level = may\n"                                               \
+	"smtp_tls_security_level = dane\n"                                               \
+	"mynetworks = 127.0.0.0/8\n"                                                     \
+	"recipient_delimiter = +\n"
+
+static struct row {
+	const char *label;
+	enum setup_role role;
+	const char *main, *services, *options;
+	const char *has, *lacks; /* a line of the plan; NULL = nothing */
+} rows[] = {
+	{ "main: score in front of a milter", SETUP_SINGLE,
+	  DEBIAN_MAIN "smtpd_milters = inet:x:1\n", "", "",
+	  "postconf -e 'smtpd_milters = unix:postward/score.sock, inet:x:1'", NULL },
+	{ "main: submission signs last", SETUP_SINGLE,
+	  DEBIAN_MAIN "smtpd_milters = inet:x:1\n", "", "",
+	  "postconf -e 'submission_milters = unix:postward/score.sock, inet:x:1, "
+	  "unix:postward/dkim.sock'",
+	  NULL },
+	{ "main: submission keeps milters of its own", SETUP_SINGLE,
+	  DEBIAN_MAIN "smtpd_milters = inet:x:1\n", "",
+	  "submission/inet/smtpd_milters = inet:y:2",
+	  "postconf -e 'submission_milters = unix:postward/score.sock, inet:y:2, "
+	  "unix:postward/dkim.sock'",
+	  NULL },
+	{ "main: dane is more than may", SETUP_SINGLE, DEBIAN_MAIN, "", "", NULL,
+	  "smtp_tls_security_level" },
+	{ "main: what Postfix does not know is left out", SETUP_SINGLE, DEBIAN_MAIN, "",
+	  "", NULL, "smtpd_forbid_unauth_pipelining" },
+	{ "main: what it knows is set", SETUP_SINGLE, DEBIAN_MAIN, "", "",
+	  "postconf -e 'smtpd_forbid_bare_newline = normalize'", NULL },
+	{ "main: a local host opens up", SETUP_SINGLE,
+	  DEBIAN_MAIN "inet_interfaces = loopback-only\ndefault_transport = error\n", "",
+	  "", "postconf -e 'inet_interfaces = all'", NULL },
+	{ "main: and may send", SETUP_SINGLE,
+	  DEBIAN_MAIN "inet_interfaces = loopback-only\ndefault_transport = error\n", "",
+	  "", "postconf -e 'default_transport = smtp'", NULL },
+	{ "main: networks are said where none are", SETUP_SINGLE,
+	  "compatibility_level = 3.6\n", "", "",
+	  "postconf -e 'mynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128'",
+	  NULL },
+	{ "main: the domain is no local one", SETUP_SINGLE,
+	  DEBIAN_MAIN "mydestination = localhost, Example.Test\n", "", "",
+	  "postconf -e 'mydestination = localhost'", NULL },
+	{ "main: nor through $mydomain", SETUP_SINGLE,
+	  DEBIAN_MAIN "mydestination = $myhostname, $mydomain, localhost\n", "", "",
+	  "postconf -e 'mydestination = $myhostname, localhost'", NULL },
+	{ "main: it stays unwritten where it is fine", SETUP_SINGLE, DEBIAN_MAIN, "", "",
+	  NULL, "mydestination" },
+	{ "main: no relay for a domain of ours", SETUP_INNER,
+	  DEBIAN_MAIN "relay_domains = example.test, other.test\n", "", "",
+	  "postconf -e 'relay_domains = other.test'", NULL },
+	{ "main: the edge relays", SETUP_EDGE, DEBIAN_MAIN, "", "",
+	  "postconf -e 'relay_domains = example.test'", NULL },
+	{ "main: the edge's own milter comes last", SETUP_EDGE,
+	  DEBIAN_MAIN "smtpd_milters = inet:x:1\n", "", "",
+	  "postconf -e 'smtpd_milters = inet:x:1, unix:postward/origin.sock'", NULL },
+	{ "main: the edge trusts nobody", SETUP_EDGE, DEBIAN_MAIN, "", "",
+	  "postconf -e 'mynetworks = '", NULL },
+	{ "main: also where nothing is said", SETUP_EDGE, "compatibility_level = 3.6\n",
+	  "", "", "postconf -e 'mynetworks = '", NULL },
+	{ "main: the edge has no mailboxes", SETUP_EDGE, DEBIAN_MAIN, "", "", NULL,
+	  "virtual_" },
+	{ "main: the inner host sends through the edge", SETUP_INNER, DEBIAN_MAIN, "", "",
+	  "postconf -e 'relayhost = [10.9.0.1]:2525'", NULL },
+
+	{ "master: port 25 stays", SETUP_SINGLE, DEBIAN_MAIN,
+	  "smtp inet n - y - - smtpd\n", "", "postconf -Pe 'smtp/inet/max_use = 10'",
+	  "postconf -Me 'smtp/" },
+	{ "master: postscreen is left alone", SETUP_SINGLE, DEBIAN_MAIN,
+	  "smtp inet n - y - 1 postscreen\n", "", NULL, "'smtp/inet" },
+	{ "master: port 465 under its old name", SETUP_SINGLE, DEBIAN_MAIN,
+	  "smtps inet n - y - - smtpd\n", "",
+	  "postconf -Pe 'smtps/inet/smtpd_tls_wrappermode = yes'", "submissions/inet" },
+	{ "master: restrictions of one's own come after the policy", SETUP_SINGLE,
+	  DEBIAN_MAIN, "submission inet n - y - - smtpd\n",
+	  "submission/inet/smtpd_recipient_restrictions = "
+	  "permit_sasl_authenticated,reject",
+	  "postconf -Pe 'submission/inet/smtpd_recipient_restrictions = "
+	  "$submission_policy,permit_sasl_authenticated,reject'",
+	  NULL },
+	{ "master: relaying is for those who logged in", SETUP_SINGLE, DEBIAN_MAIN,
+	  "submission inet n - y - - smtpd\n",
+	  "submission/inet/smtpd_relay_restrictions = permit",
+	  "postconf -Pe 'submission/inet/smtpd_relay_restrictions = "
+	  "permit_sasl_authenticated,reject'",
+	  NULL },
+	{ "master: an own log name stays", SETUP_SINGLE, DEBIAN_MAIN,
+	  "submission inet n - y - - smtpd\n", "submission/inet/syslog_name = mine", NULL,
+	  "submission/inet/syslog_name" },
+	{ "master: the inner host is not on all addresses", SETUP_INNER, DEBIAN_MAIN,
+	  "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n", "",
+	  "postconf -MX 'submission/inet'", NULL },
+	{ "master: the edge's way out", SETUP_EDGE, DEBIAN_MAIN,
+	  "smtp inet n - y - - smtpd\n", "",
+	  "-o smtpd_milters= -o mynetworks=10.9.0.2/32 -o "
+	  "smtpd_relay_restrictions=permit_mynetworks,reject",
+	  NULL },
+};
+
+static struct setup_wish wish_of(enum setup_role role)
+{
+	return (struct setup_wish){ .role = role,
+		                    .domain = "example.test",
+		                    .hostname = "mail.example.test",
+		                    .listen =
+		                            role == SETUP_EDGE ? "10.9.0.1" : "10.9.0.2",
+		                    .peer = role == SETUP_EDGE ? "10.9.0.2" : "10.9.0.1",
+		                    .certificate = "/c.pem",
+		                    .key = "/k.pem" };
+}
+
+static void fill(struct setup_postfix *now, const struct row *row)
+{
+	now->has_main = true;
+	pw_buf_puts(&now->main, pw_str_from(row->main));
+	pw_buf_puts(&now->services, pw_str_from(row->services));
+	pw_buf_puts(&now->options, pw_str_from(row->options));
+	pw_buf_puts(&now->known, PW_STR("smtpd_forbid_bare_newline = no\n"));
+}
+
+static void check_row(void **state)
+{
+	const struct row *row = *state;
+	struct setup_wish wish = wish_of(row->role);
+	PW_AUTO(setup_postfix_done) struct setup_postfix now = { 0 };
+	PW_AUTO(pw_arena_free) struct pw_arena *arena = NULL;
+	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+	struct setup_plan *plan = calloc(1, sizeof(*plan));
+
+	assert_non_null(plan);
+	assert_int_equal(pw_arena_new(&arena, 0), PW_OK);
+	plan->arena = arena;
+	if (row->role == SETUP_SINGLE)
+		wish.listen = wish.peer = NULL;
+	fill(&now, row);
+	setup_plan_main(plan, &wish, &now);
+	setup_plan_master(plan, &wish, &now);
+	assert_int_equal(plan->status, PW_OK);
+	for (size_t i = 0; i < plan->count; i++)
+		setup_step_print(&text, &plan->at[i]);
+	if (row->has != NULL && strstr(pw_buf_text(&text), row->has) == NULL)
+		fail_msg("not in the plan: %s\n%s", row->has, pw_buf_text(&text));
+	if (row->lacks != NULL && strstr(pw_buf_text(&text), row->lacks) != NULL)
+		fail_msg("in the plan: %s\n%s", row->lacks, pw_buf_text(&text));
+	free(plan);
+}
+
+static void test_difference_of_a_file(void **state)
+{
+	const struct setup_step step = { .kind = SETUP_FILE,
+		                         .name = "/f",
+		                         .before = "a\nb\n",
+		                         .value = "b\nc\n",
+		                         .owner = "root",
+		                         .group = "postfix",
+		                         .mode = 0640 };
+	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+
+	(void)state;
+	setup_step_print(&text, &step);
+	assert_string_equal(pw_buf_text(&text),
+	                    "change /f (0640 root:postfix)\n    -a\n    +c\n");
+}
+
+static void test_names_in_templates(void **state)
+{
+	const struct setup_name names[] = { { "a", "1" }, { "empty", NULL } };
+	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+
+	(void)state;
+	setup_expand(&text, PW_STR("@a@ ann@example.org @empty@@a@ @no@ @"), names, 2);
+	assert_string_equal(pw_buf_text(&text), "1 ann@example.org 1 @no@ @");
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[PW_LEN(rows) + 2] = {
+		[PW_LEN(rows)] = cmocka_unit_test(test_difference_of_a_file),
+		[PW_LEN(rows) + 1] = cmocka_unit_test(test_names_in_templates),
+	};
+
+	PW_TABLE_TESTS(tests, 0, rows, check_row);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
