@@ -1,5 +1,6 @@
 /* postwardctl setup: from installed packages to a running mail host, and back. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -71,19 +72,16 @@ static bool confirm(void)
 }
 
 /* Postfix may not be there yet: then nothing is guessed from it. */
-static void guess(struct setup_wish *wish, struct pw_arena *arena)
+static void read_myhostname(struct pw_buf *out)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf name = { 0 };
-
 	if (access("/etc/postfix/main.cf", F_OK) != 0 ||
-	    tool_postfix_value(&name, "myhostname") != PW_OK)
-		pw_buf_reset(&name);
-	setup_wish_guess(wish, arena, pw_buf_text(&name));
+	    tool_postfix_value(out, "myhostname") != PW_OK)
+		pw_buf_reset(out);
 }
 
 static int complete_wish(struct options *opt, struct pw_arena *arena)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 }, name = { 0 };
 	bool is_usage = false,
 	     may_ask = !opt->is_yes && !opt->is_dry && isatty(STDIN_FILENO);
 	enum pw_status r = setup_wish_remember(&opt->wish, arena, &why);
@@ -93,14 +91,22 @@ static int complete_wish(struct options *opt, struct pw_arena *arena)
 		            why.len > 0 ? pw_buf_text(&why) : pw_status_text(r));
 	if (!opt->is_yes && !opt->is_dry && !opt->is_regenerate && !may_ask)
 		return fail(EXIT_WRONG_USE, "nobody can be asked here: give --yes");
-	if (may_ask && !setup_wish_ask(&opt->wish, arena))
+	read_myhostname(&name);
+	if (may_ask && !setup_wish_ask(&opt->wish, arena, pw_buf_text(&name)))
 		return fail(EXIT_WRONG_USE, "no answer");
-	guess(&opt->wish, arena);
+	setup_wish_guess(&opt->wish, arena, pw_buf_text(&name));
 	r = setup_wish_check(&opt->wish, arena, &why, &is_usage);
 	if (r == PW_OK)
 		return EXIT_FINE;
 	return fail(is_usage ? EXIT_WRONG_USE : EX_DATAERR,
 	            why.len > 0 ? pw_buf_text(&why) : pw_status_text(r));
+}
+
+/* A pager that is left or a lost terminal is no reason to stop half way. */
+static void go_on_alone(void)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
 }
 
 static int carry_out(const struct setup_plan *plan, const struct options *opt,
@@ -112,6 +118,7 @@ static int carry_out(const struct setup_plan *plan, const struct options *opt,
 
 	if (r != PW_OK)
 		return fail(EX_DATAERR, SETUP_STATE "/manifest cannot be used");
+	go_on_alone();
 	code = setup_apply(plan, backup, opt->wish.database, opt->is_json, outcome);
 	if (code != EXIT_FINE)
 		(void)fail(code, "stopped half way. Mend what is said above and run it "

@@ -1,6 +1,5 @@
 #include "tools/setup_wish.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,12 +173,11 @@ static enum setup_role role_of(const char *name)
 	return 0;
 }
 
-bool setup_wish_ask(struct setup_wish *wish, struct pw_arena *arena)
+bool setup_wish_ask(struct setup_wish *wish, struct pw_arena *arena,
+                    const char *myhostname)
 {
 	struct setup_wish given = *wish;
-	char name[HOST_NAME_MAX + 1] = "";
 
-	(void)gethostname(name, sizeof(name) - 1);
 	for (size_t i = 0; i < PW_LEN(answers); i++) {
 		const char **at = field(wish, &answers[i]);
 		unsigned int role = role_of(wish->role_name);
@@ -187,7 +185,7 @@ bool setup_wish_ask(struct setup_wish *wish, struct pw_arena *arena)
 		if (answers[i].asked == 0 || *at != NULL ||
 		    (i > 0 && (answers[i].asked & role) == 0))
 			continue;
-		setup_wish_guess(wish, arena, name);
+		setup_wish_guess(wish, arena, myhostname);
 		if (!ask_one(&answers[i], at, arena))
 			return false;
 		/* a guess that depends on this answer is made anew */

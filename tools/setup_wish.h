@@ -31,7 +31,8 @@ setup_wish_remember(struct setup_wish *wish, struct pw_arena *arena, struct pw_b
 void setup_wish_guess(struct setup_wish *wish, struct pw_arena *arena,
                       const char *myhostname);
 /* Ask on the terminal, the guesses being offered. Returns false when nobody answers. */
-bool setup_wish_ask(struct setup_wish *wish, struct pw_arena *arena);
+bool setup_wish_ask(struct setup_wish *wish, struct pw_arena *arena,
+                    const char *myhostname);
 /* Lower the case of names, check each answer and that they fit together.
  *
  * Errors  PW_ERR_CONFIG: why says what is wrong; is_usage_out: something is missing

@@ -165,13 +165,20 @@ class Bed(Namespace):
 
     # what tests do
 
-    def setup(self, *args, **options):
-        """The finished process of `postwardctl setup`."""
+    program = build() / "bin/postwardctl"
+
+    def _call(self, *command):
         environment = {**os.environ, "PW_SQL_DIR": str(SOURCE / "sql/migrations"),
                        "PW_DOVECOT_DIR": str(SOURCE / "dovecot-plugins/conf"), **self.environment}
-        return subprocess.run(self.command(build() / "bin/postwardctl", "setup", *args), text=True,
-                              capture_output=True, env=environment, check=False, timeout=120,
-                              stdin=subprocess.DEVNULL, **options)
+        return subprocess.run(self.command(*command), text=True, capture_output=True, env=environment,
+                              check=False, timeout=120, stdin=subprocess.DEVNULL)
+
+    def setup(self, *args):
+        """The finished process of `postwardctl setup`."""
+        return self._call(self.program, "setup", *args)
+
+    def shell(self, line):
+        return self._call("sh", "-c", line)
 
     def set_up(self, *args, role="single"):
         """The same where it has to succeed; what it says with --json."""

@@ -172,6 +172,12 @@ def test_a_failure_in_the_middle_is_mended_by_undo_or_another_run(bed, at):
     assert bed.tree() == before
 
 
+def test_whoever_stops_reading_does_not_stop_it(bed):
+    done = bed.shell(f"{bed.program} setup --yes --domain {DOMAIN} | true")
+    assert done.returncode == 0
+    assert bed.set_up()["changes"] == 0
+
+
 def test_another_role_wants_undo_first(bed):
     bed.set_up()
     done = bed.setup("--yes", "--role", "inner", *VPN)
