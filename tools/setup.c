@@ -180,7 +180,8 @@ static int run_regenerate(struct options *opt, struct pw_arena *arena)
 		return run_plan(&plan, opt);
 	if (setup_plan_changes(&plan) > 0)
 		code = carry_out(&plan, opt, &outcome);
-	if (code == EXIT_FINE && opt->wish.role != SETUP_EDGE && !setup_dovecot_check())
+	/* what stopped it may be what Dovecot complains of */
+	if (opt->wish.role != SETUP_EDGE && !setup_dovecot_check())
 		code = EXIT_PROBLEMS;
 	setup_report(&plan, &opt->wish, &outcome, true, opt->is_json, code);
 	return code;
