@@ -53,17 +53,19 @@ maillog_file = /var/log/mail.log
 
 @functools.lru_cache(maxsize=None)
 def cluster():
-    """A folder with a fresh cluster, peer authentication as Debian's; made once, copied often."""
+    """A folder with a fresh cluster, made once, copied often: peer authentication as Debian's, and
+    whoever comes by TCP stands for a server elsewhere."""
     folder = Path(tempfile.mkdtemp(prefix="postward-setup-pg-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     folder.chmod(0o755)
     shutil.chown(folder, "postgres", "postgres")
     subprocess.run(["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups",
-                    binaries() / "initdb", "-D", folder / "data", "-A", "peer", "-N",
+                    binaries() / "initdb", "-D", folder / "data", "--auth-local=peer",
+                    "--auth-host=trust", "-N",
                     "--locale=C.UTF-8", "-E", "UTF8", "-U", "postgres"],
                    check=True, capture_output=True, cwd="/")
     with open(folder / "data/postgresql.auto.conf", "a", encoding="utf8") as conf:
-        conf.write("listen_addresses = ''\nfsync = off\nshared_buffers = 32MB\n"
+        conf.write("listen_addresses = '127.0.0.1'\nfsync = off\nshared_buffers = 32MB\n"
                    "unix_socket_directories = '/run/postgresql'\n")
     return folder
 

@@ -184,6 +184,22 @@ def test_another_role_wants_undo_first(bed):
     assert done.returncode == 65 and "--undo" in done.stderr
 
 
+def test_a_database_elsewhere(bed):
+    where = "host=127.0.0.1 dbname=postward user=postgres connect_timeout=5"
+    notes = bed.set_up("--database", where)["notes"]
+    assert any("remote-postgresql" in n for n in notes)
+    assert bed.path("/etc/postward/postward.conf").read_text() == f"database = {where}\n"
+    dovecot = bed.path("/etc/dovecot/postward-dovecot.conf")
+    assert dovecot.read_text() == f"database = {where} user=dovecot\n"
+    table = bed.path("/etc/postward/postfix/domain.cf")
+    assert ("hosts = postgresql://postfix@/postward?connect_timeout=5&host=127.0.0.1"
+            "&passfile=%2Fetc%2Fpostward%2Fpostfix%2Fpgpass\n") in table.read_text()
+    assert bed.run("postmap", "-q", DOMAIN, "pgsql:/etc/postward/postfix/domain.cf").strip() == DOMAIN
+    # what the administrator writes into them then is no concern of setup
+    dovecot.write_text(dovecot.read_text().replace("\n", " password=secret\n"))
+    assert bed.set_up()["changes"] == 0
+
+
 # what is there stays
 
 def test_lists_of_the_administrator_are_merged():
