@@ -128,6 +128,7 @@ class Bed(Namespace):
         (etc / "master.cf").write_text(stock + self._master_cf)
         for name in ("etc/dovecot/local.conf", "etc/aliases.db"):
             (self.root / name).unlink(missing_ok=True)
+        (self.root / "etc/aliases").write_text("postmaster: root\n")
         (self.root / "etc/dovecot/local.conf").write_text("log_path = /var/log/dovecot.log\n")
 
     def _add_dovecots_certificate(self):

@@ -1,6 +1,7 @@
 """postwardctl setup on hosts of its own: what it writes, that it says so before, does it once, goes
 back, and that mail flows through it."""
 import os
+import re
 import smtplib
 import stat
 import subprocess
@@ -299,7 +300,7 @@ def test_inner_serves_the_private_address_alone(bed):
     assert peer["smtpd_relay_restrictions"] == "reject_unauth_destination"
     assert bed.main("relayhost") == f"[{PEER}]:2525"
     assert "ip_nonlocal_bind = 1" in bed.path("/etc/sysctl.d/60-postward.conf").read_text()
-    assert f"listen = {PRIVATE}, 127.0.0.1" in bed.run("doveconf", "-n").replace('"', "")
+    assert set(re.findall(r"[\d.]+", bed.run("doveconf", "-h", "listen"))) == {PRIVATE, "127.0.0.1"}
     assert bed.set_up(*VPN, role="inner")["changes"] == 0
     # before the VPN is up, too
     bed.start_servers()
