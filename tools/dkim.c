@@ -40,12 +40,29 @@ static int print_usage(FILE *out)
 	return out == stdout ? EXIT_FINE : EXIT_WRONG_USE;
 }
 
+static const struct verb *find_verb(const char *word)
+{
+	for (size_t i = 0; i < PW_LEN(verbs); i++)
+		if (strcmp(word, verbs[i].name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+/* As with every command, options may stand before the verb too: it is brought to the
+ * front. */
 int command_dkim(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "--help") == 0)
 		return print_usage(stdout);
-	for (size_t i = 0; argc > 1 && i < PW_LEN(verbs); i++)
-		if (strcmp(argv[1], verbs[i].name) == 0)
-			return verbs[i].run(argc - 1, argv + 1);
+	for (int i = 1; i < argc; i++) {
+		const struct verb *verb = find_verb(argv[i]);
+		char *word = argv[i];
+
+		if (verb == NULL)
+			continue;
+		memmove(&argv[2], &argv[1], (size_t)(i - 1) * sizeof(*argv));
+		argv[1] = word;
+		return verb->run(argc - 1, argv + 1);
+	}
 	return print_usage(stderr);
 }
