@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ enum pw_status identity_find(struct identity *out, struct pw_str name)
 	if ((user = getpwnam(out->name)) != NULL) {
 		out->uid = user->pw_uid;
 		out->gid = user->pw_gid;
+		(void)snprintf(out->home, sizeof(out->home), "%s", user->pw_dir);
 		return PW_OK;
 	}
 	if (pw_str_to_int64(name, 0, UINT32_MAX - 1, &number) != PW_OK)
@@ -31,15 +33,21 @@ enum pw_status identity_find(struct identity *out, struct pw_str name)
 	return PW_OK;
 }
 
-/* As Postfix does it: groups first, while we may. */
+/* In Postfix's order: groups while /etc/group can be seen, and the user last, who may
+ * nothing of this. HOME is theirs: libpq looks there for certificates, and gives up where
+ * it may not look. */
 static bool become(const struct identity *who, const char *root, const char *folder)
 {
+	bool is_root = geteuid() == 0;
+
+	if (is_root && (initgroups(who->name, who->gid) != 0 || setgid(who->gid) != 0))
+		return false;
 	if (root != NULL && chroot(root) != 0)
 		return false;
-	if (geteuid() == 0 && (initgroups(who->name, who->gid) != 0 ||
-	                       setgid(who->gid) != 0 || setuid(who->uid) != 0))
+	if (is_root && setuid(who->uid) != 0)
 		return false;
-	return geteuid() == who->uid && (folder == NULL || chdir(folder) == 0);
+	return geteuid() == who->uid && setenv("HOME", who->home, 1) == 0 &&
+	       (folder == NULL || chdir(folder) == 0);
 }
 
 enum pw_status identity_run(const struct identity *who, const char *root,

@@ -10,6 +10,7 @@ struct identity {
 	uid_t uid;
 	gid_t gid;
 	char name[64];
+	char home[256]; /* empty = has none */
 };
 
 /* Find a user by name, or by number.
@@ -17,8 +18,8 @@ struct identity {
  * Errors  PW_ERR_NOTFOUND */
 PW_MUST_CHECK enum pw_status identity_find(struct identity *out, struct pw_str name);
 
-/* Call act in a process that is that user, with that user's groups, and wait for its end.
- * Whoever is not root can only be itself.
+/* Call act in a process that is that user, with that user's groups and HOME, and wait for
+ * its end. Whoever is not root can only be itself.
  *
  * root     folder that process is confined to, as Postfix's daemons are; NULL = none
  * folder   its working directory

@@ -230,6 +230,19 @@ def test_socket_that_postfix_may_not_open(inner):
         path.chmod(0o660)
 
 
+def test_socket_of_another_group_of_postfix(inner):
+    """A chroot has no /etc/group: the groups are those from before."""
+    path = inner.postfix.spool / "score/score.sock"
+    owner = path.stat()
+    with open(inner.etc / "group", "a", encoding="utf8") as groups:
+        groups.write("milters:x:61050:postfix\n")
+    os.chown(path, 0, 61050)
+    try:
+        assert inner.problems("--only", "sockets") == []
+    finally:
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def test_program_that_hangs(inner):
     program = inner.stack.programs["postward-dkim"]
     program.process.kill(signal.SIGSTOP)
