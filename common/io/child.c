@@ -14,6 +14,7 @@
 
 #define CHUNK_BYTES ((size_t)16 * 1024)
 #define NOT_INSTALLED 127
+#define SBIN "/usr/sbin/"
 #define SLICE_MS 20    /* between looks whether it has ended */
 #define END_LOOK_MS 10 /* the same when it closed its outputs */
 
@@ -73,14 +74,30 @@ static int set_signals(posix_spawnattr_t *attributes)
 	                                POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
-static enum pw_status spawn(struct child *c, const char *const *argv)
+/* PATH of a user, and of root behind su, lacks the folder of postconf and its like. */
+static int spawn_found(pid_t *pid, const char *const *argv,
+                       const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
+	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 };
 	char **arguments;
 	int error;
 
 	memcpy(&arguments, &argv, sizeof(arguments)); /* posix_spawn(3) changes none */
+	error = posix_spawnp(pid, argv[0], actions, attributes, arguments, environ);
+	if (error != ENOENT || strchr(argv[0], '/') != NULL)
+		return error;
+	pw_buf_printf(&path, SBIN "%s", argv[0]);
+	return posix_spawn(pid, pw_buf_text(&path), actions, attributes, arguments,
+	                   environ);
+}
+
+static enum pw_status spawn(struct child *c, const char *const *argv)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int error;
+
 	if (posix_spawn_file_actions_init(&actions) != 0)
 		return PW_ERR_NOMEM;
 	if (posix_spawnattr_init(&attributes) != 0) {
@@ -91,8 +108,7 @@ static enum pw_status spawn(struct child *c, const char *const *argv)
 	for (int i = 0; i < STREAMS && error == 0; i++)
 		error = posix_spawn_file_actions_adddup2(&actions, c->theirs[i], i);
 	if (error == 0)
-		error = posix_spawnp(&c->pid, argv[0], &actions, &attributes, arguments,
-		                     environ);
+		error = spawn_found(&c->pid, argv, &actions, &attributes);
 	(void)posix_spawnattr_destroy(&attributes);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	for (size_t i = 0; i < STREAMS; i++)

@@ -6,7 +6,7 @@
 
 /* Run a program and wait for its end.
  *
- * argv        argv[0] is looked for in PATH; the last element is NULL
+ * argv        argv[0] is looked for in PATH and /usr/sbin; the last element is NULL
  * input       what it reads on standard input; then the end of the file
  * out, err    what it wrote to standard output and error is appended; NULL = thrown away.
  *             Beyond a buffer's maximum the rest is read and dropped (pw_buf_status)

@@ -96,6 +96,23 @@ static void what_is_not_there_is_told(void **state)
 	assert_int_equal(code, 127);
 }
 
+/* chroot(8) is of the coreutils, which every system has. */
+static void what_path_lacks_is_found_in_sbin(void **state)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 };
+	const char *const argv[] = { "chroot", "--version", NULL };
+	int code;
+
+	(void)state;
+	pw_buf_puts(&path, pw_str_from(getenv("PATH")));
+	assert_int_equal(setenv("PATH", "/nowhere", 1), 0);
+	assert_int_equal(
+		pw_child_run(argv, (struct pw_str){ 0 }, NULL, NULL, PATIENCE_MS, &code),
+		PW_OK);
+	assert_int_equal(setenv("PATH", pw_buf_text(&path), 1), 0);
+	assert_int_equal(code, 0);
+}
+
 /* One that is silent, and one that closed its outputs. */
 static void the_deadline_ends_it(void **state)
 {
@@ -138,6 +155,7 @@ int main(void)
 		cmocka_unit_test(output_ends_at_the_limit),
 		cmocka_unit_test(a_signal_shows),
 		cmocka_unit_test(what_is_not_there_is_told),
+		cmocka_unit_test(what_path_lacks_is_found_in_sbin),
 		cmocka_unit_test(the_deadline_ends_it),
 		cmocka_unit_test(what_it_leaves_is_not_waited_for),
 	};
