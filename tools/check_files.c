@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "io/clock.h"
 #include "io/file.h"
@@ -22,6 +21,7 @@
 
 #define FILTER "/etc/fail2ban/filter.d/postfix.conf"
 #define FILTER_LOCAL "/etc/fail2ban/filter.d/postfix.local"
+#define UNIT "/lib/systemd/system/postfix.service"
 
 /* ---- fail2ban ---- */
 
@@ -41,13 +41,14 @@ static struct pw_str journal_match(struct pw_str text)
 }
 
 void judge_filter(struct check_report *report, struct pw_str filter, struct pw_str local,
-                  bool is_instance)
+                  struct pw_str unit)
 {
 	struct pw_str match = journal_match(local);
 
 	if (match.len == 0)
 		match = journal_match(filter);
-	if (!is_instance || !pw_str_contains(match, PW_STR("postfix.service")) ||
+	if (!pw_str_contains(unit, PW_STR("ExecStart=/bin/true")) ||
+	    !pw_str_contains(match, PW_STR("postfix.service")) ||
 	    pw_str_contains(match, PW_STR("postfix@-.service")))
 		return;
 	check_warning(report,
@@ -55,12 +56,12 @@ void judge_filter(struct check_report *report, struct pw_str filter, struct pw_s
 	              "and Postfix writes them as postfix@-.service: it never bans");
 	check_cure(report,
 	           "printf '[Init]\\njournalmatch = _SYSTEMD_UNIT=postfix@-.service\\n' "
-	           ">" FILTER_LOCAL " && systemctl reload fail2ban");
+	           ">>" FILTER_LOCAL " && systemctl reload fail2ban");
 }
 
 void check_fail2ban(struct check_report *report, const struct check_context *context)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf filter = { 0 }, local = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf filter = { 0 }, local = { 0 }, unit = { 0 };
 
 	(void)context;
 	if (pw_file_read(&filter, FILTER, FILE_BYTES_MAX) != PW_OK) {
@@ -69,8 +70,9 @@ void check_fail2ban(struct check_report *report, const struct check_context *con
 	}
 	if (pw_file_read(&local, FILTER_LOCAL, FILE_BYTES_MAX) != PW_OK)
 		pw_buf_reset(&local);
-	judge_filter(report, pw_buf_str(&filter), pw_buf_str(&local),
-	             access("/lib/systemd/system/postfix@.service", F_OK) == 0);
+	if (pw_file_read(&unit, UNIT, FILE_BYTES_MAX) != PW_OK)
+		pw_buf_reset(&unit);
+	judge_filter(report, pw_buf_str(&filter), pw_buf_str(&local), pw_buf_str(&unit));
 }
 
 /* ---- snapshots ---- */

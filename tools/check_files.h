@@ -7,10 +7,11 @@
 /* A filter of fail2ban that reads the journal of a unit that has no log lines: Debian
  * 12's Postfix logs as postfix@-.service, and its filter looks for postfix.service.
  *
- * filter    text of filter.d/postfix.conf; local: of postfix.local, empty = none
- * is_instance  is Postfix such an instance here? */
+ * filter  text of filter.d/postfix.conf; local: of postfix.local, empty = none
+ * unit    text of postfix.service, which runs nothing by itself where Postfix is an
+ *         instance */
 void judge_filter(struct check_report *report, struct pw_str filter, struct pw_str local,
-                  bool is_instance);
+                  struct pw_str unit);
 /* What a program wrote about its snapshot.
  *
  * metrics   text of its metrics.prom

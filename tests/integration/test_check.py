@@ -449,7 +449,8 @@ def test_nobody_listens(inner):
         inner.stack.dovecot.start()
 
 
-@pytest.mark.skipif(not Path("/lib/systemd/system/postfix@.service").exists(), reason="Postfix is no instance here")
+@pytest.mark.skipif("ExecStart=/bin/true" not in Path("/lib/systemd/system/postfix.service").read_text(encoding="utf8"),
+                    reason="Postfix is no instance here")
 def test_fail2ban_looks_for_the_wrong_unit(inner):
     folder = inner.etc / "fail2ban/filter.d"
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,22 +11,25 @@
 
 #define GB ((int64_t)1024 * 1024 * 1024)
 
+/* Of the units called postfix.service: 13 has a postfix@.service too, for further
+ * instances. */
+#define DEBIAN_12 "[Service]\nType=oneshot\nExecStart=/bin/true\n"
+#define DEBIAN_13 "[Service]\nType=forking\nExecStart=postfix debian-systemd-start\n"
+
 static void test_filter(void **state)
 {
 	static const struct {
-		const char *filter, *local;
-		bool is_instance;
-		const char *wanted;
+		const char *filter, *local, *unit, *wanted;
 	} rows[] = {
-		{ "journalmatch = _SYSTEMD_UNIT=postfix.service\n", "", true,
+		{ "journalmatch = _SYSTEMD_UNIT=postfix.service\n", "", DEBIAN_12,
 		  "w it never bans" },
-		{ "journalmatch = _SYSTEMD_UNIT=postfix.service\n", "", false, "" },
+		{ "journalmatch = _SYSTEMD_UNIT=postfix.service\n", "", DEBIAN_13, "" },
 		{ "journalmatch = _SYSTEMD_UNIT=postfix.service\n",
-		  "[Init]\njournalmatch=_SYSTEMD_UNIT=postfix@-.service\n", true, "" },
+		  "[Init]\njournalmatch=_SYSTEMD_UNIT=postfix@-.service\n", DEBIAN_12, "" },
 		{ "journalmatch = _SYSTEMD_UNIT=postfix.service + "
 		  "_SYSTEMD_UNIT=postfix@-.service\n",
-		  "", true, "" },
-		{ "failregex = x\n", "", true, "" },
+		  "", DEBIAN_12, "" },
+		{ "failregex = x\n", "", DEBIAN_12, "" },
 	};
 
 	(void)state;
@@ -34,7 +37,7 @@ static void test_filter(void **state)
 		PW_AUTO(check_report_done) struct check_report report = { 0 };
 
 		judge_filter(&report, pw_str_from(rows[i].filter),
-		             pw_str_from(rows[i].local), rows[i].is_instance);
+		             pw_str_from(rows[i].local), pw_str_from(rows[i].unit));
 		report_expect(&report, rows[i].wanted);
 	}
 }
