@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include "io/clock.h"
+#include "tools/input.h"
 
 #define SECONDS_PER_DAY 86400
 #define DAYS_FEW 14
+#define FILE_BYTES_MAX ((size_t)1024 * 1024)
 
 struct certificate_files certificate_of_postfix(const struct postconf *conf)
 {
@@ -92,7 +94,17 @@ void judge_certificate(struct check_report *report, const char *who,
 	}
 }
 
-/* Everybody who may read it can be us. */
+static bool holds_key(const char *path)
+{
+	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	const char *why;
+
+	return tool_read_regular(&text, path, FILE_BYTES_MAX, &why) == PW_OK &&
+	       pw_str_contains(pw_buf_str(&text), PW_STR("PRIVATE KEY-----"));
+}
+
+/* Everybody who may read it can be us. A list of files (smtpd_tls_chain_files) also names
+ * those of certificates. */
 static void judge_key_mode(struct check_report *report, const char *who,
                            struct pw_str key)
 {
@@ -103,7 +115,8 @@ static void judge_key_mode(struct check_report *report, const char *who,
 		struct stat state;
 
 		pw_buf_puts(&path, file);
-		if (stat(pw_buf_text(&path), &state) != 0 || (state.st_mode & 007) == 0)
+		if (stat(pw_buf_text(&path), &state) != 0 || (state.st_mode & 007) == 0 ||
+		    !holds_key(pw_buf_text(&path)))
 			continue;
 		check_error(report, "%s: everybody may read the private key %s", who,
 		            pw_buf_text(&path));

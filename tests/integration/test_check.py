@@ -349,6 +349,11 @@ def test_key_that_everybody_reads(inner):
     key.chmod(0o644)
     inner.use_certificate(cert, key)
     expect(inner, "certificates", "certificates/postfix", "error", "everybody may read", f"chmod o= {key}")
+    inner.postfix.set(f"smtpd_tls_chain_files={key}, {cert}")
+    found = expect(inner, "certificates", "certificates/postfix", "error", "everybody may read", f"chmod o= {key}")
+    assert len(found) == 1 and cert.stat().st_mode & 0o004
+    key.chmod(0o600)
+    assert inner.problems("--only", "certificates") == []
 
 
 # DNS, lists, the way out
