@@ -12,6 +12,7 @@
 #include "tools/check_certificates.h"
 #include "tools/command.h"
 #include "tools/exposition.h"
+#include "tools/input.h"
 #include "tools/options.h"
 #include "tools/queue.h"
 #include "tools/settings_file.h"
@@ -49,7 +50,8 @@ static void put_head(struct page *page, const char *name, const char *help)
 
 /* ---- programs ---- */
 
-/* What a program wrote, and when: an old file is told with its age, since a counter that
+/* What a program wrote, and when. The program owns the file and may have been taken over:
+ * nothing in its place is waited for. An old file is told with its age, since a counter that
  * stands still says less than one that is gone. */
 struct source {
 	const char *program;
@@ -62,15 +64,16 @@ static enum pw_status read_source(struct page *page, struct source *source)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 }, text = { 0 };
 	struct stat file;
+	const char *why;
 	enum pw_status r;
 
 	settings_file_state(&path, source->program);
 	source->is_known = stat(pw_buf_text(&path), &file) == 0;
 	pw_buf_puts(&path, PW_STR("/metrics.prom"));
-	r = pw_file_read(&text, pw_buf_text(&path), FILE_BYTES_MAX);
-	if (r == PW_ERR_DENIED)
+	r = tool_read_regular(&text, pw_buf_text(&path), FILE_BYTES_MAX, &why);
+	if (r != PW_OK && r != PW_ERR_NOTFOUND)
 		(void)fprintf(stderr, "postwardctl metrics: %s: %s\n", pw_buf_text(&path),
-		              pw_status_text(r));
+		              why);
 	if (r != PW_OK || stat(pw_buf_text(&path), &file) != 0)
 		return PW_OK;
 	source->is_there = true;

@@ -71,6 +71,17 @@ def test_a_program_that_has_gone_silent(host):
     assert 'postward_metrics_age_seconds{program="postward-score"}' not in found
 
 
+def test_a_file_that_never_ends_or_never_begins(host):
+    file = file_of(host, "postward-score")
+    file.unlink()
+    os.mkfifo(file)
+    found = read(metrics(host))
+    assert found['postward_up{program="postward-score"}'] == 0 and found["postward_dkim_keys"] == 3
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    assert read(metrics(host))["postward_dkim_keys"] == 3
+
+
 @pytest.mark.parametrize("text, kept", [
     (SCORE[:-1], ["messages"]),                             # its last number may lack digits
     (SCORE[:100], []),
