@@ -12,6 +12,8 @@
 
 #define DNS_TIMEOUT_MS 8000
 #define SMTP_TIMEOUT_MS 5000
+#define PORT_SMTP 25
+#define PORT_SMTPS 465
 
 static int64_t within(const struct check_context *context, int64_t ms)
 {
@@ -239,7 +241,7 @@ void check_lists(struct check_report *report, const struct check_context *contex
 bool parse_relay(struct pw_str relayhost, struct pw_str *host_out, unsigned int *port_out)
 {
 	struct pw_str host = relayhost, port = { 0 };
-	int64_t number = 25;
+	unsigned int number;
 
 	if (host.len > 0 && host.at[0] == '[') {
 		port = pw_str_sub(host, 1, host.len);
@@ -250,11 +252,11 @@ bool parse_relay(struct pw_str relayhost, struct pw_str *host_out, unsigned int 
 		port = host;
 		host = pw_str_cut(&port, ':');
 	}
-	if (host.len == 0 || (port.len > 0 && !pw_str_eq(port, PW_STR("smtp")) &&
-	                      pw_str_to_int64(port, 1, 65535, &number) != PW_OK))
+	number = port.len > 0 ? postconf_port_number(port) : PORT_SMTP;
+	if (host.len == 0 || number == 0)
 		return false;
 	*host_out = host;
-	*port_out = (unsigned int)number;
+	*port_out = number;
 	return true;
 }
 
@@ -295,7 +297,9 @@ static bool try_host(struct pw_buf *failures, struct pw_resolver *resolver,
 		return false;
 	}
 	*is_known_out = true;
-	result = probe_tcp(ip, port, PROBE_SMTP, within(context, SMTP_TIMEOUT_MS));
+	/* behind TLS nobody says anything of his own accord */
+	result = probe_tcp(ip, port, port == PORT_SMTPS ? PROBE_CONNECT : PROBE_SMTP,
+	                   within(context, SMTP_TIMEOUT_MS));
 	if (result != PROBE_FINE)
 		put_try(failures, host, port, probe_text(result));
 	return result == PROBE_FINE;
@@ -311,7 +315,7 @@ void check_outbound(struct check_report *report, const struct check_context *con
 	struct pw_str relay = postconf_value(&context->postfix, NULL, "relayhost");
 	struct pw_str host = { 0 };
 	bool is_well = false, is_known = false;
-	unsigned int port = 25;
+	unsigned int port = PORT_SMTP;
 
 	if (resolver == NULL)
 		return;
@@ -321,11 +325,13 @@ void check_outbound(struct check_report *report, const struct check_context *con
 		is_well = try_host(&failures, resolver, context, host, port, &is_known);
 	for (size_t i = 0; relay.len == 0 && !is_well && i < PW_LEN(known); i++)
 		is_well = try_host(&failures, resolver, context, pw_str_from(known[i]),
-		                   25, &is_known);
+		                   PORT_SMTP, &is_known);
 	if (is_well)
 		return;
 	if (!is_known) {
-		check_blind(report, "%s", pw_buf_text(&failures));
+		check_blind(report, "%s",
+		            failures.len > 0 ? pw_buf_text(&failures)
+		                             : "relayhost names no host and port");
 		return;
 	}
 	check_error(report, "mail cannot go out: %s", pw_buf_text(&failures));

@@ -127,7 +127,7 @@ bool postconf_is(const struct postconf *conf, const struct postconf_service *ser
 	return pw_str_eq_nocase(postconf_value(conf, service, name), pw_str_from(value));
 }
 
-unsigned int postconf_port(const struct postconf_service *service)
+unsigned int postconf_port_number(struct pw_str name)
 {
 	static const struct {
 		const char *name;
@@ -136,19 +136,24 @@ unsigned int postconf_port(const struct postconf_service *service)
 		{ "smtp", 25 },   { "submission", 587 }, { "submissions", 465 },
 		{ "smtps", 465 }, { "urd", 465 },        { "ssmtp", 465 },
 	};
-	struct pw_str name = service->name;
-	size_t colon = pw_str_rfind(name, ':');
 	int64_t number;
 
-	if (!pw_str_eq(service->type, PW_STR("inet")))
-		return 0;
-	if (colon < name.len)
-		name = pw_str_sub(name, colon + 1, name.len);
 	for (size_t i = 0; i < PW_LEN(known); i++)
 		if (pw_str_eq(name, pw_str_from(known[i].name)))
 			return known[i].port;
 	return pw_str_to_int64(name, 1, 65535, &number) == PW_OK ? (unsigned int)number
 	                                                         : 0;
+}
+
+unsigned int postconf_port(const struct postconf_service *service)
+{
+	struct pw_str name = service->name;
+	size_t colon = pw_str_rfind(name, ':');
+
+	if (!pw_str_eq(service->type, PW_STR("inet")))
+		return 0;
+	return postconf_port_number(
+		colon < name.len ? pw_str_sub(name, colon + 1, name.len) : name);
 }
 
 struct pw_str postconf_address(const struct postconf_service *service)

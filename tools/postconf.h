@@ -39,7 +39,8 @@ struct pw_str postconf_value(const struct postconf *conf,
                              const struct postconf_service *service, const char *name);
 bool postconf_is(const struct postconf *conf, const struct postconf_service *service,
                  const char *name, const char *value);
-/* Port number of an inet service by its name, 0 if unknown. */
+/* Port number of "25" or "smtp", 0 if unknown; of an inet service by its name. */
+unsigned int postconf_port_number(struct pw_str name);
 unsigned int postconf_port(const struct postconf_service *service);
 /* Its address without brackets, empty = those of inet_interfaces. */
 struct pw_str postconf_address(const struct postconf_service *service);

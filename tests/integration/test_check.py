@@ -428,8 +428,18 @@ def test_lists(inner, zone, answer, severity, text, cure):
 def test_no_way_out(inner):
     found = inner.problems("--only", "outbound", "--probe", f"[{EDGE_LINK}]:2526")
     assert [p[:3] for p in found] == [("outbound/smtp", "error", f"mail cannot go out: {EDGE_LINK} port 2526: nobody listens")]
+    inner.postfix.set("relayhost=[10.9.0.1]:nothing")
+    expect(inner, "outbound", "outbound/smtp", "warning", "could not look: relayhost names no host and port", "")
     inner.postfix.set("relayhost=nowhere.test")
     expect(inner, "outbound", "outbound/smtp", "warning", "could not look: nowhere.test port 25", "")
+
+
+def test_relay_behind_tls(inner):
+    """Port 465 of a relay is silent until TLS begins."""
+    with inner.ns.enter():
+        silent = socket.create_server(("127.0.0.1", 465))
+    with silent:
+        assert inner.problems("--only", "outbound", "--probe", "[127.0.0.1]:submissions") == []
 
 
 # ports, files

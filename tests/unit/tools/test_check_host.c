@@ -306,6 +306,8 @@ static void test_relay(void **state)
 		{ "relay.test:587", "relay.test", 587 },
 		{ "relay.test", "relay.test", 25 },
 		{ "[relay.test]:smtp", "relay.test", 25 },
+		{ "[relay.test]:submission", "relay.test", 587 },
+		{ "relay.test:submissions", "relay.test", 465 },
 		{ "relay.test:x", NULL, 0 },
 		{ "", NULL, 0 },
 	};
