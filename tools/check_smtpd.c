@@ -183,9 +183,13 @@ void judge_relay(struct check_report *report, const struct postconf *conf,
 
 /* ---- TLS ---- */
 
-/* TLS 1.2 and up: ">=TLSv1.2", or the old ones excluded one by one. */
+/* TLS 1.2 and up: ">=TLSv1.2", the old ones excluded one by one, or the new ones named,
+ * which excludes all others. */
 static bool is_recent_tls(struct pw_str protocols)
 {
+	if ((has_item(protocols, "TLSv1.2") || has_item(protocols, "TLSv1.3")) &&
+	    !has_item(protocols, "TLSv1.1") && !has_item(protocols, "TLSv1"))
+		return true;
 	return pw_str_contains(protocols, PW_STR(">=TLSv1.2")) ||
 	       pw_str_contains(protocols, PW_STR(">=TLSv1.3")) ||
 	       (has_item(protocols, "!TLSv1") && has_item(protocols, "!TLSv1.1"));

@@ -118,6 +118,8 @@ static struct row rows[] = {
 	{ "no logins",                judge_tls, "", "submission/inet/smtpd_sasl_auth_enable = no\n", "e takes no logins", CHECK_SINGLE },
 	{ "old TLS",                  judge_tls, "smtpd_tls_mandatory_protocols = !SSLv2, !SSLv3, !TLSv1\n", "", "w TLS older than 1.2", CHECK_SINGLE },
 	{ "old TLS by exclusion",     judge_tls, "smtpd_tls_mandatory_protocols = !SSLv2, !SSLv3, !TLSv1, !TLSv1.1\n", "", "", CHECK_SINGLE },
+	{ "new TLS by name",          judge_tls, "smtpd_tls_mandatory_protocols = TLSv1.2, TLSv1.3\n", "", "", CHECK_SINGLE },
+	{ "old TLS by name",          judge_tls, "smtpd_tls_mandatory_protocols = TLSv1.1, TLSv1.2\n", "", "w TLS older than 1.2", CHECK_SINGLE },
 	{ "no STARTTLS",              judge_tls, "smtpd_tls_security_level =\n", "", "w smtp offers no TLS", CHECK_SINGLE },
 	{ "inner needs none on 25",   judge_tls, "smtpd_tls_security_level =\n", "", "", CHECK_INNER },
 };
