@@ -23,6 +23,7 @@ struct check_problem {
 /* What a check found: problems one behind the other, as text. All zero is none. */
 struct check_report {
 	struct pw_buf bytes;
+	bool is_full; /* there are more than anybody reads: the rest is left out */
 };
 
 /* For PW_AUTO. */

@@ -4,6 +4,7 @@
 #include "tools/check.h"
 
 #define TEXT_MAX 2048
+#define REPORT_FULL ((size_t)128 * 1024)
 
 /* A report is records of three parts: a letter, the text up to a NUL, the cure up to a
  * NUL. A process hands it to another as it stands. */
@@ -30,6 +31,14 @@ static void put_text(struct pw_buf *out, const char *fmt, va_list args)
 static void put(struct check_report *report, enum check_severity severity,
                 const char *fmt, va_list args)
 {
+	if (report->is_full)
+		return;
+	if (report->bytes.len >= REPORT_FULL) {
+		report->is_full = true;
+		pw_buf_printf(&report->bytes, "%c%s%c%c", letters[CHECK_WARNING],
+		              "there are more problems than can be told", '\0', '\0');
+		return;
+	}
 	pw_buf_putc(&report->bytes, letters[severity]);
 	put_text(&report->bytes, fmt, args);
 	pw_buf_putc(&report->bytes, '\0');
@@ -74,7 +83,7 @@ void check_cure(struct check_report *report, const char *fmt, ...)
 {
 	va_list args;
 
-	if (report->bytes.len == 0)
+	if (report->bytes.len == 0 || report->is_full)
 		return;
 	pw_buf_truncate(&report->bytes, report->bytes.len - 1);
 	va_start(args, fmt);

@@ -13,7 +13,7 @@
 
 #define GRACE_MS                                                                         \
 	1000 /* a check that keeps its deadline still has to tell what it found */
-#define REPORT_MAX ((size_t)256 * 1024)
+#define REPORT_MAX ((size_t)256 * 1024) /* check_report.c stops before */
 
 struct child {
 	pid_t pid;

@@ -25,7 +25,8 @@ static void test_filter(void **state)
 		  "w it never bans" },
 		{ "journalmatch = _SYSTEMD_UNIT=postfix.service\n", "", DEBIAN_13, "" },
 		{ "journalmatch = _SYSTEMD_UNIT=postfix.service\n",
-		  "[Init]\njournalmatch=_SYSTEMD_UNIT=postfix@-.service\n", DEBIAN_12, "" },
+		  "[Init]\njournalmatch=_SYSTEMD_UNIT=postfix@-.service\n", DEBIAN_12,
+		  "" },
 		{ "journalmatch = _SYSTEMD_UNIT=postfix.service + "
 		  "_SYSTEMD_UNIT=postfix@-.service\n",
 		  "", DEBIAN_12, "" },
@@ -324,14 +325,42 @@ static void test_relay(void **state)
 	}
 }
 
+/* Thousands of problems: the first are told whole, and that there are more. */
+static void test_many_problems(void **state)
+{
+	PW_AUTO(check_report_done) struct check_report report = { 0 };
+	struct check_problem p = { 0 };
+	struct pw_str rest;
+	size_t count = 0;
+
+	(void)state;
+	for (int i = 0; i < 10000; i++) {
+		check_error(&report, "problem %d of a mailbox somewhere", i);
+		check_cure(&report, "a command that cures it");
+	}
+	assert_true(report.bytes.len < (size_t)150 * 1024);
+	rest = pw_buf_str(&report.bytes);
+	while (check_next(&rest, &p) && p.severity == CHECK_ERROR) {
+		assert_true(pw_str_eq(p.cure, PW_STR("a command that cures it")));
+		count++;
+	}
+	assert_true(count > 1000);
+	assert_int_equal(p.severity, CHECK_WARNING);
+	assert_true(
+		pw_str_eq(p.text, PW_STR("there are more problems than can be told")));
+	assert_int_equal(p.cure.len, 0);
+	assert_int_equal(rest.len, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_filter),  cmocka_unit_test(test_snapshot),
-		cmocka_unit_test(test_space),   cmocka_unit_test(test_queue),
-		cmocka_unit_test(test_arrival), cmocka_unit_test(test_units),
-		cmocka_unit_test(test_clocks),  cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_listing), cmocka_unit_test(test_relay),
+		cmocka_unit_test(test_filter),        cmocka_unit_test(test_snapshot),
+		cmocka_unit_test(test_space),         cmocka_unit_test(test_queue),
+		cmocka_unit_test(test_arrival),       cmocka_unit_test(test_units),
+		cmocka_unit_test(test_clocks),        cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_listing),       cmocka_unit_test(test_relay),
+		cmocka_unit_test(test_many_problems),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
