@@ -94,7 +94,7 @@ static bool are_groups(const char *list)
 {
 	struct pw_str rest = pw_str_from(list);
 
-	while (rest.len > 0) {
+	do {
 		struct pw_str name = pw_str_trim(pw_str_cut(&rest, ','));
 
 		if (is_group(name))
@@ -102,7 +102,7 @@ static bool are_groups(const char *list)
 		(void)fprintf(stderr, "postwardctl check: no such group: %.*s\n",
 		              PW_FMT(name));
 		return false;
-	}
+	} while (rest.len > 0);
 	return true;
 }
 

@@ -511,7 +511,7 @@ def test_without_the_network(inner):
 
 
 def test_wrong_use(inner):
-    for args in (["--only", "nothing"], ["--timeout", "0"], ["more"], ["--none"]):
+    for args in (["--only", "nothing"], ["--only", ""], ["--timeout", "0"], ["more"], ["--none"]):
         assert inner.ctl("check", *args).returncode == 2
     assert "postfix      milters" in inner.ctl("check", "--list").stdout
     assert inner.ctl("check", "--help").returncode == 0
