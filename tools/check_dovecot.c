@@ -124,10 +124,10 @@ void judge_plugins(struct check_report *report, const struct doveconf *conf)
 /* "2.3.ABIv19" of "2.3.ABIv19(2.3.19.1)"; Dovecot too compares up to the parenthesis. */
 static struct pw_str find_abi(struct pw_str bytes)
 {
-	const char *hit = memmem(bytes.at, bytes.len, ".ABIv", 5);
+	const char *hit = bytes.len > 0 ? memmem(bytes.at, bytes.len, ".ABIv", 5) : NULL;
 	size_t start, end;
 
-	if (bytes.len == 0 || hit == NULL)
+	if (hit == NULL)
 		return (struct pw_str){ 0 };
 	start = (size_t)(hit - bytes.at);
 	end = start + 5;

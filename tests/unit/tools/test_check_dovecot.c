@@ -69,6 +69,7 @@ static void test_abi(void **state)
 		{ "\0012.3.ABIv19(2.3.19.1)", "2.4.ABIv1(2.4.1)",
 		  "e made for Dovecot 2.3.ABIv19" },
 		{ "nothing", "2.4.ABIv1", "" },
+		{ "2.4.ABIv1", NULL, "" }, /* could not be read */
 	};
 
 	(void)state;
