@@ -1,7 +1,8 @@
 #include "tools/check_clock.h"
 
+#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/timex.h>
 
 #define APART_ERROR_MS 30000
@@ -24,9 +25,14 @@ void judge_clocks(struct check_report *report, int64_t theirs_ms, int64_t ours_m
 void check_clock(struct check_report *report, const struct check_context *context)
 {
 	struct timex state = { .modes = 0 };
+	int answer = adjtimex(&state);
 
 	(void)context;
-	if (adjtimex(&state) != TIME_ERROR && (state.status & STA_UNSYNC) == 0)
+	if (answer < 0) {
+		check_blind(report, "adjtimex: %s", strerror(errno));
+		return;
+	}
+	if (answer != TIME_ERROR && (state.status & STA_UNSYNC) == 0)
 		return;
 	check_warning(report, "nothing keeps the clock right: signatures, limits and "
 	                      "certificates depend on it");

@@ -272,11 +272,12 @@ void check_sasl_socket(struct check_report *report, const struct check_context *
 	struct round round = { .report = report, .context = context, .kind = PROBE_AUTH };
 	const struct postconf *conf = &context->postfix;
 	struct pw_str transport = postconf_value(conf, NULL, "virtual_transport");
+	struct pw_str path = postconf_value(conf, NULL, "smtpd_sasl_path");
 
 	if (!can_look(report, context))
 		return;
-	pw_buf_printf(&sasl, "unix:%.*s",
-	              PW_FMT(postconf_value(conf, NULL, "smtpd_sasl_path")));
+	if (!pw_str_starts(path, PW_STR("inet:")))
+		pw_buf_printf(&sasl, "unix:%.*s", PW_FMT(path));
 	for (size_t i = 0; i < conf->count; i++) {
 		const struct postconf_service *s = &conf->services[i];
 

@@ -243,6 +243,11 @@ def test_socket_of_another_group_of_postfix(inner):
         os.chown(path, owner.st_uid, owner.st_gid)
 
 
+def test_logins_over_tcp_are_no_socket(inner):
+    inner.postfix.set("smtpd_sasl_path=inet:127.0.0.1:12345")
+    assert inner.problems("--only", "sockets") == []
+
+
 def test_program_that_hangs(inner):
     program = inner.stack.programs["postward-dkim"]
     program.process.kill(signal.SIGSTOP)
