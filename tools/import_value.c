@@ -26,11 +26,7 @@ struct pw_str import_words(struct import_plan *plan, struct pw_str text)
 
 	if (text.at == NULL)
 		return text;
-	for (size_t n; text.len > 0; text = pw_str_sub(text, n > 0 ? n : 1, text.len)) {
-		n = pw_utf8_length(text);
-		pw_buf_puts(&words,
-		            n > 0 ? pw_str_sub(text, 0, n) : PW_STR("\xef\xbf\xbd"));
-	}
+	pw_utf8_put(&words, text);
 	keep_status(plan, pw_buf_status(&words));
 	return import_copy(plan, (struct pw_str){ pw_buf_text(&words), words.len });
 }

@@ -15,12 +15,7 @@ struct json_object *tool_json_string(struct pw_str s)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
 
-	while (s.len > 0) {
-		size_t n = pw_utf8_length(s);
-
-		pw_buf_puts(&text, n > 0 ? pw_str_sub(s, 0, n) : PW_STR("\xef\xbf\xbd"));
-		s = pw_str_sub(s, n > 0 ? n : 1, s.len);
-	}
+	pw_utf8_put(&text, s);
 	return json_object_new_string_len(pw_buf_text(&text), (int)text.len);
 }
 

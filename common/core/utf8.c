@@ -30,3 +30,13 @@ size_t pw_utf8_length(struct pw_str s)
 			return 0;
 	return len;
 }
+
+void pw_utf8_put(struct pw_buf *out, struct pw_str s)
+{
+	while (s.len > 0) {
+		size_t n = pw_utf8_length(s);
+
+		pw_buf_puts(out, n > 0 ? pw_str_sub(s, 0, n) : PW_STR("\xef\xbf\xbd"));
+		s = pw_str_sub(s, n > 0 ? n : 1, s.len);
+	}
+}

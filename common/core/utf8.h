@@ -1,8 +1,10 @@
 /* UTF-8, strict (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. */
 #pragma once
 
-#include "core/str.h"
+#include "core/buf.h"
 
 /* Length of the well-formed character at the start of s (not empty); 0 = there is none.
  */
 size_t pw_utf8_length(struct pw_str s);
+/* Append s with U+FFFD for each byte that belongs to no well-formed character. */
+void pw_utf8_put(struct pw_buf *out, struct pw_str s);
