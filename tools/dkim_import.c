@@ -11,6 +11,7 @@
 #include "tools/key_file.h"
 #include "tools/opendkim_files.h"
 #include "tools/options.h"
+#include "tools/plain.h"
 #include "tools/statement.h"
 
 const char dkim_import_usage[] =
@@ -65,6 +66,22 @@ static void work_done(struct work *w)
 	pw_db_session_close(&w->session);
 }
 
+/* Names and paths come from tables of others, and may be any bytes. */
+static void print_outcome(struct pw_str name, const char *path, enum dkim_outcome outcome,
+                          struct pw_str record, const char *why)
+{
+	printf("%s: ", outcome_texts[outcome]);
+	tool_print_plain(name);
+	if (outcome == DKIM_REFUSED) {
+		fputs(": ", stdout);
+		tool_print_plain(pw_str_from(path));
+		printf(": %s\n", why);
+		return;
+	}
+	putchar('\n');
+	dkim_print_record(name, record);
+}
+
 static void report(struct work *w, const struct opendkim_wish *wish, const char *path,
                    enum dkim_outcome outcome, struct pw_str record, const char *why)
 {
@@ -74,12 +91,7 @@ static void report(struct work *w, const struct opendkim_wish *wish, const char 
 	w->has_trouble |= outcome == DKIM_REFUSED;
 	dkim_put_name(&name, wish->selector, wish->domain);
 	if (!w->opt->is_json) {
-		if (outcome == DKIM_REFUSED)
-			printf("refused: %s: %s: %s\n", pw_buf_text(&name), path, why);
-		else
-			printf("%s: %s\n", outcome_texts[outcome], pw_buf_text(&name));
-		if (outcome != DKIM_REFUSED)
-			dkim_print_record(pw_buf_str(&name), record);
+		print_outcome(pw_buf_str(&name), path, outcome, record, why);
 		return;
 	}
 	one = json_object_new_object();
@@ -136,8 +148,9 @@ static void print_left(struct work *w)
 {
 	for (const struct opendkim_left *left = w->list.left; left; left = left->next) {
 		w->has_trouble = true;
-		printf("%s:%u: skipped: %.*s: %s\n", left->file, left->line,
-		       PW_FMT(left->what), left->why);
+		printf("%s:%u: skipped: ", left->file, left->line);
+		tool_print_plain(left->what);
+		printf(": %s\n", left->why);
 	}
 	if (w->opt->is_dry_run)
 		puts("dry run: nothing has been changed");

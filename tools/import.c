@@ -11,6 +11,7 @@
 #include "tools/import_store.h"
 #include "tools/json.h"
 #include "tools/options.h"
+#include "tools/plain.h"
 
 static const char usage[] =
 	"usage: postwardctl import users SOURCE FILE... [OPTION...]\n"
@@ -59,18 +60,27 @@ static bool is_fine(const struct import_plan *plan)
 	return plan->skipped.count == 0 && plan->locked.count == 0;
 }
 
+/* Names come from files of others, and may be any bytes. */
+static void print_note(const struct import_note *note, const char *verb,
+                       struct pw_str first, const char *gap, struct pw_str second)
+{
+	printf("%s:%u: %s: ", note->place.file, note->place.line, verb);
+	tool_print_plain(first);
+	fputs(gap, stdout);
+	tool_print_plain(second);
+	putchar('\n');
+}
+
 static void print_notes(const char *verb, const struct import_notes *notes)
 {
 	for (const struct import_note *n = notes->first; n; n = n->next)
-		printf("%s:%u: %s: %.*s: %.*s\n", n->place.file, n->place.line, verb,
-		       PW_FMT(n->what), PW_FMT(n->why));
+		print_note(n, verb, n->what, ": ", n->why);
 }
 
 static void print_kept(const struct import_notes *notes)
 {
 	for (const struct import_note *n = notes->first; n; n = n->next)
-		printf("%s:%u: kept as it is: %.*s %.*s\n", n->place.file, n->place.line,
-		       PW_FMT(n->why), PW_FMT(n->what));
+		print_note(n, "kept as it is", n->why, " ", n->what);
 }
 
 static void print_counts(const char *verb, const size_t *counts)

@@ -233,6 +233,16 @@ def test_passwd_file(host):
     assert "users:8: skipped" in said
 
 
+def test_bytes_of_others_are_no_commands_to_the_terminal(host):
+    (host.folder / "users").write_bytes(b"a\x1b]0;x\x07b:{PLAIN}p\n")
+    said = host.ctl("import", "users", "passwd-file", "users", code=1)
+    assert "users:1: skipped: a ]0;x b: is no mail address" in said and "\x1b" not in said
+    (host.folder / "keytable").write_bytes(b"k e.test:s:/no\x1bwhere\nl\x1bm e.test\n")
+    said = host.ctl("dkim", "import", "--keytable", "keytable", code=1)
+    assert "refused: s._domainkey.e.test: /no where: No such file" in said
+    assert "keytable:2: skipped: l m: is not domain:selector:file" in said and "\x1b" not in said
+
+
 def test_again_changes_nothing_and_update_does(host):
     first = host.folder / "users"
     first.write_text("ann@d.test:{PLAIN}x::::::userdb_quota_rule=*:storage=1G\nbob@d.test:$6$abcdefgh$x\n")
