@@ -55,7 +55,7 @@ enum pw_status identity_run(const struct identity *who, const char *root,
                             int *code_out)
 {
 	int status = 0;
-	pid_t pid;
+	pid_t pid, ended;
 
 	if (geteuid() != 0 && (geteuid() != who->uid || root != NULL))
 		return PW_ERR_DENIED;
@@ -64,9 +64,9 @@ enum pw_status identity_run(const struct identity *who, const char *root,
 		return PW_ERR_IO;
 	if (pid == 0)
 		_exit(become(who, root, folder) ? act(arg) : CANNOT_BECOME);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	while ((ended = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
 		;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) == CANNOT_BECOME)
+	if (ended != pid || !WIFEXITED(status) || WEXITSTATUS(status) == CANNOT_BECOME)
 		return PW_ERR_IO;
 	*code_out = WEXITSTATUS(status);
 	return PW_OK;

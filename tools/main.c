@@ -1,4 +1,5 @@
 /* postwardctl: chores of an administrator that SQL cannot do. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +32,8 @@ static int usage(FILE *out)
 
 int main(int argc, char **argv)
 {
+	/* whoever started us may ignore it: then nobody learns how children ended */
+	(void)signal(SIGCHLD, SIG_DFL);
 	if (argc < 2)
 		return usage(stderr);
 	if (strcmp(argv[1], "--help") == 0)

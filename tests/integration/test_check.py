@@ -532,15 +532,28 @@ def test_text_for_people(inner):
     assert done.stdout.endswith("inner host: 0 errors, 1 warnings\n")
 
 
+def behind(command, *wrapper):
+    """The command with postwardctl started by another one."""
+    at = next(i for i, part in enumerate(command) if str(part).endswith("bin/postwardctl"))
+    return [*command[:at], *wrapper, *command[at:]]
+
+
 def test_somebody_else_than_root(inner):
-    command = inner.command("check", "--json", "--only", "postfix,sockets,services,database,queue")
-    at = command.index(str(next(part for part in command if str(part).endswith("bin/postwardctl"))))
-    command[at:at] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    command = behind(inner.command("check", "--json", "--only", "postfix,sockets,services,database,queue"),
+                     "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
                           env={**os.environ, **inner.environment})
     assert done.returncode == 1, done.stderr
     assert '"could not look: only root' in done.stdout
     assert '"cure":"sudo postwardctl check"' in done.stdout.replace(": ", ":")
+
+
+def test_started_by_who_ignores_children(inner):
+    command = behind(inner.command("check", "--json", "--only", "postfix,sockets,services,database"),
+                     "env", "--ignore-signal=CHLD")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
+                          env={**os.environ, **inner.environment})
+    assert done.returncode == 0, done.stdout
 
 
 def test_nothing_hangs(inner):

@@ -2,6 +2,7 @@
 #include "../table.h"
 
 #include <pwd.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,6 +33,22 @@ static void home_is_the_users(void **state)
 	assert_string_equal(getenv("HOME"), "/of/somebody/else");
 }
 
+/* How it ended is not known then, and not knowing is not success. */
+static void an_end_nobody_saw_is_an_error(void **state)
+{
+	const struct passwd *user = getpwuid(geteuid());
+	struct identity who;
+	int code = -1;
+
+	(void)state;
+	assert_int_equal(identity_find(&who, pw_str_from(user->pw_name)), PW_OK);
+	(void)signal(SIGCHLD, SIG_IGN);
+	assert_int_equal(identity_run(&who, NULL, "/", is_home, user->pw_dir, &code),
+	                 PW_ERR_IO);
+	(void)signal(SIGCHLD, SIG_DFL);
+	assert_int_equal(code, -1);
+}
+
 static void numbers_are_users_too(void **state)
 {
 	struct identity who;
@@ -50,6 +67,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(home_is_the_users),
+		cmocka_unit_test(an_end_nobody_saw_is_an_error),
 		cmocka_unit_test(numbers_are_users_too),
 	};
 
