@@ -166,6 +166,32 @@ static void judge_inner(struct check_report *report, const struct chain *chain,
 	need_last(report, chain, dkim, "what it changes breaks the signature");
 }
 
+/* Whatever the list of milters is, Postfix may be told to ask none; the way back of a
+ * content filter is right to be. Returns whether it is so. */
+static bool judge_override(struct check_report *report, const struct postconf *conf,
+                           const struct postconf_service *s)
+{
+	static const char name[] = "receive_override_options";
+	PW_AUTO(pw_buf_done) struct pw_buf others = { 0 }, command = { 0 };
+	struct pw_str rest = postconf_value(conf, s, name), item;
+	bool is_found = false;
+
+	while (postconf_next_item(&rest, &item)) {
+		if (pw_str_eq_nocase(item, PW_STR("no_milters")))
+			is_found = true;
+		else
+			pw_buf_printf(&others, "%s%.*s", others.len > 0 ? "," : "",
+			              PW_FMT(item));
+	}
+	if (!is_found || (!postconf_is_public(s) && !postconf_is_submission(s)))
+		return false;
+	check_error(report, "%.*s: %s has no_milters: none of them is asked",
+	            PW_FMT(s->name), name);
+	postconf_put_command(&command, conf, s, name, pw_buf_str(&others));
+	check_cure(report, "%s", pw_buf_text(&command));
+	return true;
+}
+
 void judge_milters(struct check_report *report, const struct postconf *conf,
                    enum check_role role)
 {
@@ -176,6 +202,8 @@ void judge_milters(struct check_report *report, const struct postconf *conf,
 		if (!postconf_is_smtpd(&conf->services[i]))
 			continue;
 		is_any = true;
+		if (judge_override(report, conf, &conf->services[i]))
+			continue;
 		chain_read(&chain, conf, &conf->services[i], "smtpd_milters");
 		(role == CHECK_EDGE ? judge_edge : judge_inner)(
 			report, &chain, postconf_port(&conf->services[i]));

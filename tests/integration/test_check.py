@@ -94,6 +94,7 @@ POSTFIX = [  # label, postconf arguments, name of the check, severity, text
     ("accept of one", ["-e", "smtpd_milters={ unix:score/score.sock, default_action=accept }"], "milters", "error",
      'while unix:score/score.sock is away, mail is treated with "accept"'),
     ("no dkim for programs", ["-e", "non_smtpd_milters="], "milters", "error", "what local programs send is not signed"),
+    ("told to ask none", ["-P", f"{SUBMISSION}/receive_override_options=no_milters"], "milters", "error", "none of them is asked"),
     ("order", ["-P", f"{SUBMISSION}/smtpd_milters=unix:dkim/dkim.sock,unix:score/score.sock"], "milters", "error",
      "unix:score/score.sock stands behind unix:dkim/dkim.sock"),
     ("no policy on 25", ["-e", "smtpd_recipient_restrictions="], "stages", "error",

@@ -72,7 +72,7 @@ static struct row rows[] = {
 	{ "an edge without domains",  judge_main_cf, "relay_domains =\n", "", "e relay_domains is empty", CHECK_EDGE },
 	{ "relay_domains by default", judge_main_cf, "relay_domains = a.test\nmydestination = a.test\n", "", "e relay_domains is empty", CHECK_EDGE },
 	{ "no domains",               judge_main_cf, "virtual_mailbox_domains =\n", "", "e virtual_mailbox_domains is empty", CHECK_INNER },
-	{ "bare newline by number",   judge_main_cf, "smtpd_forbid_bare_newline = no\n", "", "w smuggle", CHECK_SINGLE },
+	{ "bare newlines",            judge_main_cf, "smtpd_forbid_bare_newline = no\n", "", "w smuggle", CHECK_SINGLE },
 
 	{ "milters in order",         judge_milters, "", "", "", CHECK_SINGLE },
 	{ "no score",                 judge_milters, "smtpd_milters =\n", "", "e smtp: score.sock is not among", CHECK_SINGLE },
@@ -84,6 +84,9 @@ static struct row rows[] = {
 	{ "dkim alone will do",       judge_milters, "", "submission/inet/smtpd_milters = " DKIM "\n", "", CHECK_SINGLE },
 	{ "reject by one",            judge_milters, "non_smtpd_milters = { " DKIM ", default_action=reject }\n", "", "e treated with \"reject\"", CHECK_SINGLE },
 	{ "tempfail by one",          judge_milters, "non_smtpd_milters = { " DKIM ", default_action = tempfail }\n", "", "", CHECK_SINGLE },
+	{ "none is asked",            judge_milters, "", "smtp/inet/receive_override_options = no_address_mappings, no_milters\n", "e smtp: receive_override_options has no_milters", CHECK_SINGLE },
+	{ "another override",         judge_milters, "", "smtp/inet/receive_override_options = no_address_mappings\n", "", CHECK_SINGLE },
+	{ "no milters on the way out", judge_milters, "", "10.9.0.1:2525/inet/receive_override_options = no_milters\n", "", CHECK_EDGE },
 	{ "edge in order",            judge_milters, "", "", "", CHECK_EDGE },
 	{ "edge without origin",      judge_milters, "smtpd_milters =\n", "", "e smtp: origin.sock is not among", CHECK_EDGE },
 	{ "a milter behind origin",   judge_milters, "smtpd_milters = " ORIGIN " inet:127.0.0.1:1\n", "", "e stands behind " ORIGIN, CHECK_EDGE },
