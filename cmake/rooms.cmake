@@ -28,13 +28,15 @@ function(pw_sees target)
   endforeach()
 endfunction()
 
-# pw_room(<name> [SEES room...] [LIBS target...]): the static library pw_<name> from the *.c of
-# the current folder, main.c left out. LIBS are foreign libraries.
+# pw_room(<name> [FOLDERS folder...] [SEES room...] [LIBS target...]): the static library pw_<name>
+# from the *.c of the current folder and of FOLDERS in it, main.c left out. LIBS are foreign libraries.
 function(pw_room name)
-  cmake_parse_arguments(ARG "" "" "SEES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "FOLDERS;SEES;LIBS" ${ARGN})
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/rooms/${name})
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_BINARY_DIR}/rooms/${name}/${name} SYMBOLIC)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+  list(TRANSFORM ARG_FOLDERS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  list(TRANSFORM ARG_FOLDERS APPEND /*.c)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c ${ARG_FOLDERS})
   list(FILTER sources EXCLUDE REGEX "/main\\.c$")
   if(NOT sources)
     return()

@@ -9,7 +9,7 @@
 
 #include "io/clock.h"
 #include "io/file.h"
-#include "tools/check_certificates.h"
+#include "tools/check/certificates.h"
 #include "tools/command.h"
 #include "tools/exposition.h"
 #include "tools/input.h"
@@ -51,8 +51,8 @@ static void put_head(struct page *page, const char *name, const char *help)
 /* ---- programs ---- */
 
 /* What a program wrote, and when. The program owns the file and may have been taken over:
- * nothing in its place is waited for. An old file is told with its age, since a counter that
- * stands still says less than one that is gone. */
+ * nothing in its place is waited for. An old file is told with its age, since a counter
+ * that stands still says less than one that is gone. */
 struct source {
 	const char *program;
 	bool is_known; /* it has, or had, a folder of its own */

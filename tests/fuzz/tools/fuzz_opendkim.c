@@ -4,7 +4,7 @@
 
 #include "core/address.h"
 #include "core/buf.h"
-#include "tools/opendkim.h"
+#include "tools/dkim/opendkim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

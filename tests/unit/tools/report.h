@@ -3,7 +3,7 @@
 
 #include "../table.h"
 
-#include "tools/check.h"
+#include "tools/check/check.h"
 
 static inline void report_render(struct pw_buf *out, const struct check_report *report)
 {

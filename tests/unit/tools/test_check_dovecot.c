@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "tools/certificate.h"
-#include "tools/check_certificates.h"
-#include "tools/check_dovecot.h"
+#include "tools/check/certificates.h"
+#include "tools/check/dovecot.h"
 
 #define OLD "# 2.3.19.1 (9b53102964): /etc/dovecot/dovecot.conf\n"
 #define NEW "# 2.4.1-4 (7d8c0e5759): /etc/dovecot/dovecot.conf\n"

@@ -3,11 +3,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "tools/check_clock.h"
-#include "tools/check_files.h"
-#include "tools/check_network.h"
-#include "tools/check_ports.h"
-#include "tools/check_services.h"
+#include "tools/check/clock.h"
+#include "tools/check/files.h"
+#include "tools/check/network.h"
+#include "tools/check/ports.h"
+#include "tools/check/services.h"
 
 #define GB ((int64_t)1024 * 1024 * 1024)
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "tools/check_postfix.h"
+#include "tools/check/postfix.h"
 
 #define SCORE "unix:postward/score.sock"
 #define DKIM "unix:postward/dkim.sock"

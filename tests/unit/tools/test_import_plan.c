@@ -1,8 +1,8 @@
 /* What becomes of names, passwords and domains before a database sees them. */
 #include "../table.h"
 
-#include "tools/import_sources.h"
-#include "tools/import_value.h"
+#include "tools/import/sources.h"
+#include "tools/import/value.h"
 
 struct row {
 	const char *label;

@@ -1,7 +1,7 @@
 #include "../table.h"
 
 #include "core/buf.h"
-#include "tools/opendkim.h"
+#include "tools/dkim/opendkim.h"
 
 struct scope_row {
 	const char *label, *pattern;

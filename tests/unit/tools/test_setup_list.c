@@ -1,7 +1,7 @@
 /* Lists of Postfix: what comes in where, and what is never there twice. */
 #include "../table.h"
 
-#include "tools/setup_list.h"
+#include "tools/setup/list.h"
 
 static struct add_row {
 	const char *label, *list, *item, *key;

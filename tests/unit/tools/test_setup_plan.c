@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "tools/setup_postfix.h"
-#include "tools/setup_template.h"
+#include "tools/setup/postfix.h"
+#include "tools/setup/template.h"
 
 /* Of a host as Debian installs it. */
 #define DEBIAN_MAIN                                                                      \

@@ -1,0 +1,297 @@
+/* The lines of main.cf: one table, docs/postfix.md in rows. */
+#include "tools/postconf.h"
+#include "tools/setup/list.h"
+#include "tools/setup/postfix.h"
+#include "tools/setup/template.h"
+
+#define LOCAL (SETUP_SINGLE | SETUP_INNER) /* where the mailboxes are */
+#define ALL (SETUP_SINGLE | SETUP_EDGE | SETUP_INNER)
+#define TABLE(name) "proxy:pgsql:" SETUP_MAPS "/" name ".cf"
+#define POLICY(action)                                                                   \
+	"check_policy_service { unix:postward/policy.sock, timeout=5s, try_limit=2, "    \
+	"default_action=" action " }"
+
+enum how {
+	SET,          /* other: a value that is as good */
+	SET_IF_KNOWN, /* in releases that have it */
+	DEFAULT,      /* where main.cf says nothing */
+	FIRST,        /* value goes into the list; other: its name in there */
+	LAST,
+	BEFORE_END,
+	CLOSE,     /* the list refuses strange destinations; value: where there is none */
+	LEAVE_US,  /* neither the domain nor, if it is the same, the host's name in it */
+	TLS_MAY,   /* may, unless TLS is demanded already */
+	CLEAR,     /* empty, if it is not */
+	NOT_LOCAL, /* value, where only this host itself is listened to */
+	NOT_ERROR, /* value, where all is refused */
+};
+
+/* clang-format off */
+static const struct rule {
+	unsigned int roles;
+	const char *name;
+	enum how how;
+	const char *value, *other;
+} rules[] = {
+	{ ALL,   "compatibility_level",     DEFAULT, "3.6", NULL },
+	{ ALL,   "myhostname",              SET, "@hostname@", NULL },
+	{ ALL,   "mydestination",           LEAVE_US, "$myhostname, localhost.$mydomain, localhost", NULL },
+	{ LOCAL, "relay_domains",           LEAVE_US, NULL, NULL },
+	{ ALL,   "virtual_alias_domains",   LEAVE_US, NULL, NULL },
+	/* an address that is not up yet, named here, would end every process of Postfix: it is
+	 * named by the services of master.cf */
+	{ ALL,   "inet_interfaces",         NOT_LOCAL, "all", NULL },
+	{ LOCAL, "mynetworks",              DEFAULT, "127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128", NULL },
+	{ SETUP_EDGE, "mynetworks",         SET, "", NULL },
+	{ ALL,   "default_transport",       NOT_ERROR, "smtp", NULL },
+	{ LOCAL, "relay_transport",         NOT_ERROR, "relay", NULL },
+	{ SETUP_EDGE, "relay_transport",    SET, "relay:[@peer@]:25", NULL },
+	{ SETUP_EDGE, "relay_domains",      LAST, "@domain@", "@domain@" },
+	{ SETUP_INNER, "relayhost",         SET, "[@peer@]:2525", NULL },
+
+	{ LOCAL, "virtual_transport",       SET, "lmtp:unix:private/dovecot-lmtp", NULL },
+	{ LOCAL, "virtual_mailbox_maps",    LAST, TABLE("mailbox"), TABLE("mailbox") },
+	{ LOCAL, "virtual_alias_maps",      LAST, TABLE("alias"), TABLE("alias") },
+	{ LOCAL, "virtual_mailbox_domains", LAST, TABLE("domain"), TABLE("domain") },
+	{ LOCAL, "recipient_delimiter",     SET, "+", NULL },
+
+	{ LOCAL, "smtpd_milters",           FIRST, "unix:postward/score.sock", "unix:postward/score.sock" },
+	{ LOCAL, "non_smtpd_milters",       LAST, "unix:postward/dkim.sock", "unix:postward/dkim.sock" },
+	{ SETUP_EDGE, "smtpd_milters",      LAST, "unix:postward/origin.sock", "unix:postward/origin.sock" },
+	{ ALL,   "milter_default_action",   SET, "tempfail", NULL },
+	{ SETUP_EDGE, "in_flow_delay",      SET, "0", "0s" },
+	{ SETUP_EDGE, "smtp_line_length_limit", SET, "0", NULL },
+
+	{ LOCAL, "smtpd_relay_restrictions", CLOSE, "permit_mynetworks, reject_unauth_destination", NULL },
+	{ SETUP_EDGE,
+	         "smtpd_relay_restrictions", CLOSE, "reject_unauth_destination", NULL },
+	{ LOCAL, "smtpd_recipient_restrictions", BEFORE_END, POLICY("DUNNO"), "unix:postward/policy.sock" },
+	{ LOCAL, "submission_policy",       SET, POLICY("DEFER"), NULL },
+	{ ALL,   "smtpd_forbid_bare_newline", SET_IF_KNOWN, "normalize", "reject" },
+	{ ALL,   "smtpd_forbid_unauth_pipelining", SET_IF_KNOWN, "yes", NULL },
+
+	{ ALL,   "smtpd_tls_chain_files",   CLEAR, NULL, NULL },
+	{ ALL,   "smtpd_tls_cert_file",     SET, "@certificate@", NULL },
+	{ ALL,   "smtpd_tls_key_file",      SET, "@key@", NULL },
+	{ ALL,   "smtpd_tls_security_level", TLS_MAY, "may", NULL },
+	{ ALL,   "smtpd_tls_protocols",     SET, ">=TLSv1.2", ">=TLSv1.3" },
+	{ ALL,   "smtpd_tls_mandatory_protocols", SET, ">=TLSv1.2", ">=TLSv1.3" },
+	{ ALL,   "smtp_tls_security_level", TLS_MAY, "may", NULL },
+	{ ALL,   "smtpd_tls_auth_only",     SET, "yes", NULL },
+	{ LOCAL, "smtpd_sasl_type",         SET, "dovecot", NULL },
+	{ LOCAL, "smtpd_sasl_path",         SET, "private/auth", NULL },
+	{ ALL,   "enable_long_queue_ids",   SET, "yes", NULL },
+};
+/* clang-format on */
+
+/* All that the handling of one row needs. */
+struct work {
+	struct setup_plan *plan;
+	const struct setup_wish *wish;
+	const struct setup_postfix *now;
+	struct pw_str before; /* at is NULL where main.cf says nothing */
+	struct pw_str value, other;
+};
+
+static bool is_us(struct pw_str item, const void *arg)
+{
+	const struct setup_wish *wish = arg;
+	struct pw_str domain = pw_str_from(wish->domain);
+	struct pw_str above = pw_str_from(wish->hostname);
+
+	(void)pw_str_cut(&above, '.');
+	if (pw_str_eq_nocase(item, domain))
+		return true;
+	if (pw_str_eq(item, PW_STR("$myhostname")) ||
+	    pw_str_eq(item, PW_STR("${myhostname}")))
+		return pw_str_eq_nocase(pw_str_from(wish->hostname), domain);
+	/* where main.cf names no $mydomain it is what is above the host's name */
+	if (pw_str_eq(item, PW_STR("$mydomain")) ||
+	    pw_str_eq(item, PW_STR("${mydomain}")))
+		return pw_str_eq_nocase(above, domain);
+	return false;
+}
+
+static bool is_loopback(struct pw_str list)
+{
+	struct pw_str item;
+	size_t count = 0;
+
+	while (postconf_next_item(&list, &item)) {
+		count++;
+		if (!pw_str_eq(item, PW_STR("loopback-only")) &&
+		    !pw_str_eq(item, PW_STR("localhost")) &&
+		    !pw_str_eq(item, PW_STR("::1")) &&
+		    !pw_str_eq(item, PW_STR("[::1]")) &&
+		    !pw_str_starts(item, PW_STR("127.")))
+			return false;
+	}
+	return count > 0;
+}
+
+static bool demands_tls(struct pw_str level)
+{
+	return level.len > 0 && !pw_str_eq(level, PW_STR("none"));
+}
+
+/* Does what is there serve? For those kinds that have one value. */
+static bool is_good(const struct work *w, enum how how)
+{
+	if (w->before.at == NULL)
+		return how == CLEAR || how == NOT_LOCAL || how == NOT_ERROR;
+	if (how == SET || how == SET_IF_KNOWN)
+		return w->other.at != NULL && pw_str_eq(w->before, w->other);
+	if (how == TLS_MAY)
+		return demands_tls(w->before);
+	if (how == NOT_LOCAL)
+		return !is_loopback(w->before);
+	if (how == NOT_ERROR)
+		return !pw_str_starts(w->before, PW_STR("error"));
+	return how == DEFAULT;
+}
+
+static void merge(struct pw_buf *out, const struct work *w, enum how how)
+{
+	static const enum setup_place places[] = { [FIRST] = SETUP_FIRST,
+		                                   [LAST] = SETUP_LAST,
+		                                   [BEFORE_END] = SETUP_BEFORE_END };
+	struct pw_str list = w->before.at != NULL ? w->before : PW_STR("");
+
+	if (how == CLOSE)
+		setup_list_close_relay(out, w->before.at != NULL ? list : w->value);
+	else if (how == LEAVE_US)
+		setup_list_without(out, w->before.at != NULL ? list : w->value, is_us,
+		                   w->wish);
+	else
+		setup_list_add(out, list, w->value, w->other, places[how]);
+}
+
+static void wanted(struct pw_buf *out, const struct work *w, enum how how)
+{
+	bool is_list = how == FIRST || how == LAST || how == BEFORE_END || how == CLOSE ||
+	               how == LEAVE_US;
+
+	if (is_list)
+		merge(out, w, how);
+	else
+		pw_buf_puts(out, is_good(w, how) ? w->before : w->value);
+}
+
+static void add_step(const struct work *w, const char *name, const struct pw_buf *value)
+{
+	struct setup_step step = { .kind = SETUP_MAIN, .name = name };
+	PW_AUTO(pw_buf_done) struct pw_buf before = { 0 };
+
+	if (w->before.at != NULL ? pw_str_eq(w->before, pw_buf_str(value))
+	                         : value->len == 0)
+		return;
+	step.value = setup_text_of(w->plan, value);
+	pw_buf_puts(&before, w->before);
+	if (w->before.at != NULL)
+		step.before = setup_text_of(w->plan, &before);
+	setup_plan_add(w->plan, &step);
+}
+
+static struct pw_str expand(const struct work *w, const char *text)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
+	size_t count;
+	const struct setup_name *names = setup_postfix_names(w->plan, w->wish, &count);
+
+	if (text == NULL)
+		return (struct pw_str){ NULL, 0 };
+	setup_expand(&out, pw_str_from(text), names, count);
+	return pw_str_from(setup_text_of(w->plan, &out));
+}
+
+static void apply_rule(struct work *w, const struct rule *rule)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf value = { 0 };
+
+	w->before = setup_postfix_value(&w->now->main, rule->name);
+	w->value = expand(w, rule->value);
+	w->other = expand(w, rule->other);
+	if (rule->how == SET_IF_KNOWN &&
+	    setup_postfix_value(&w->now->known, rule->name).at == NULL)
+		return;
+	/* mynetworks: empty is not what it is where nothing is said */
+	if (rule->how == SET && w->before.at == NULL && w->value.len == 0) {
+		setup_plan_add(w->plan, &(struct setup_step){ .kind = SETUP_MAIN,
+		                                              .name = rule->name,
+		                                              .value = "" });
+		return;
+	}
+	wanted(&value, w, rule->how);
+	/* Postfix's own list stays unwritten where nothing of it has to go */
+	if (rule->how == LEAVE_US && w->before.at == NULL &&
+	    pw_str_eq(pw_buf_str(&value), w->value))
+		return;
+	add_step(w, rule->name, &value);
+}
+
+/* Submission has milters of its own: score first, ours that signs last, and between them
+ * what the administrator had there. */
+static void plan_submission_milters(struct work *w)
+{
+	static const char *const sources[] = { "submission/inet/smtpd_milters",
+		                               "587/inet/smtpd_milters" };
+	PW_AUTO(pw_buf_done) struct pw_buf first = { 0 }, both = { 0 };
+	struct pw_str others;
+
+	w->before = setup_postfix_value(&w->now->main, "submission_milters");
+	others = w->before;
+	for (size_t i = 0; others.at == NULL && i < PW_LEN(sources); i++)
+		others = setup_postfix_value(&w->now->options, sources[i]);
+	if (others.at == NULL)
+		others = setup_postfix_value(&w->now->main, "smtpd_milters");
+	setup_list_add(&first, others.at != NULL ? others : PW_STR(""),
+	               PW_STR("unix:postward/score.sock"),
+	               PW_STR("unix:postward/score.sock"), SETUP_FIRST);
+	setup_list_add(&both, pw_buf_str(&first), PW_STR("unix:postward/dkim.sock"),
+	               PW_STR("unix:postward/dkim.sock"), SETUP_LAST);
+	add_step(w, "submission_milters", &both);
+}
+
+/* Whose mail went somewhere else till now is told so. */
+static void add_notes(const struct work *w)
+{
+	struct pw_str list = setup_postfix_value(&w->now->main, "mydestination"), item;
+
+	bool was_ours = false;
+
+	while (postconf_next_item(&list, &item))
+		was_ours = was_ours || is_us(item, w->wish);
+	if (was_ours && (w->wish->role & LOCAL) != 0)
+		setup_note(w->plan,
+		           "mail for %s went to users of this system; from now on "
+		           "only to mailboxes and aliases in SQL",
+		           w->wish->domain);
+	list = setup_postfix_value(&w->now->main, "smtpd_milters");
+	if ((w->wish->role & SETUP_EDGE) != 0 && list.len > 0 &&
+	    !setup_list_names(list, PW_STR("unix:postward/origin.sock")))
+		setup_note(w->plan, "milters that stay in front of postward-origin: %.*s",
+		           PW_FMT(list));
+}
+
+void setup_plan_main(struct setup_plan *plan, const struct setup_wish *wish,
+                     const struct setup_postfix *now)
+{
+	struct work w = { .plan = plan, .wish = wish, .now = now };
+
+	if (!now->has_main)
+		setup_plan_add(
+			plan, &(struct setup_step){ .kind = SETUP_FILE,
+		                                    .name = SETUP_MAIN_CF,
+		                                    .value = "compatibility_level = 3.6\n"
+		                                             "biff = no\n"
+		                                             "append_dot_mydomain = no\n",
+		                                    .owner = "root",
+		                                    .group = "root",
+		                                    .mode = 0644 });
+	for (size_t i = 0; i < PW_LEN(rules); i++)
+		if ((rules[i].roles & wish->role) != 0)
+			apply_rule(&w, &rules[i]);
+	if ((wish->role & LOCAL) != 0)
+		plan_submission_milters(&w);
+	add_notes(&w);
+}

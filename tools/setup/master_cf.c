@@ -1,0 +1,257 @@
+/* The lines of master.cf: services and what they set for themselves. */
+#include "tools/postconf.h"
+#include "tools/setup/list.h"
+#include "tools/setup/postfix.h"
+#include "tools/setup/template.h"
+
+#define LOCAL (SETUP_SINGLE | SETUP_INNER)
+#define NAMES_MAX 3
+#define OPTIONS_MAX 20
+
+enum where {
+	ANYWHERE, /* on all addresses of inet_interfaces */
+	PRIVATE,  /* with --listen-private: that address and loopback; else anywhere */
+	VPN,      /* --listen-private's address alone */
+	LOOPBACK,
+};
+
+enum how {
+	MUST, /* this value */
+	MAY,  /* this value, unless there is one */
+	FRONT /* a list that begins with it */
+};
+
+/* clang-format off */
+/* Values hold no blanks: postconf -Pe refuses them before Postfix 3.8. */
+struct option {
+	const char *name, *value;
+	enum how how;
+};
+
+#define SHORT_LIFE { "max_use", "10", MAY }, { "max_idle", "30s", MAY }
+#define SUBMISSION                                                                        \
+	{ "smtpd_tls_auth_only",            "yes",                    MUST  },            \
+	{ "smtpd_sasl_auth_enable",         "yes",                    MUST  },            \
+	{ "smtpd_milters",                  "$submission_milters",    MUST  },            \
+	{ "smtpd_relay_restrictions",       "permit_sasl_authenticated,reject", MUST },   \
+	{ "smtpd_recipient_restrictions",   "$submission_policy",     FRONT },            \
+	{ "smtpd_end_of_data_restrictions", "$submission_policy",     FRONT },            \
+	{ "smtpd_client_restrictions",      "",                       MAY   },            \
+	{ "smtpd_helo_restrictions",        "",                       MAY   },            \
+	{ "smtpd_sender_restrictions",      "",                       MAY   },            \
+	{ "milter_macro_daemon_name",       "ORIGINATING",            MAY   },            \
+	SHORT_LIFE
+
+static const struct service {
+	unsigned int roles;
+	const char *names[NAMES_MAX]; /* the first is ours, the others are the same port */
+	enum where where;
+	struct option options[OPTIONS_MAX];
+} services[] = {
+	{ SETUP_EDGE, { "smtp", "25" }, ANYWHERE, { { NULL, NULL, MUST } } },
+	/* an smtpd remembers for its life that looking somebody up failed */
+	{ SETUP_SINGLE, { "smtp", "25" }, ANYWHERE, { SHORT_LIFE } },
+	{ SETUP_INNER, { "smtp", "25" }, VPN, {
+		{ "mynetworks",                    "",                          MUST },
+		{ "smtpd_sasl_auth_enable",        "no",                        MUST },
+		{ "smtpd_relay_restrictions",      "reject_unauth_destination", MUST },
+		{ "smtpd_authorized_xclient_hosts", "@peer_host@",              MUST },
+		SHORT_LIFE,
+	} },
+	{ SETUP_INNER, { "smtp", "25" }, LOOPBACK, { SHORT_LIFE } },
+	{ LOCAL, { "submission", "587" }, PRIVATE, {
+		{ "syslog_name",              "postfix/submission", MAY  },
+		{ "smtpd_tls_security_level", "encrypt",            MUST },
+		SUBMISSION,
+	} },
+	{ LOCAL, { "submissions", "smtps", "465" }, PRIVATE, {
+		{ "syslog_name",              "postfix/submissions", MAY  },
+		{ "smtpd_tls_wrappermode",    "yes",                 MUST },
+		{ "smtpd_tls_security_level", "encrypt",             MUST },
+		SUBMISSION,
+	} },
+	{ SETUP_EDGE, { "2525" }, VPN, {
+		{ "smtpd_milters",             "",                         MUST },
+		{ "mynetworks",                "@peer_host@/@peer_bits@",  MUST },
+		{ "smtpd_relay_restrictions",  "permit_mynetworks,reject", MUST },
+		{ "smtpd_client_restrictions", "",                         MUST },
+		{ "smtpd_helo_restrictions",   "",                         MUST },
+		{ "smtpd_sender_restrictions", "",                         MUST },
+		{ "smtpd_recipient_restrictions", "",                      MUST },
+	} },
+};
+/* clang-format on */
+
+struct work {
+	struct setup_plan *plan;
+	const struct setup_wish *wish;
+	const struct setup_postfix *now;
+};
+
+/* Fields of a line of master.cf. */
+enum { FIELD_NAME, FIELD_TYPE, FIELD_COMMAND = 7, FIELDS };
+
+static bool find_service(const struct work *w, const char *name,
+                         struct pw_str fields[FIELDS])
+{
+	struct pw_str rest = pw_buf_str(&w->now->services);
+
+	while (rest.len > 0) {
+		struct pw_str line = pw_str_cut(&rest, '\n');
+		size_t n = 0;
+
+		while (n < FIELDS && postconf_next_item(&line, &fields[n]))
+			n++;
+		if (n == FIELDS && pw_str_eq(fields[FIELD_NAME], pw_str_from(name)) &&
+		    pw_str_eq(fields[FIELD_TYPE], PW_STR("inet")))
+			return true;
+	}
+	return false;
+}
+
+static bool has_service(const struct work *w, const char *name)
+{
+	struct pw_str fields[FIELDS];
+
+	return find_service(w, name, fields);
+}
+
+/* postscreen hands on to smtpd, and is none. */
+static bool is_smtpd(const struct work *w, const char *name)
+{
+	struct pw_str fields[FIELDS];
+
+	return find_service(w, name, fields) &&
+	       pw_str_eq(fields[FIELD_COMMAND], PW_STR("smtpd"));
+}
+
+static const char *expand(const struct work *w, const char *text)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
+	size_t count;
+	const struct setup_name *names = setup_postfix_names(w->plan, w->wish, &count);
+
+	setup_expand(&out, pw_str_from(text), names, count);
+	return setup_text_of(w->plan, &out);
+}
+
+/* What an option should be; NULL = as it is. */
+static const char *wanted(const struct work *w, const struct option *option,
+                          struct pw_str before)
+{
+	const char *value = expand(w, option->value);
+
+	if (before.at == NULL)
+		return value;
+	if (option->how == MAY || pw_str_eq(before, pw_str_from(value)))
+		return NULL;
+	if (option->how == MUST || before.len == 0)
+		return value;
+	if (setup_list_names(before, pw_str_from(value)))
+		return NULL;
+	return setup_text(w->plan, "%s,%.*s", value, PW_FMT(before));
+}
+
+/* A service that is there: option by option, all others stay. */
+static void plan_options(const struct work *w, const struct service *service,
+                         const char *name)
+{
+	for (size_t i = 0; i < OPTIONS_MAX && service->options[i].name != NULL; i++) {
+		const struct option *option = &service->options[i];
+		const char *field = setup_text(w->plan, "%s/inet/%s", name, option->name);
+		struct pw_str before = setup_postfix_value(&w->now->options, field);
+		const char *value = wanted(w, option, before);
+
+		if (value != NULL)
+			setup_plan_add(
+				w->plan,
+				&(struct setup_step){
+					.kind = SETUP_OPTION,
+					.name = field,
+					.value = value,
+					.before = before.at == NULL
+			                                  ? NULL
+			                                  : setup_text(w->plan, "%.*s",
+			                                               PW_FMT(before)) });
+	}
+}
+
+/* A service that is not there comes in one step, never without what protects it. */
+static void plan_service(const struct work *w, const struct service *service,
+                         const char *name)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf line = { 0 };
+	struct setup_step step = { .kind = SETUP_SERVICE };
+
+	if (has_service(w, name)) {
+		if (is_smtpd(w, name))
+			plan_options(w, service, name);
+		return;
+	}
+	pw_buf_printf(&line, "%s inet n - y - - smtpd", name);
+	for (size_t i = 0; i < OPTIONS_MAX && service->options[i].name != NULL; i++)
+		pw_buf_printf(&line, " -o %s=%s", service->options[i].name,
+		              expand(w, service->options[i].value));
+	step.name = setup_text(w->plan, "%s/inet", name);
+	step.value = setup_text_of(w->plan, &line);
+	setup_plan_add(w->plan, &step);
+}
+
+/* The name under which a port is served already, else ours. */
+static const char *known_name(const struct work *w, const struct service *service,
+                              const char *address)
+{
+	const char *name = NULL;
+
+	for (size_t i = 0; i < NAMES_MAX && service->names[i] != NULL; i++) {
+		name = setup_text(w->plan, "%s%s%s", address,
+		                  address[0] != '\0' ? ":" : "", service->names[i]);
+		if (has_service(w, name))
+			return name;
+	}
+	return setup_text(w->plan, "%s%s%s", address, address[0] != '\0' ? ":" : "",
+	                  service->names[0]);
+}
+
+/* A service on all addresses is in the way of those on single ones. */
+static void plan_removal(const struct work *w, const struct service *service)
+{
+	for (size_t i = 0; i < NAMES_MAX && service->names[i] != NULL; i++) {
+		const char *field = setup_text(w->plan, "%s/inet", service->names[i]);
+
+		if (has_service(w, service->names[i]))
+			setup_plan_add(w->plan,
+			               &(struct setup_step){ .kind = SETUP_SERVICE_GONE,
+			                                     .name = field });
+	}
+}
+
+static void plan_places(const struct work *w, const struct service *service)
+{
+	const char *vpn = expand(w, "@listen_host@");
+	enum where where = service->where;
+
+	if (where == PRIVATE && w->wish->listen == NULL)
+		where = ANYWHERE;
+	if (where == ANYWHERE) {
+		plan_service(w, service, known_name(w, service, ""));
+		return;
+	}
+	if (where == VPN || where == PRIVATE)
+		plan_service(w, service, known_name(w, service, vpn));
+	if (where == LOOPBACK || where == PRIVATE)
+		plan_service(w, service, known_name(w, service, "127.0.0.1"));
+	/* the inner host has two rows for port 25, one of them says it */
+	if (where != LOOPBACK)
+		plan_removal(w, service);
+}
+
+void setup_plan_master(struct setup_plan *plan, const struct setup_wish *wish,
+                       const struct setup_postfix *now)
+{
+	const struct work w = { .plan = plan, .wish = wish, .now = now };
+
+	for (size_t i = 0; i < PW_LEN(services); i++)
+		if ((services[i].roles & wish->role) != 0)
+			plan_places(&w, &services[i]);
+}
