@@ -423,6 +423,12 @@ def test_users_send_with_tls_and_a_password(running, port, tls):
     assert f"d={DOMAIN}".encode() in found  # signed
 
 
+def test_doveadm_finds_all_mailboxes(running):
+    """Those of the system follow: the userdb of 10-auth.conf is asked for lists all the same."""
+    assert running.run("doveadm", "user", "*").split()[0] == ADMIN
+    assert running.shell("doveadm user nobody").returncode == 67  # EX_NOUSER
+
+
 def test_folders_are_there(running):
     with login(running) as imap:
         listed = b" ".join(imap.list()[1])
