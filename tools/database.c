@@ -64,9 +64,11 @@ static enum pw_status open_session(struct pw_db_session **out,
 	bool is_other = become_superuser(config->conninfo);
 	enum pw_status r = pw_db_session_open(out, config, why_out);
 
-	if (is_other && seteuid(0) != 0)
-		return PW_ERR_STATE;
-	return r;
+	if (!is_other || seteuid(0) == 0)
+		return r;
+	if (r == PW_OK)
+		pw_db_session_close(out);
+	return PW_ERR_STATE;
 }
 
 enum pw_status tool_database_connect(struct pw_db_session **out, const char *conninfo,

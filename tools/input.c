@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/file.h"
+
 #define CHUNK ((size_t)64 * 1024)
 
 struct chunk {
@@ -32,16 +34,7 @@ void tool_wipe_buf(struct pw_buf *secret)
 static enum pw_status from_errno(const char **why_out)
 {
 	*why_out = strerror(errno);
-	switch (errno) {
-	case ENOENT:
-	case ENOTDIR:
-		return PW_ERR_NOTFOUND;
-	case EACCES:
-	case EPERM:
-		return PW_ERR_DENIED;
-	default:
-		return PW_ERR_IO;
-	}
+	return pw_file_status(errno);
 }
 
 static enum pw_status check_file(int fd, size_t max_bytes, const char **why_out)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/buf.h"
+#include "io/file.h"
 
 #define DEPTH_MAX 6 /* hash_queue_depth and some more */
 /* A long queue id: seconds, microseconds, z, inode. */
@@ -17,19 +18,6 @@
 
 static const char *const names[QUEUES] = { "maildrop", "incoming", "active", "deferred",
 	                                   "hold" };
-
-static enum pw_status status_of(int error)
-{
-	switch (error) {
-	case EACCES:
-	case EPERM:
-		return PW_ERR_DENIED;
-	case ENOENT:
-		return PW_ERR_NOTFOUND;
-	default:
-		return PW_ERR_IO;
-	}
-}
 
 static void dir_close(DIR **dir)
 {
@@ -77,7 +65,7 @@ static enum pw_status count(struct queue_count *out, int at, const char *name, i
 	if (dir == NULL) {
 		if (fd >= 0)
 			(void)close(fd);
-		return status_of(errno);
+		return pw_file_status(errno);
 	}
 	while ((entry = readdir(dir)) != NULL && out->messages < QUEUE_FILES_MAX) {
 		struct stat file;
@@ -97,7 +85,7 @@ enum pw_status queue_read(struct queue_count out[QUEUES], const char *folder,
                           int64_t now_s)
 {
 	int at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum pw_status r = at < 0 ? status_of(errno) : PW_OK;
+	enum pw_status r = at < 0 ? pw_file_status(errno) : PW_OK;
 
 	for (size_t i = 0; r == PW_OK && i < QUEUES; i++) {
 		out[i] = (struct queue_count){ .name = names[i] };

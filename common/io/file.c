@@ -20,9 +20,9 @@ static void close_fd(int *fd)
 	errno = saved;
 }
 
-static enum pw_status from_errno(void)
+enum pw_status pw_file_status(int error)
 {
-	switch (errno) {
+	switch (error) {
 	case ENOENT:
 	case ENOTDIR:
 		return PW_ERR_NOTFOUND;
@@ -54,14 +54,14 @@ enum pw_status pw_file_read(struct pw_buf *out, const char *path, size_t max_byt
 	size_t total = 0;
 
 	if (fd < 0)
-		return from_errno();
+		return pw_file_status(errno);
 	for (;;) {
 		ssize_t n = read(fd, chunk.at, sizeof(chunk.at));
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return from_errno();
+			return pw_file_status(errno);
 		if (n == 0)
 			break;
 		total += (size_t)n;
@@ -80,7 +80,7 @@ static enum pw_status write_all(int fd, struct pw_str content)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return from_errno();
+			return pw_file_status(errno);
 		content.at += n;
 		content.len -= (size_t)n;
 	}
@@ -93,11 +93,11 @@ static enum pw_status write_beside(char *name, struct pw_str content, mode_t mod
 	enum pw_status r;
 
 	if (fd < 0)
-		return from_errno();
+		return pw_file_status(errno);
 	if ((r = write_all(fd, content)) != PW_OK)
 		return r;
 	if (fchmod(fd, mode) != 0 || fsync(fd) != 0)
-		return from_errno();
+		return pw_file_status(errno);
 	return PW_OK;
 }
 
@@ -115,7 +115,7 @@ static enum pw_status sync_folder(const char *path)
 	PW_AUTO(close_fd)
 	int fd = open(pw_buf_text(&folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) != 0)
-		return from_errno();
+		return pw_file_status(errno);
 	return PW_OK;
 }
 
@@ -129,7 +129,7 @@ enum pw_status pw_file_replace(const char *path, struct pw_str content, mode_t m
 		return PW_ERR_NOMEM;
 	if ((r = write_beside(name.at, content, mode)) == PW_OK &&
 	    rename(name.at, path) != 0)
-		r = from_errno();
+		r = pw_file_status(errno);
 	if (r == PW_OK)
 		return sync_folder(path);
 	int saved = errno;

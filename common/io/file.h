@@ -8,6 +8,10 @@
 /* Largest settings file or the like that anybody reads. */
 #define PW_FILE_READ_MAX ((size_t)100 * 1024 * 1024)
 
+/* What a number of errno says about a path: PW_ERR_NOTFOUND, PW_ERR_DENIED, PW_ERR_NOMEM
+ * or PW_ERR_IO. */
+enum pw_status pw_file_status(int error);
+
 /* Append all of a regular file (or pipe) to out.
  *
  * max_bytes  most bytes to accept

@@ -2,7 +2,7 @@
 
 #include "core/ascii.h"
 #include "core/dns.h"
-#include "core/taglist.h"
+#include "tools/dkim/record.h"
 #include "tools/input.h"
 #include "tools/statement.h"
 
@@ -14,24 +14,6 @@ static bool is_selector(struct pw_str s)
 		    s.at[i] != '.')
 			return false;
 	return pw_dns_name_is_valid(s);
-}
-
-/* p= of a record, without blanks; people may have added other tags. */
-static void put_public(struct pw_buf *out, struct pw_str record)
-{
-	struct pw_taglist tags;
-
-	if (pw_taglist_parse(&tags, record) == PW_OK)
-		pw_tag_put_packed(out, pw_taglist_get(&tags, PW_STR("p")));
-}
-
-static bool is_same_key(struct pw_str a, struct pw_str b)
-{
-	PW_AUTO(pw_buf_done) struct pw_buf of_a = { 0 }, of_b = { 0 };
-
-	put_public(&of_a, a);
-	put_public(&of_b, b);
-	return of_a.len > 0 && pw_str_eq(pw_buf_str(&of_a), pw_buf_str(&of_b));
 }
 
 /* A name is in normal form in the table, which the trigger sees to. */
@@ -54,7 +36,8 @@ static enum pw_status look(struct pw_db_session *session, struct pw_str domain,
 	}
 	if (pw_db_rows(row) == 0)
 		return PW_OK;
-	*outcome = is_same_key(pw_db_value(row, 0, 0), record) ? DKIM_KEPT : DKIM_REFUSED;
+	*outcome = dkim_is_same_key(pw_db_value(row, 0, 0), record) ? DKIM_KEPT
+	                                                            : DKIM_REFUSED;
 	if (*outcome == DKIM_REFUSED)
 		pw_buf_printf(
 			why_out,

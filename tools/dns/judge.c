@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "core/dmarc.h"
-#include "core/taglist.h"
+#include "tools/dkim/record.h"
 #include "tools/dns/survey.h"
 
 /* ---- verdicts ---- */
@@ -100,34 +100,16 @@ static void judge_ptr(struct verdict *v, const struct dns_record *r)
 		say(v, DNS_SEEN_DIFFERS, "the name does not lead back to the address");
 }
 
-static bool is_same_key(struct pw_str seen, const struct pw_taglist *wanted)
-{
-	PW_AUTO(pw_buf_done) struct pw_buf theirs = { 0 }, ours = { 0 };
-	struct pw_str type, wanted_type = pw_taglist_get(wanted, PW_STR("k"));
-	struct pw_taglist tags;
-
-	if (pw_taglist_parse(&tags, seen) != PW_OK)
-		return false;
-	type = pw_taglist_get(&tags, PW_STR("k"));
-	pw_tag_put_packed(&theirs, pw_taglist_get(&tags, PW_STR("p")));
-	pw_tag_put_packed(&ours, pw_taglist_get(wanted, PW_STR("p")));
-	return pw_str_eq(pw_buf_str(&theirs), pw_buf_str(&ours)) &&
-	       pw_str_eq(type.len > 0 ? type : PW_STR("rsa"),
-	                 wanted_type.len > 0 ? wanted_type : PW_STR("rsa"));
-}
-
 static void judge_dkim(struct verdict *v, const struct dns_record *r)
 {
 	const struct pw_dns_answer *answer = &r->asked.answer;
-	struct pw_taglist wanted;
 
 	if (answer->count > 1) {
 		say(v, DNS_SEEN_DIFFERS,
 		    "there are several records, and verifiers take any");
 		return;
 	}
-	if (pw_taglist_parse(&wanted, r->value) != PW_OK ||
-	    !is_same_key(answer->records[0].text, &wanted))
+	if (!dkim_is_same_key(answer->records[0].text, r->value))
 		say(v, DNS_SEEN_DIFFERS, "it is another key");
 }
 
