@@ -120,8 +120,8 @@ const char *pw_hash_kind_text(enum pw_hash_kind kind)
 	static const char *const texts[] = {
 		[PW_HASH_NAMED] = "",
 		[PW_HASH_NONE] = "no password there",
-		[PW_HASH_DES] = "a DES hash: only eight letters of the password count "
-				"(pgcrypto answers crypt(..., '$6$...') with such)",
+		[PW_HASH_DES] = ("a DES hash: only eight letters of the password count "
+		                 "(pgcrypto answers crypt(..., '$6$...') with such)"),
 		[PW_HASH_WEAK] = "a hash too weak to keep",
 		[PW_HASH_CLEAR] = "a password in clear text",
 		[PW_HASH_UNKNOWN] = "no hash of a known form",

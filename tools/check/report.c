@@ -19,6 +19,7 @@ void check_report_done(struct check_report *report)
 	pw_buf_done(&report->bytes);
 }
 
+PW_PRINTF(2, 0)
 static void put_text(struct pw_buf *out, const char *fmt, va_list args)
 {
 	char text[TEXT_MAX];
@@ -28,6 +29,7 @@ static void put_text(struct pw_buf *out, const char *fmt, va_list args)
 	pw_buf_putc(out, '\0');
 }
 
+PW_PRINTF(3, 0)
 static void put(struct check_report *report, enum check_severity severity,
                 const char *fmt, va_list args)
 {
