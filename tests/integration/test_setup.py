@@ -137,6 +137,14 @@ def test_modes_keep_secrets(bed):
     assert stat.S_IMODE(bed.path("/var/lib/postward/setup").stat().st_mode) == 0o700
 
 
+def test_a_strict_umask_keeps_nobody_from_what_he_has_to_read(bed):
+    done = bed.shell(f"umask 077; {bed.program} setup --yes --domain {DOMAIN}")
+    assert done.returncode == 0, done.stderr
+    for user, path in (("postfix", "/etc/postward/postfix/domain.cf"), ("postfix", "/etc/postfix/main.cf"),
+                       ("vmail", "/etc/dovecot/sieve/junk.svbin"), ("postward_score", "/etc/postward")):
+        bed.run("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "test", "-r", path)
+
+
 def test_undo_leaves_what_was_changed_since(bed):
     before = bed.tree()
     bed.set_up()

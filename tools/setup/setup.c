@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -196,6 +197,9 @@ static int run(struct options *opt)
 		return tool_wrong_use(usage);
 	if (geteuid() != 0)
 		return fail(EX_NOPERM, "run it as root");
+	/* others read what is written here (postfix, vmail); secrets have modes of their
+	 * own */
+	(void)umask(022);
 	if (pw_arena_new(&arena, 0) != PW_OK)
 		return EX_OSERR;
 	if (!lock())
