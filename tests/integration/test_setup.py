@@ -181,6 +181,28 @@ def test_a_failure_in_the_middle_is_mended_by_undo_or_another_run(bed, at):
     assert bed.tree() == before
 
 
+def test_the_run_after_a_stopped_one_tells_everybody_to_read_anew(bed):
+    local = bed.path("/etc/dovecot/local.conf")
+    good = local.read_text()
+    local.write_text(good + "no_such_setting = yes\n")
+    assert bed.setup("--yes", "--domain", DOMAIN).returncode not in (0, 1, 2)
+    local.write_text(good)
+    served = [s for s in bed.set_up()["steps"] if s.startswith(("reload", "restart"))]
+    assert served == ["restart postward-score", "restart postward-dkim", "restart postward-policyd",
+                      "reload dovecot", "restart postfix"]
+    # Postfix's settings are written, its own check fails
+    bed.run("postconf", "-X", "virtual_transport")
+    folder = bed.path("/var/log/bin")
+    folder.mkdir()
+    (folder / "postfix").write_text("#!/bin/sh\nexit 1\n")
+    (folder / "postfix").chmod(0o755)
+    bed.environment = {"PATH": f"/var/log/bin:{os.environ['PATH']}"}
+    assert bed.setup("--yes").returncode not in (0, 1, 2)
+    bed.environment = {}
+    assert bed.set_up()["steps"][-2:] == ["run postfix check", "restart postfix"]
+    assert bed.set_up()["changes"] == 0
+
+
 def test_whoever_stops_reading_does_not_stop_it(bed):
     done = bed.shell(f"{bed.program} setup --yes --domain {DOMAIN} | true")
     assert done.returncode == 0

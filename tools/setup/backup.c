@@ -46,10 +46,24 @@ size_t setup_backup_count(const struct setup_backup *backup)
 	return backup->count;
 }
 
+static bool begins(const struct entry *entry, const char *prefix)
+{
+	return strncmp(entry->path, prefix, strlen(prefix)) == 0;
+}
+
 bool setup_backup_has(const struct setup_backup *backup, const char *prefix)
 {
 	for (size_t i = 0; i < backup->count; i++)
-		if (strncmp(backup->at[i].path, prefix, strlen(prefix)) == 0)
+		if (begins(&backup->at[i], prefix))
+			return true;
+	return false;
+}
+
+bool setup_backup_is_unfinished(const struct setup_backup *backup, const char *prefix)
+{
+	for (size_t i = 0; i < backup->count; i++)
+		if (strcmp(backup->at[i].sum, AT_IT) == 0 &&
+		    begins(&backup->at[i], prefix))
 			return true;
 	return false;
 }

@@ -23,6 +23,9 @@ size_t setup_backup_count(const struct setup_backup *backup);
 /* Is there a file whose path begins with prefix? */
 bool setup_backup_has(const struct setup_backup *backup, const char *prefix);
 
+/* The same, of files at which a run has stopped half way. */
+bool setup_backup_is_unfinished(const struct setup_backup *backup, const char *prefix);
+
 /* Before a file is touched: copy it, unless an earlier state of it is kept, and note that
  * setup is at it.
  *

@@ -72,7 +72,8 @@ static void plan_programs(struct setup_plan *plan)
 		                                "postward-policyd" };
 
 	if (!setup_plan_has(plan, SETUP_CREATE) && !setup_plan_has(plan, SETUP_MIGRATE) &&
-	    !setup_plan_has_file(plan, "/etc/postward/postward.conf"))
+	    !setup_plan_has_file(plan, "/etc/postward/postward.conf") &&
+	    !setup_plan_resumes(plan, "/"))
 		return;
 	for (size_t i = 0; i < PW_LEN(programs); i++)
 		serve(plan, programs[i], "restart");
@@ -105,7 +106,7 @@ static bool changes_interfaces(const struct setup_plan *plan)
 		if (plan->at[i].kind == SETUP_MAIN &&
 		    strcmp(plan->at[i].name, "inet_interfaces") == 0)
 			return true;
-	return false;
+	return setup_plan_resumes(plan, SETUP_MAIN_CF);
 }
 
 static void plan_postfix(struct setup_plan *plan, const struct setup_wish *wish,
@@ -118,6 +119,7 @@ static void plan_postfix(struct setup_plan *plan, const struct setup_wish *wish,
 	if (!setup_plan_has(plan, SETUP_MAIN) && !setup_plan_has(plan, SETUP_SERVICE) &&
 	    !setup_plan_has(plan, SETUP_OPTION) &&
 	    !setup_plan_has(plan, SETUP_SERVICE_GONE) &&
+	    !setup_plan_has_file(plan, "/etc/postfix/") &&
 	    !setup_plan_has_file(plan, SETUP_MAPS) &&
 	    !setup_plan_has_file(plan, "/etc/postward/tls/"))
 		return;

@@ -86,13 +86,18 @@ bool setup_plan_has(const struct setup_plan *plan, enum setup_kind kind)
 	return false;
 }
 
+bool setup_plan_resumes(const struct setup_plan *plan, const char *prefix)
+{
+	return plan->earlier != NULL && setup_backup_is_unfinished(plan->earlier, prefix);
+}
+
 bool setup_plan_has_file(const struct setup_plan *plan, const char *prefix)
 {
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->at[i].kind == SETUP_FILE &&
 		    strncmp(plan->at[i].name, prefix, strlen(prefix)) == 0)
 			return true;
-	return false;
+	return setup_plan_resumes(plan, prefix);
 }
 
 static bool has_line(const char *text, struct pw_str line)

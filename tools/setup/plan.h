@@ -4,6 +4,7 @@
 
 #include "core/arena.h"
 #include "core/buf.h"
+#include "tools/setup/backup.h"
 
 enum setup_kind {
 	SETUP_FILE,         /* name: path; value: content, NULL = to go */
@@ -41,6 +42,7 @@ struct setup_plan {
 	struct setup_step at[SETUP_STEPS_MAX];
 	size_t count;
 	enum pw_status status; /* first failure: PW_ERR_NOMEM, PW_ERR_LIMIT */
+	const struct setup_backup *earlier; /* what other runs did; NULL = nothing */
 };
 
 /* Texts are borrowed and have to outlive the plan: setup_text. */
@@ -52,7 +54,10 @@ void setup_note(struct setup_plan *plan, const char *format, ...) PW_PRINTF(2, 3
 /* Steps that change something: all but notes. */
 size_t setup_plan_changes(const struct setup_plan *plan);
 bool setup_plan_has(const struct setup_plan *plan, enum setup_kind kind);
-/* A file whose path begins with prefix. */
+/* Has an earlier run stopped at a file whose path begins with prefix? It may be as it
+ * should be, and nobody has been told to read it. */
+bool setup_plan_resumes(const struct setup_plan *plan, const char *prefix);
+/* A file whose path begins with prefix is written, or an earlier run stopped at it. */
 bool setup_plan_has_file(const struct setup_plan *plan, const char *prefix);
 
 /* One step in words, lines as an administrator would type them. */

@@ -110,15 +110,11 @@ static void go_on_alone(void)
 	(void)signal(SIGHUP, SIG_IGN);
 }
 
-static int carry_out(const struct setup_plan *plan, const struct options *opt,
-                     struct setup_outcome *outcome)
+static int carry_out(const struct setup_plan *plan, struct setup_backup *backup,
+                     const struct options *opt, struct setup_outcome *outcome)
 {
-	PW_AUTO(setup_backup_free) struct setup_backup *backup = NULL;
-	enum pw_status r = setup_backup_open(&backup);
 	int code;
 
-	if (r != PW_OK)
-		return fail(EX_DATAERR, SETUP_STATE "/manifest cannot be used");
 	go_on_alone();
 	code = setup_apply(plan, backup, opt->wish.database, opt->is_json, outcome);
 	if (code != EXIT_FINE)
@@ -127,7 +123,8 @@ static int carry_out(const struct setup_plan *plan, const struct options *opt,
 	return code;
 }
 
-static int run_plan(struct setup_plan *plan, const struct options *opt)
+static int run_plan(struct setup_plan *plan, struct setup_backup *backup,
+                    const struct options *opt)
 {
 	struct setup_outcome outcome = { 0 };
 	size_t changes = setup_plan_changes(plan);
@@ -140,17 +137,18 @@ static int run_plan(struct setup_plan *plan, const struct options *opt)
 	if (changes > 0 && !opt->is_dry) {
 		if (!opt->is_yes && !opt->is_regenerate && !confirm())
 			return fail(EXIT_PROBLEMS, "nothing was changed");
-		code = carry_out(plan, opt, &outcome);
+		code = carry_out(plan, backup, opt, &outcome);
 	}
 	setup_report(plan, &opt->wish, &outcome, opt->is_dry, opt->is_json, code);
 	pw_wipe(&outcome, sizeof(outcome));
 	return code;
 }
 
-static int run_setup(struct options *opt, struct pw_arena *arena)
+static int run_setup(struct options *opt, struct setup_backup *backup,
+                     struct pw_arena *arena)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
-	struct setup_plan plan = { .arena = arena };
+	struct setup_plan plan = { .arena = arena, .earlier = backup };
 	int code = complete_wish(opt, arena);
 
 	if (code != EXIT_FINE)
@@ -158,15 +156,16 @@ static int run_setup(struct options *opt, struct pw_arena *arena)
 	code = setup_build(&plan, &opt->wish, pw_clock_wall_ms(), &why);
 	if (code != EXIT_FINE)
 		return fail(code, pw_buf_text(&why));
-	return run_plan(&plan, opt);
+	return run_plan(&plan, backup, opt);
 }
 
 /* Called by the package after an upgrade: the settings of before may not be readable for
  * the Dovecot of now, which is said, and no failure of ours. */
-static int run_regenerate(struct options *opt, struct pw_arena *arena)
+static int run_regenerate(struct options *opt, struct setup_backup *backup,
+                          struct pw_arena *arena)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
-	struct setup_plan plan = { .arena = arena };
+	struct setup_plan plan = { .arena = arena, .earlier = backup };
 	struct setup_outcome outcome = { 0 };
 	int code;
 
@@ -178,9 +177,9 @@ static int run_regenerate(struct options *opt, struct pw_arena *arena)
 	if (code != EXIT_FINE)
 		return fail(code, pw_buf_text(&why));
 	if (opt->is_dry)
-		return run_plan(&plan, opt);
+		return run_plan(&plan, backup, opt);
 	if (setup_plan_changes(&plan) > 0)
-		code = carry_out(&plan, opt, &outcome);
+		code = carry_out(&plan, backup, opt, &outcome);
 	/* what stopped it may be what Dovecot complains of */
 	if (opt->wish.role != SETUP_EDGE && !setup_dovecot_check())
 		code = EXIT_PROBLEMS;
@@ -191,6 +190,7 @@ static int run_regenerate(struct options *opt, struct pw_arena *arena)
 static int run(struct options *opt)
 {
 	PW_AUTO(pw_arena_free) struct pw_arena *arena = NULL;
+	PW_AUTO(setup_backup_free) struct setup_backup *backup = NULL;
 	int chosen = opt->is_undo + opt->is_regenerate;
 
 	if (chosen > 1 || (opt->is_forced && !opt->is_undo))
@@ -204,9 +204,13 @@ static int run(struct options *opt)
 		return EX_OSERR;
 	if (!lock())
 		return fail(EX_TEMPFAIL, "another setup is at work (" LOCK_FILE ")");
+	if (setup_backup_open(&backup) != PW_OK)
+		return fail(EX_DATAERR, SETUP_STATE "/manifest cannot be used");
 	if (opt->is_undo)
-		return setup_undo(arena, opt->is_forced, opt->is_dry, opt->is_json);
-	return opt->is_regenerate ? run_regenerate(opt, arena) : run_setup(opt, arena);
+		return setup_undo(backup, arena, opt->is_forced, opt->is_dry,
+		                  opt->is_json);
+	return opt->is_regenerate ? run_regenerate(opt, backup, arena)
+	                          : run_setup(opt, backup, arena);
 }
 
 int command_setup(int argc, char **argv)

@@ -6,7 +6,6 @@
 
 #include "tools/command.h"
 #include "tools/json.h"
-#include "tools/setup/backup.h"
 #include "tools/setup/service.h"
 #include "tools/setup/wish.h"
 
@@ -77,17 +76,15 @@ static void report(const struct pw_buf *lines, size_t left, bool is_json, int co
 	tool_json_print(json);
 }
 
-int setup_undo(struct pw_arena *arena, bool is_forced, bool is_dry, bool is_json)
+int setup_undo(struct setup_backup *backup, struct pw_arena *arena, bool is_forced,
+               bool is_dry, bool is_json)
 {
-	PW_AUTO(setup_backup_free) struct setup_backup *backup = NULL;
 	PW_AUTO(pw_buf_done) struct pw_buf lines = { 0 };
 	struct past past;
 	size_t left = 0;
-	enum pw_status r = setup_backup_open(&backup);
+	enum pw_status r;
 	int code = EXIT_FINE;
 
-	if (r != PW_OK)
-		return fail(EX_DATAERR, SETUP_STATE "/manifest cannot be used");
 	past = read_past(backup, arena);
 	if (setup_backup_count(backup) == 0)
 		pw_buf_puts(&lines,
