@@ -241,7 +241,9 @@ def test_lists_of_the_administrator_are_merged():
         "smtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination,\n"
         "  reject_rbl_client zen.example, check_policy_service inet:127.0.0.1:10023, permit\n")
     master_cf = ("submission inet n - y - - smtpd\n  -o syslog_name=mine\n"
-                 "  -o smtpd_client_restrictions=permit_mynetworks\n")
+                 "  -o smtpd_client_restrictions=permit_mynetworks\n"
+                 "  -o { smtpd_recipient_restrictions = permit_sasl_authenticated, reject }\n"
+                 "  -o smtpd_sasl_type=cyrus\n")
     with Bed(main_cf, master_cf) as host:
         before = host.start_postgres().tree()
         notes = host.set_up()["notes"]
@@ -260,7 +262,8 @@ def test_lists_of_the_administrator_are_merged():
         own = host.service("submission")
         assert own["syslog_name"] == "mine" and own["smtpd_client_restrictions"] == "permit_mynetworks"
         assert own["smtpd_relay_restrictions"] == "permit_sasl_authenticated,reject"
-        assert own["smtpd_tls_security_level"] == "encrypt"
+        assert own["smtpd_tls_security_level"] == "encrypt" and own["smtpd_sasl_type"] == "dovecot"
+        assert own["smtpd_recipient_restrictions"] == "$submission_policy,permit_sasl_authenticated,reject"
         assert host.set_up()["changes"] == 0
         host.setup("--undo")
         assert host.tree() == before

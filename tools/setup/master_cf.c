@@ -7,18 +7,21 @@
 #define LOCAL (SETUP_SINGLE | SETUP_INNER)
 #define NAMES_MAX 3
 #define OPTIONS_MAX 20
+#define LOCALHOST "127.0.0.1"
 
 enum where {
 	ANYWHERE, /* on all addresses of inet_interfaces */
 	PRIVATE,  /* with --listen-private: that address and loopback; else anywhere */
 	VPN,      /* --listen-private's address alone */
 	LOOPBACK,
+	BESIDE, /* --listen-private's address, whatever else there is on others */
 };
 
 enum how {
-	MUST, /* this value */
-	MAY,  /* this value, unless there is one */
-	FRONT /* a list that begins with it */
+	MUST,    /* this value */
+	MAY,     /* this value, unless there is one */
+	FRONT,   /* a list that begins with it */
+	NO_OTHER /* what main.cf says: this value, if there is one */
 };
 
 /* clang-format off */
@@ -32,6 +35,8 @@ struct option {
 #define SUBMISSION                                                                        \
 	{ "smtpd_tls_auth_only",            "yes",                    MUST  },            \
 	{ "smtpd_sasl_auth_enable",         "yes",                    MUST  },            \
+	{ "smtpd_sasl_type",                "dovecot",                NO_OTHER },         \
+	{ "smtpd_sasl_path",                "private/auth",           NO_OTHER },         \
 	{ "smtpd_milters",                  "$submission_milters",    MUST  },            \
 	{ "smtpd_relay_restrictions",       "permit_sasl_authenticated,reject", MUST },   \
 	{ "smtpd_recipient_restrictions",   "$submission_policy",     FRONT },            \
@@ -70,7 +75,7 @@ static const struct service {
 		{ "smtpd_tls_security_level", "encrypt",             MUST },
 		SUBMISSION,
 	} },
-	{ SETUP_EDGE, { "2525" }, VPN, {
+	{ SETUP_EDGE, { "2525" }, BESIDE, {
 		{ "smtpd_milters",             "",                         MUST },
 		{ "mynetworks",                "@peer_host@/@peer_bits@",  MUST },
 		{ "smtpd_relay_restrictions",  "permit_mynetworks,reject", MUST },
@@ -91,38 +96,32 @@ struct work {
 /* Fields of a line of master.cf. */
 enum { FIELD_NAME, FIELD_TYPE, FIELD_COMMAND = 7, FIELDS };
 
-static bool find_service(const struct work *w, const char *name,
-                         struct pw_str fields[FIELDS])
+/* The next line that serves a port of a service on whatever address. */
+static bool next_line(struct pw_str *rest, const struct service *service,
+                      struct pw_str fields[FIELDS])
 {
-	struct pw_str rest = pw_buf_str(&w->now->services);
-
-	while (rest.len > 0) {
-		struct pw_str line = pw_str_cut(&rest, '\n');
+	while (rest->len > 0) {
+		struct pw_str line = pw_str_cut(rest, '\n'), port;
 		size_t n = 0;
 
 		while (n < FIELDS && postconf_next_item(&line, &fields[n]))
 			n++;
-		if (n == FIELDS && pw_str_eq(fields[FIELD_NAME], pw_str_from(name)) &&
-		    pw_str_eq(fields[FIELD_TYPE], PW_STR("inet")))
-			return true;
+		if (n < FIELDS || !pw_str_eq(fields[FIELD_TYPE], PW_STR("inet")))
+			continue;
+		port = fields[FIELD_NAME];
+		if (pw_str_contains(port, PW_STR(":")))
+			port = pw_str_sub(port, pw_str_rfind(port, ':') + 1, port.len);
+		for (size_t i = 0; i < NAMES_MAX && service->names[i] != NULL; i++)
+			if (pw_str_eq(port, pw_str_from(service->names[i])))
+				return true;
 	}
 	return false;
 }
 
-static bool has_service(const struct work *w, const char *name)
-{
-	struct pw_str fields[FIELDS];
-
-	return find_service(w, name, fields);
-}
-
 /* postscreen hands on to smtpd, and is none. */
-static bool is_smtpd(const struct work *w, const char *name)
+static bool is_smtpd(const struct pw_str fields[FIELDS])
 {
-	struct pw_str fields[FIELDS];
-
-	return find_service(w, name, fields) &&
-	       pw_str_eq(fields[FIELD_COMMAND], PW_STR("smtpd"));
+	return pw_str_eq(fields[FIELD_COMMAND], PW_STR("smtpd"));
 }
 
 static const char *expand(const struct work *w, const char *text)
@@ -135,6 +134,18 @@ static const char *expand(const struct work *w, const char *text)
 	return setup_text_of(w->plan, &out);
 }
 
+/* With commas alone, since blanks are refused. */
+static const char *in_front(const struct work *w, const char *value, struct pw_str list)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
+	struct pw_str item;
+
+	pw_buf_puts(&out, pw_str_from(value));
+	while (postconf_next_item(&list, &item))
+		pw_buf_printf(&out, ",%.*s", PW_FMT(item));
+	return setup_text_of(w->plan, &out);
+}
+
 /* What an option should be; NULL = as it is. */
 static const char *wanted(const struct work *w, const struct option *option,
                           struct pw_str before)
@@ -142,23 +153,23 @@ static const char *wanted(const struct work *w, const struct option *option,
 	const char *value = expand(w, option->value);
 
 	if (before.at == NULL)
-		return value;
+		return option->how == NO_OTHER ? NULL : value;
 	if (option->how == MAY || pw_str_eq(before, pw_str_from(value)))
 		return NULL;
-	if (option->how == MUST || before.len == 0)
+	if (option->how != FRONT || before.len == 0)
 		return value;
-	if (setup_list_names(before, pw_str_from(value)))
-		return NULL;
-	return setup_text(w->plan, "%s,%.*s", value, PW_FMT(before));
+	return setup_list_names(before, pw_str_from(value)) ? NULL
+	                                                    : in_front(w, value, before);
 }
 
 /* A service that is there: option by option, all others stay. */
 static void plan_options(const struct work *w, const struct service *service,
-                         const char *name)
+                         struct pw_str name)
 {
 	for (size_t i = 0; i < OPTIONS_MAX && service->options[i].name != NULL; i++) {
 		const struct option *option = &service->options[i];
-		const char *field = setup_text(w->plan, "%s/inet/%s", name, option->name);
+		const char *field =
+			setup_text(w->plan, "%.*s/inet/%s", PW_FMT(name), option->name);
 		struct pw_str before = setup_postfix_value(&w->now->options, field);
 		const char *value = wanted(w, option, before);
 
@@ -177,52 +188,95 @@ static void plan_options(const struct work *w, const struct service *service,
 }
 
 /* A service that is not there comes in one step, never without what protects it. */
-static void plan_service(const struct work *w, const struct service *service,
-                         const char *name)
+static void plan_new(const struct work *w, const struct service *service,
+                     const char *address)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf line = { 0 };
 	struct setup_step step = { .kind = SETUP_SERVICE };
+	const char *name = setup_text(w->plan, "%s%s%s", address,
+	                              address[0] != '\0' ? ":" : "", service->names[0]);
 
-	if (has_service(w, name)) {
-		if (is_smtpd(w, name))
-			plan_options(w, service, name);
-		return;
-	}
 	pw_buf_printf(&line, "%s inet n - y - - smtpd", name);
 	for (size_t i = 0; i < OPTIONS_MAX && service->options[i].name != NULL; i++)
-		pw_buf_printf(&line, " -o %s=%s", service->options[i].name,
-		              expand(w, service->options[i].value));
+		if (service->options[i].how != NO_OTHER)
+			pw_buf_printf(&line, " -o %s=%s", service->options[i].name,
+			              expand(w, service->options[i].value));
 	step.name = setup_text(w->plan, "%s/inet", name);
 	step.value = setup_text_of(w->plan, &line);
 	setup_plan_add(w->plan, &step);
 }
 
-/* The name under which a port is served already, else ours. */
-static const char *known_name(const struct work *w, const struct service *service,
-                              const char *address)
+/* "" = all of inet_interfaces. */
+static struct pw_str address_of(struct pw_str name)
 {
-	const char *name = NULL;
+	size_t colon = pw_str_rfind(name, ':');
 
-	for (size_t i = 0; i < NAMES_MAX && service->names[i] != NULL; i++) {
-		name = setup_text(w->plan, "%s%s%s", address,
-		                  address[0] != '\0' ? ":" : "", service->names[i]);
-		if (has_service(w, name))
-			return name;
-	}
-	return setup_text(w->plan, "%s%s%s", address, address[0] != '\0' ? ":" : "",
-	                  service->names[0]);
+	return colon < name.len ? pw_str_sub(name, 0, colon) : PW_STR("");
 }
 
-/* A service on all addresses is in the way of those on single ones. */
-static void plan_removal(const struct work *w, const struct service *service)
+static bool is_loopback(struct pw_str address)
 {
-	for (size_t i = 0; i < NAMES_MAX && service->names[i] != NULL; i++) {
-		const char *field = setup_text(w->plan, "%s/inet", service->names[i]);
+	return pw_str_starts(address, PW_STR("127.")) ||
+	       pw_str_eq(address, PW_STR("localhost")) ||
+	       pw_str_eq(address, PW_STR("[::1]"));
+}
 
-		if (has_service(w, service->names[i]))
-			setup_plan_add(w->plan,
-			               &(struct setup_step){ .kind = SETUP_SERVICE_GONE,
-			                                     .name = field });
+static void plan_removal(const struct work *w, struct pw_str name)
+{
+	setup_plan_add(w->plan,
+	               &(struct setup_step){
+			       .kind = SETUP_SERVICE_GONE,
+			       .name = setup_text(w->plan, "%.*s/inet", PW_FMT(name)) });
+}
+
+/* On one address, under the name it is served there already, else ours. */
+static void plan_address(const struct work *w, const struct service *service,
+                         const char *address)
+{
+	struct pw_str rest = pw_buf_str(&w->now->services), fields[FIELDS];
+
+	while (next_line(&rest, service, fields)) {
+		if (!pw_str_eq(address_of(fields[FIELD_NAME]), pw_str_from(address)))
+			continue;
+		if (is_smtpd(fields))
+			plan_options(w, service, fields[FIELD_NAME]);
+		return;
+	}
+	plan_new(w, service, address);
+}
+
+/* On all addresses, or on those the administrator has chosen; those that nobody reaches
+ * from elsewhere are in the way. */
+static void plan_anywhere(const struct work *w, const struct service *service)
+{
+	struct pw_str rest = pw_buf_str(&w->now->services), fields[FIELDS];
+	bool is_served = false;
+
+	while (next_line(&rest, service, fields))
+		is_served = is_served || !is_loopback(address_of(fields[FIELD_NAME]));
+	if (!is_served)
+		plan_new(w, service, "");
+	rest = pw_buf_str(&w->now->services);
+	while (next_line(&rest, service, fields)) {
+		if (!is_served)
+			plan_removal(w, fields[FIELD_NAME]);
+		else if (is_smtpd(fields))
+			plan_options(w, service, fields[FIELD_NAME]);
+	}
+}
+
+/* What is served on other addresses than the VPN's and loopback is to go. */
+static void plan_others(const struct work *w, const struct service *service,
+                        enum where where, struct pw_str vpn)
+{
+	struct pw_str rest = pw_buf_str(&w->now->services), fields[FIELDS];
+
+	while (next_line(&rest, service, fields)) {
+		struct pw_str address = address_of(fields[FIELD_NAME]);
+
+		if (!pw_str_eq(address, vpn) && !pw_str_eq(address, PW_STR(LOCALHOST)) &&
+		    (where != BESIDE || address.len == 0))
+			plan_removal(w, fields[FIELD_NAME]);
 	}
 }
 
@@ -231,19 +285,17 @@ static void plan_places(const struct work *w, const struct service *service)
 	const char *vpn = expand(w, "@listen_host@");
 	enum where where = service->where;
 
-	if (where == PRIVATE && w->wish->listen == NULL)
-		where = ANYWHERE;
-	if (where == ANYWHERE) {
-		plan_service(w, service, known_name(w, service, ""));
+	if (where == ANYWHERE || (where == PRIVATE && w->wish->listen == NULL)) {
+		plan_anywhere(w, service);
 		return;
 	}
-	if (where == VPN || where == PRIVATE)
-		plan_service(w, service, known_name(w, service, vpn));
+	if (where != LOOPBACK)
+		plan_address(w, service, vpn);
 	if (where == LOOPBACK || where == PRIVATE)
-		plan_service(w, service, known_name(w, service, "127.0.0.1"));
+		plan_address(w, service, LOCALHOST);
 	/* the inner host has two rows for port 25, one of them says it */
 	if (where != LOOPBACK)
-		plan_removal(w, service);
+		plan_others(w, service, where, pw_str_from(vpn));
 }
 
 void setup_plan_master(struct setup_plan *plan, const struct setup_wish *wish,

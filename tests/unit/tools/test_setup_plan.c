@@ -103,6 +103,43 @@ static struct row {
 	{ "master: the inner host is not on all addresses", SETUP_INNER, DEBIAN_MAIN,
 	  "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n", "",
 	  "postconf -MX 'submission/inet'", NULL },
+	{ "master: nor on another one", SETUP_INNER, DEBIAN_MAIN,
+	  "192.0.2.1:25 inet n - y - - smtpd\n10.9.0.2:25 inet n - y - - smtpd\n", "",
+	  "postconf -MX '192.0.2.1:25/inet'", "10.9.0.2:smtp" },
+	{ "master: an address of one's own choice stays the only one", SETUP_SINGLE,
+	  DEBIAN_MAIN,
+	  "192.0.2.1:submission inet n - y - - smtpd\n"
+	  "smtp inet n - y - - smtpd\n465 inet n - y - - smtpd\n",
+	  "",
+	  "postconf -Pe '192.0.2.1:submission/inet/smtpd_relay_restrictions = "
+	  "permit_sasl_authenticated,reject'",
+	  "-Me" },
+	{ "master: loopback alone is not enough", SETUP_SINGLE, DEBIAN_MAIN,
+	  "localhost:smtp inet n - y - - smtpd\n[::1]:25 inet n - y - - smtpd\n", "",
+	  "postconf -Me 'smtp/inet = smtp inet n - y - - smtpd -o max_use=10", NULL },
+	{ "master: and is in the way", SETUP_SINGLE, DEBIAN_MAIN,
+	  "localhost:smtp inet n - y - - smtpd\n[::1]:25 inet n - y - - smtpd\n", "",
+	  "postconf -MX 'localhost:smtp/inet'\npostconf -MX '[::1]:25/inet'", NULL },
+	{ "master: logins are asked of Dovecot alone", SETUP_SINGLE, DEBIAN_MAIN,
+	  "submission inet n - y - - smtpd\n",
+	  "submission/inet/smtpd_sasl_type = cyrus\n"
+	  "submission/inet/smtpd_sasl_path = smtpd\n",
+	  "postconf -Pe 'submission/inet/smtpd_sasl_type = dovecot'\n"
+	  "    was: cyrus\n"
+	  "postconf -Pe 'submission/inet/smtpd_sasl_path = private/auth'",
+	  NULL },
+	{ "master: which main.cf says already", SETUP_SINGLE, DEBIAN_MAIN,
+	  "submission inet n - y - - smtpd\n", "", NULL, "inet/smtpd_sasl_type" },
+	{ "master: no blanks, which postconf refuses", SETUP_SINGLE, DEBIAN_MAIN,
+	  "submission inet n - y - - smtpd\n",
+	  "submission/inet/smtpd_recipient_restrictions = "
+	  "permit_sasl_authenticated, reject",
+	  "postconf -Pe 'submission/inet/smtpd_recipient_restrictions = "
+	  "$submission_policy,permit_sasl_authenticated,reject'",
+	  NULL },
+	{ "master: other addresses of the edge may have port 2525", SETUP_EDGE,
+	  DEBIAN_MAIN, "127.0.0.1:2525 inet n - y - - smtpd\n2525 inet n - y - - smtpd\n",
+	  "", "postconf -MX '2525/inet'", "127.0.0.1:2525" },
 	{ "master: the edge's way out", SETUP_EDGE, DEBIAN_MAIN,
 	  "smtp inet n - y - - smtpd\n", "",
 	  "-o smtpd_milters= -o mynetworks=10.9.0.2/32 -o "
