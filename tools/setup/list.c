@@ -8,6 +8,8 @@ static const struct pw_str last_words[] = { PW_STR("permit"), PW_STR("reject"),
 static const struct pw_str refusals[] = { PW_STR("reject_unauth_destination"),
 	                                  PW_STR("reject"), PW_STR("defer") };
 static const struct pw_str refusal_for_now = PW_STR("defer_unauth_destination");
+/* The word behind it is only logged. */
+static const struct pw_str trial = PW_STR("warn_if_reject");
 
 static bool is_gap(char c)
 {
@@ -63,10 +65,13 @@ static void join(struct pw_buf *out, struct pw_str before, struct pw_str item,
 static size_t position(struct pw_str list, const struct pw_str *words, size_t count)
 {
 	struct pw_str rest = list, item;
+	bool is_trial = false;
 
-	while (postconf_next_item(&rest, &item))
-		if (is_one_of(item, words, count))
+	while (postconf_next_item(&rest, &item)) {
+		if (!is_trial && is_one_of(item, words, count))
 			return (size_t)(item.at - list.at);
+		is_trial = pw_str_eq_nocase(item, trial);
+	}
 	return list.len;
 }
 

@@ -7,6 +7,7 @@
 #define LOCAL (SETUP_SINGLE | SETUP_INNER) /* where the mailboxes are */
 #define ALL (SETUP_SINGLE | SETUP_EDGE | SETUP_INNER)
 #define TABLE(name) "proxy:pgsql:" SETUP_MAPS "/" name ".cf"
+#define DELIVERY "lmtp:unix:private/dovecot-lmtp"
 #define POLICY(action)                                                                   \
 	"check_policy_service { unix:postward/policy.sock, timeout=5s, try_limit=2, "    \
 	"default_action=" action " }"
@@ -37,6 +38,7 @@ static const struct rule {
 	{ ALL,   "myhostname",              SET, "@hostname@", NULL },
 	{ ALL,   "mydestination",           LEAVE_US, "$myhostname, localhost.$mydomain, localhost", NULL },
 	{ LOCAL, "relay_domains",           LEAVE_US, NULL, NULL },
+	{ SETUP_EDGE, "virtual_mailbox_domains", LEAVE_US, NULL, NULL },
 	{ ALL,   "virtual_alias_domains",   LEAVE_US, NULL, NULL },
 	/* an address that is not up yet, named here, would end every process of Postfix: it is
 	 * named by the services of master.cf */
@@ -49,7 +51,7 @@ static const struct rule {
 	{ SETUP_EDGE, "relay_domains",      LAST, "@domain@", "@domain@" },
 	{ SETUP_INNER, "relayhost",         SET, "[@peer@]:2525", NULL },
 
-	{ LOCAL, "virtual_transport",       SET, "lmtp:unix:private/dovecot-lmtp", NULL },
+	{ LOCAL, "virtual_transport",       SET, DELIVERY, NULL },
 	{ LOCAL, "virtual_mailbox_maps",    LAST, TABLE("mailbox"), TABLE("mailbox") },
 	{ LOCAL, "virtual_alias_maps",      LAST, TABLE("alias"), TABLE("alias") },
 	{ LOCAL, "virtual_mailbox_domains", LAST, TABLE("domain"), TABLE("domain") },
@@ -93,23 +95,49 @@ struct work {
 	struct pw_str value, other;
 };
 
-static bool is_us(struct pw_str item, const void *arg)
+/* What is above the host's name, unless main.cf says something else. */
+static struct pw_str mydomain(const struct work *w)
 {
-	const struct setup_wish *wish = arg;
-	struct pw_str domain = pw_str_from(wish->domain);
-	struct pw_str above = pw_str_from(wish->hostname);
+	struct pw_str said = setup_postfix_value(&w->now->main, "mydomain");
+	struct pw_str above = pw_str_from(w->wish->hostname);
 
 	(void)pw_str_cut(&above, '.');
-	if (pw_str_eq_nocase(item, domain))
-		return true;
-	if (pw_str_eq(item, PW_STR("$myhostname")) ||
-	    pw_str_eq(item, PW_STR("${myhostname}")))
-		return pw_str_eq_nocase(pw_str_from(wish->hostname), domain);
-	/* where main.cf names no $mydomain it is what is above the host's name */
-	if (pw_str_eq(item, PW_STR("$mydomain")) ||
-	    pw_str_eq(item, PW_STR("${mydomain}")))
-		return pw_str_eq_nocase(above, domain);
-	return false;
+	return said.len > 0 ? said : above;
+}
+
+/* With the two names in it that setup knows the values of. */
+static void put_expanded(struct pw_buf *out, const struct work *w, struct pw_str text)
+{
+	const struct {
+		struct pw_str word, value;
+	} names[] = {
+		{ PW_STR("$myhostname"), pw_str_from(w->wish->hostname) },
+		{ PW_STR("${myhostname}"), pw_str_from(w->wish->hostname) },
+		{ PW_STR("$(myhostname)"), pw_str_from(w->wish->hostname) },
+		{ PW_STR("$mydomain"), mydomain(w) },
+		{ PW_STR("${mydomain}"), mydomain(w) },
+		{ PW_STR("$(mydomain)"), mydomain(w) },
+	};
+
+	while (text.len > 0) {
+		size_t i = 0;
+
+		while (i < PW_LEN(names) && !pw_str_starts(text, names[i].word))
+			i++;
+		pw_buf_puts(out,
+		            i < PW_LEN(names) ? names[i].value : pw_str_sub(text, 0, 1));
+		text = pw_str_sub(text, i < PW_LEN(names) ? names[i].word.len : 1,
+		                  text.len);
+	}
+}
+
+static bool is_us(struct pw_str item, const void *arg)
+{
+	const struct work *w = arg;
+	PW_AUTO(pw_buf_done) struct pw_buf name = { 0 };
+
+	put_expanded(&name, w, item);
+	return pw_str_eq_nocase(pw_buf_str(&name), pw_str_from(w->wish->domain));
 }
 
 static bool is_loopback(struct pw_str list)
@@ -158,10 +186,9 @@ static void merge(struct pw_buf *out, const struct work *w, enum how how)
 	struct pw_str list = w->before.at != NULL ? w->before : PW_STR("");
 
 	if (how == CLOSE)
-		setup_list_close_relay(out, w->before.at != NULL ? list : w->value);
+		setup_list_close_relay(out, list.len > 0 ? list : w->value);
 	else if (how == LEAVE_US)
-		setup_list_without(out, w->before.at != NULL ? list : w->value, is_us,
-		                   w->wish);
+		setup_list_without(out, w->before.at != NULL ? list : w->value, is_us, w);
 	else
 		setup_list_add(out, list, w->value, w->other, places[how]);
 }
@@ -252,25 +279,60 @@ static void plan_submission_milters(struct work *w)
 	add_step(w, "submission_milters", &both);
 }
 
+/* virtual_transport is one for all virtual domains. */
+static void note_other_domains(const struct work *w)
+{
+	struct pw_str way = setup_postfix_value(&w->now->main, "virtual_transport");
+	struct pw_str list =
+		setup_postfix_value(&w->now->main, "virtual_mailbox_domains");
+	struct pw_str rest = list, item;
+	bool are_others = false;
+
+	while (postconf_next_item(&rest, &item))
+		are_others = are_others || (!is_us(item, w) &&
+		                            !pw_str_eq(item, PW_STR(TABLE("domain"))));
+	if (are_others && !pw_str_eq(way, PW_STR(DELIVERY)))
+		setup_note(
+			w->plan,
+			"mail for all of virtual_mailbox_domains (%.*s) is delivered by "
+			"Dovecot from now on, and who has no mailbox in SQL is unknown: "
+			"import them first, see migrate.md",
+			PW_FMT(list));
+}
+
+static void note_edge(const struct work *w)
+{
+	struct pw_str milters = setup_postfix_value(&w->now->main, "smtpd_milters");
+	struct pw_str maps = setup_postfix_value(&w->now->main, "relay_recipient_maps");
+
+	if (milters.len > 0 &&
+	    !setup_list_names(milters, PW_STR("unix:postward/origin.sock")))
+		setup_note(w->plan, "milters that stay in front of postward-origin: %.*s",
+		           PW_FMT(milters));
+	if (maps.len > 0)
+		setup_note(w->plan,
+		           "relay_recipient_maps stays: who of %s is not in it (%.*s) is "
+		           "refused before the inner host is asked",
+		           w->wish->domain, PW_FMT(maps));
+}
+
 /* Whose mail went somewhere else till now is told so. */
 static void add_notes(const struct work *w)
 {
 	struct pw_str list = setup_postfix_value(&w->now->main, "mydestination"), item;
-
 	bool was_ours = false;
 
 	while (postconf_next_item(&list, &item))
-		was_ours = was_ours || is_us(item, w->wish);
+		was_ours = was_ours || is_us(item, w);
 	if (was_ours && (w->wish->role & LOCAL) != 0)
 		setup_note(w->plan,
 		           "mail for %s went to users of this system; from now on "
 		           "only to mailboxes and aliases in SQL",
 		           w->wish->domain);
-	list = setup_postfix_value(&w->now->main, "smtpd_milters");
-	if ((w->wish->role & SETUP_EDGE) != 0 && list.len > 0 &&
-	    !setup_list_names(list, PW_STR("unix:postward/origin.sock")))
-		setup_note(w->plan, "milters that stay in front of postward-origin: %.*s",
-		           PW_FMT(list));
+	if ((w->wish->role & LOCAL) != 0)
+		note_other_domains(w);
+	else
+		note_edge(w);
 }
 
 void setup_plan_main(struct setup_plan *plan, const struct setup_wish *wish,

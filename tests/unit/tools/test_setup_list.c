@@ -31,6 +31,9 @@ static struct add_row {
 	  SETUP_BEFORE_END, "permit_sasl_authenticated, policy x, reject" },
 	{ "no end: last", "permit_mynetworks,reject_rbl_client zen", "policy x", "x",
 	  SETUP_BEFORE_END, "permit_mynetworks,reject_rbl_client zen, policy x" },
+	{ "a reject that is only logged is no end",
+	  "warn_if_reject reject, reject_y, permit", "policy x", "x", SETUP_BEFORE_END,
+	  "warn_if_reject reject, reject_y, policy x, permit" },
 	{ "permit inside of a group is none", "check_x { permit }, reject_y", "policy x",
 	  "x", SETUP_BEFORE_END, "check_x { permit }, reject_y, policy x" },
 };
@@ -68,6 +71,10 @@ static struct close_row {
 	  "reject_unauth_destination, check_x hash:y" },
 	{ "relay: reject refuses all", "permit_mynetworks,reject",
 	  "permit_mynetworks,reject" },
+	{ "relay: a refusal that is only logged",
+	  "permit_mynetworks, warn_if_reject reject_unauth_destination, permit",
+	  "permit_mynetworks, warn_if_reject reject_unauth_destination, "
+	  "reject_unauth_destination, permit" },
 	{ "relay: empty", "", "reject_unauth_destination" },
 };
 
