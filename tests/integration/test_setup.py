@@ -159,6 +159,15 @@ def test_undo_leaves_what_was_changed_since(bed):
     assert bed.tree() == before
 
 
+def test_undo_is_done_with_what_somebody_has_removed(bed):
+    before = bed.tree()
+    bed.set_up()
+    bed.path("/etc/dovecot/conf.d/95-postward.conf").unlink()
+    done = bed.setup("--undo")
+    assert (done.returncode, done.stdout.count("left ")) == (0, 0), done.stdout
+    assert bed.tree() == before
+
+
 @pytest.mark.parametrize("at", ["-e", "-Me"])
 def test_a_failure_in_the_middle_is_mended_by_undo_or_another_run(bed, at):
     before = bed.tree()

@@ -193,15 +193,26 @@ static struct entry *find(struct setup_backup *backup, const char *path)
 	return NULL;
 }
 
+static bool is_taken(const struct setup_backup *backup, const char *name)
+{
+	for (size_t i = 0; i < backup->count; i++)
+		if (backup->at[i].copy != NULL && strcmp(backup->at[i].copy, name) == 0)
+			return true;
+	return false;
+}
+
 /* A name no other copy has: a number and the file's own name. */
 static enum pw_status keep(struct setup_backup *backup, struct entry *entry)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf name = { 0 }, path = { 0 };
+	size_t number = backup->count;
 	struct pw_str kept;
 	enum pw_status r;
 
-	pw_buf_printf(&name, "%02zu-%s", backup->count + 1,
-	              strrchr(entry->path, '/') + 1);
+	do {
+		pw_buf_reset(&name);
+		pw_buf_printf(&name, "%02zu-%s", ++number, strrchr(entry->path, '/') + 1);
+	} while (is_taken(backup, pw_buf_text(&name)));
 	pw_buf_printf(&path, COPIES "/%s", pw_buf_text(&name));
 	if ((r = pw_buf_status(&path)) != PW_OK ||
 	    (r = copy_file(entry->path, pw_buf_text(&path))) != PW_OK ||
@@ -280,10 +291,16 @@ static enum pw_status restore(const struct entry *entry)
 		return PW_OK;
 	}
 	pw_buf_printf(&copy, COPIES "/%s", entry->copy);
-	if ((r = pw_buf_status(&copy)) != PW_OK ||
-	    (r = copy_file(pw_buf_text(&copy), entry->path)) != PW_OK)
+	if ((r = pw_buf_status(&copy)) != PW_OK)
 		return r;
-	return unlink(pw_buf_text(&copy)) == 0 ? PW_OK : PW_ERR_IO;
+	return copy_file(pw_buf_text(&copy), entry->path);
+}
+
+/* As setup left it, or as it was before. */
+static bool is_known(const struct entry *entry, const char *sum)
+{
+	return strcmp(entry->sum, AT_IT) == 0 || strcmp(entry->sum, sum) == 0 ||
+	       (entry->copy == NULL && strcmp(sum, NO_FILE) == 0);
 }
 
 static enum pw_status undo_one(const struct entry *entry, bool is_forced,
@@ -295,7 +312,7 @@ static enum pw_status undo_one(const struct entry *entry, bool is_forced,
 	if (r != PW_OK)
 		return r;
 	*is_done = false;
-	if (is_forced || strcmp(entry->sum, AT_IT) == 0 || strcmp(entry->sum, sum) == 0) {
+	if (is_forced || is_known(entry, sum)) {
 		pw_buf_printf(out, "%s %s\n", entry->copy != NULL ? "restore" : "remove",
 		              entry->path);
 		r = should_change ? restore(entry) : PW_OK;
@@ -307,17 +324,32 @@ static enum pw_status undo_one(const struct entry *entry, bool is_forced,
 	return PW_OK;
 }
 
-/* What is restored leaves the manifest. */
+static void remove_copy(const struct entry *entry)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf copy = { 0 };
+
+	if (entry->copy == NULL)
+		return;
+	pw_buf_printf(&copy, COPIES "/%s", entry->copy);
+	(void)unlink(pw_buf_text(&copy));
+}
+
+/* What is restored leaves the manifest, and then its copy goes. */
 static enum pw_status forget_restored(struct setup_backup *backup)
 {
-	size_t kept = 0;
+	struct entry gone[ENTRIES_MAX];
+	size_t kept = 0, restored = 0;
 	enum pw_status r;
 
 	for (size_t i = 0; i < backup->count; i++)
-		if (!backup->at[i].is_gone)
+		if (backup->at[i].is_gone)
+			gone[restored++] = backup->at[i];
+		else
 			backup->at[kept++] = backup->at[i];
 	backup->count = kept;
 	r = write_manifest(backup);
+	for (size_t i = 0; i < restored && r == PW_OK; i++)
+		remove_copy(&gone[i]);
 	if (r == PW_OK && kept == 0) {
 		(void)rmdir(COPIES);
 		(void)rmdir(SETUP_STATE);
