@@ -2,6 +2,7 @@
 back, and that mail flows through it."""
 import os
 import re
+import shutil
 import smtplib
 import stat
 import subprocess
@@ -329,6 +330,19 @@ def test_a_certificate_of_ones_own_stays(bed):
     notes = bed.set_up()["notes"]
     assert any("is not for the name" in n for n in notes)
     assert bed.main("smtpd_tls_cert_file") == "/etc/mine/fullchain.pem"
+
+
+def test_an_upgrade_of_dovecot_judges_no_certificate(bed):
+    folder = bed.path("/etc/mine")
+    certificate(folder, "mail.example.test")
+    bed.set_up("--cert", "/etc/mine/fullchain.pem", "--key", "/etc/mine/privkey.pem")
+    shutil.rmtree(folder)
+    certificate(folder, "other.example.net")
+    before = bed.tree()
+    bed.path("/etc/dovecot/conf.d/95-postward.conf").write_text("")
+    done = bed.setup("--regenerate")
+    assert done.returncode == 0, done.stderr
+    assert bed.tree() == before
 
 
 # the two hosts of an edge

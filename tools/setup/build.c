@@ -250,9 +250,13 @@ int setup_build_dovecot(struct setup_plan *plan, struct setup_wish *wish, int64_
 		return EXIT_FINE;
 	if ((code = read_postfix(&now, wish, why)) != EXIT_FINE)
 		return code;
-	if ((r = setup_dovecot_read(&dovecot, plan, why)) != PW_OK ||
-	    (r = setup_plan_certificate(plan, wish, &now, now_ms, why)) != PW_OK ||
-	    (r = setup_plan_dovecot(plan, wish, &dovecot, why)) != PW_OK)
+	if ((r = setup_dovecot_read(&dovecot, plan, why)) != PW_OK)
+		return give_up(r, why, EX_UNAVAILABLE);
+	/* an upgrade is no time to choose another one because it has expired */
+	if (!setup_certificate_in_use(plan, wish, &now) &&
+	    (r = setup_plan_certificate(plan, wish, &now, now_ms, why)) != PW_OK)
+		return give_up(r, why, EX_DATAERR);
+	if ((r = setup_plan_dovecot(plan, wish, &dovecot, why)) != PW_OK)
 		return give_up(r, why, EX_UNAVAILABLE);
 	return plan->status == PW_OK ? EXIT_FINE : give_up(plan->status, why, EX_OSERR);
 }

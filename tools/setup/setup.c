@@ -83,8 +83,8 @@ static void read_myhostname(struct pw_buf *out)
 static int complete_wish(struct options *opt, struct pw_arena *arena)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 }, name = { 0 };
-	bool is_usage = false,
-	     may_ask = !opt->is_yes && !opt->is_dry && isatty(STDIN_FILENO);
+	bool is_usage = false, may_ask = !opt->is_yes && !opt->is_dry &&
+	                                 !opt->is_regenerate && isatty(STDIN_FILENO);
 	enum pw_status r = setup_wish_remember(&opt->wish, arena, &why);
 
 	if (r != PW_OK)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -90,16 +91,14 @@ static bool take_certbot(struct setup_plan *plan, struct setup_wish *wish, int64
 }
 
 /* What main.cf names, if it is more than what Debian's package puts there. */
-static bool take_postfix(struct setup_plan *plan, struct setup_wish *wish,
-                         const struct setup_postfix *now, int64_t now_ms)
+static bool find_postfix(struct setup_plan *plan, const struct setup_postfix *now,
+                         const char *files_out[2])
 {
 	struct pw_str chain = setup_postfix_value(&now->main, "smtpd_tls_chain_files");
 	struct pw_str certificate =
 		setup_postfix_value(&now->main, "smtpd_tls_cert_file");
 	struct pw_str key = setup_postfix_value(&now->main, "smtpd_tls_key_file");
-	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
 	struct pw_str first;
-	const char *files[2];
 
 	/* a chain file holds the key too, and hides the two others */
 	if (postconf_next_item(&chain, &first))
@@ -107,15 +106,37 @@ static bool take_postfix(struct setup_plan *plan, struct setup_wish *wish,
 	if (key.len == 0 || key.at[0] != '/')
 		key = certificate;
 	if (certificate.len == 0 || certificate.at[0] != '/' ||
-	    pw_str_contains(certificate, PW_STR("snakeoil")) ||
-	    pw_str_eq(certificate, PW_STR(OWN_CERTIFICATE)))
+	    pw_str_contains(certificate, PW_STR("snakeoil")))
 		return false;
-	files[0] = setup_text(plan, "%.*s", PW_FMT(certificate));
-	files[1] = setup_text(plan, "%.*s", PW_FMT(key));
-	if (is_wrong(&why, files[0], files[1], NULL, now_ms))
+	files_out[0] = setup_text(plan, "%.*s", PW_FMT(certificate));
+	files_out[1] = setup_text(plan, "%.*s", PW_FMT(key));
+	return true;
+}
+
+static bool take_postfix(struct setup_plan *plan, struct setup_wish *wish,
+                         const struct setup_postfix *now, int64_t now_ms)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+	const char *files[2];
+
+	if (!find_postfix(plan, now, files) || strcmp(files[0], OWN_CERTIFICATE) == 0 ||
+	    is_wrong(&why, files[0], files[1], NULL, now_ms))
 		return false;
 	if (is_wrong(&why, files[0], files[1], wish->hostname, now_ms))
 		setup_note(plan, "%s; Postfix uses it, so it stays", pw_buf_text(&why));
+	wish->certificate = files[0];
+	wish->key = files[1];
+	return true;
+}
+
+bool setup_certificate_in_use(struct setup_plan *plan, struct setup_wish *wish,
+                              const struct setup_postfix *now)
+{
+	const char *files[2];
+
+	if (!find_postfix(plan, now, files) || access(files[0], R_OK) != 0 ||
+	    access(files[1], R_OK) != 0)
+		return false;
 	wish->certificate = files[0];
 	wish->key = files[1];
 	return true;

@@ -5,6 +5,9 @@
 #include "tools/setup/postfix.h"
 #include "tools/setup/wish.h"
 
+/* What main.cf names, unless it is Debian's own or not there: not judged. */
+bool setup_certificate_in_use(struct setup_plan *plan, struct setup_wish *wish,
+                              const struct setup_postfix *now);
 /* Fill in wish->certificate and wish->key: what was given, what certbot made, what
  * Postfix names already, else our own, for which steps are added.
  *
