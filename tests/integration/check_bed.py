@@ -49,6 +49,7 @@ class CheckBed:
         (folder / "setup.conf").write_text(
             f"role = {self.role}\ndomain = example.test\nhostname = {self.hostname}\n"
             f"listen_private = {address}\npeer = {peer}\n")
+        os.utime(folder / "setup.conf", (0, 0))  # not just now
 
     @property
     def hostname(self):

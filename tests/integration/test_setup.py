@@ -160,6 +160,22 @@ def test_undo_leaves_what_was_changed_since(bed):
     assert bed.tree() == before
 
 
+def test_undo_holds_what_waits(bed):
+    """The Postfix of before takes no mail for the domain: it would send it back."""
+    bed.path("/var/log/mail.log").touch()
+    bed.path("/var/log/mail.log").chmod(0o666)  # postsuper gives up root before it logs
+    bed.set_up()
+    bed.start_programs()
+    bed.run("newaliases")
+    bed.run("postfix", "start")  # and no Dovecot
+    bed.shell(f"printf 'Subject: waits\\n\\nHello\\n' | sendmail -f ann@sender.test {ADMIN}")
+    files = lambda queue: [f for f in bed.path(f"/var/spool/postfix/{queue}").rglob("*") if f.is_file()]
+    wait_until(lambda: files("deferred"), what="a deferred message")
+    done = bed.setup("--undo")
+    assert done.returncode == 0 and "on hold: 1 message(s)" in done.stdout, done.stdout + done.stderr
+    assert len(files("hold")) == 1 and files("deferred") == files("active") == files("incoming") == []
+
+
 def test_undo_is_done_with_what_somebody_has_removed(bed):
     before = bed.tree()
     bed.set_up()

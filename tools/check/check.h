@@ -9,6 +9,8 @@
 #include "tools/doveconf.h"
 #include "tools/postconf.h"
 
+#define SETUP_CONF "/etc/postward/setup.conf"
+
 enum check_severity {
 	CHECK_ERROR,   /* mail is lost, refused, exposed, or soon will be */
 	CHECK_WARNING, /* works, but not as it should */

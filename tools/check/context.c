@@ -2,7 +2,6 @@
 #include "tools/check/check.h"
 #include "tools/settings_file.h"
 
-#define SETUP_CONF "/etc/postward/setup.conf"
 #define READ_TIMEOUT_MS 10000
 
 /* ---- what setup was told ---- */

@@ -123,13 +123,13 @@ void judge_snapshot(struct check_report *report, const char *program,
 	           program);
 }
 
-/* A program that has just begun writes its first numbers within a minute. */
-static bool is_fresh(const char *folder)
+/* Programs write their numbers once a minute: these may be of before this was made. */
+static bool is_fresh(const char *path)
 {
 	struct stat state;
 
-	return stat(folder, &state) == 0 &&
-	       pw_clock_wall_ms() / 1000 - (int64_t)state.st_ctime < FILE_AGE_MAX_S;
+	return stat(path, &state) == 0 &&
+	       pw_clock_wall_ms() / 1000 - (int64_t)state.st_mtime < FILE_AGE_MAX_S;
 }
 
 static void look_at_snapshot(struct check_report *report, const char *program)
@@ -167,6 +167,10 @@ void check_snapshots(struct check_report *report, const struct check_context *co
 		{ "postward-policyd", CHECK_MAILBOXES },
 	};
 
+	if (is_fresh(SETUP_CONF)) {
+		check_skip(report, "postwardctl setup has just been run");
+		return;
+	}
 	for (size_t i = 0; i < PW_LEN(programs); i++)
 		if ((programs[i].roles & context->role) != 0)
 			look_at_snapshot(report, programs[i].program);

@@ -4,8 +4,11 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "io/clock.h"
 #include "tools/command.h"
 #include "tools/json.h"
+#include "tools/postfix.h"
+#include "tools/queue.h"
 #include "tools/setup/service.h"
 #include "tools/setup/wish.h"
 
@@ -51,6 +54,40 @@ static int serve(struct past past)
 	return is_fine ? EXIT_FINE : EX_CONFIG;
 }
 
+/* In the queues that postsuper -h goes through. */
+static int64_t count_queue(void)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf folder = { 0 };
+	struct queue_count queues[QUEUES];
+	int64_t count = 0;
+
+	if (tool_postfix_value(&folder, "queue_directory") != PW_OK ||
+	    queue_read(queues, pw_buf_text(&folder), pw_clock_wall_ms() / 1000) != PW_OK)
+		return 0;
+	for (size_t i = 0; i < QUEUES; i++)
+		if (strcmp(queues[i].name, "hold") != 0 &&
+		    strcmp(queues[i].name, "maildrop") != 0)
+			count += queues[i].messages;
+	return count;
+}
+
+/* The Postfix of before may know nothing of what waits for us, and would send it back. */
+static bool hold_queue(struct pw_buf *lines)
+{
+	static const char *const hold[] = { "postsuper", "-h", "ALL", NULL };
+	int64_t count = count_queue();
+
+	if (count == 0)
+		return true;
+	if (!setup_run(hold))
+		return false;
+	pw_buf_printf(lines,
+	              "on hold: %lld message(s) of the queue, lest the Postfix of before "
+	              "return them. To let them go: postsuper -H ALL\n",
+	              (long long)count);
+	return true;
+}
+
 static void report(const struct pw_buf *lines, size_t left, bool is_json, int code)
 {
 	PW_AUTO(tool_json_put) struct json_object *json = NULL;
@@ -89,6 +126,8 @@ int setup_undo(struct setup_backup *backup, struct pw_arena *arena, bool is_forc
 	if (setup_backup_count(backup) == 0)
 		pw_buf_puts(&lines,
 		            PW_STR("nothing to undo: setup has changed no file here\n"));
+	else if (!is_dry && !hold_queue(&lines))
+		return fail(EX_TEMPFAIL, "the queue could not be put on hold");
 	r = setup_backup_undo(backup, is_forced, !is_dry, &lines, &left);
 	if (r != PW_OK)
 		code = fail(EX_IOERR, pw_status_text(r));
