@@ -38,7 +38,7 @@ def test_mail_comes_in_is_judged_and_read(bed):
 def test_mail_of_a_login_is_signed(bed):
     bed.ctl("dkim", "new", "example.test", "--algorithm", "ed25519")
     wait_until(lambda: bed.pg.value("SELECT count(*) FROM mail.dkim_keys", database="postward") == 1)
-    with bed.smtp(tls=True, login=(USER, PASSWORD)) as client:
+    with bed.smtp(tls="starttls", login=(USER, PASSWORD)) as client:
         def signed():
             result = client.send(USER, ["bob@example.net"], MESSAGE.format(USER, "bob@example.net", "out"))
             assert last_reply(result).code == 250
