@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import urllib.request
 from pathlib import Path
 
 from stack.netns import run
@@ -46,11 +47,24 @@ def mirror(suite):
     raise Unavailable(f"apt knows no mirror of {suite}")
 
 
-def sources(release):
-    """sources.list of a release, from the mirrors the host uses."""
+def _mirrors():
+    """Debian's and its security updates', as this host knows them."""
     here = next(line.split("=")[1].strip() for line in open("/etc/os-release", encoding="utf8")
                 if line.startswith("VERSION_CODENAME="))
-    main, security = mirror(here), mirror(f"{here}-security")
+    return mirror(here), mirror(f"{here}-security")
+
+
+def need_mirror(release):
+    main, _ = _mirrors()
+    try:
+        urllib.request.urlopen(f"{main.rstrip('/')}/dists/{release}/Release", timeout=30).close()
+    except OSError as error:
+        raise Unavailable(f"{main} cannot be reached: {error}") from error
+
+
+def sources(release):
+    """sources.list of a release, from the mirrors the host uses."""
+    main, security = _mirrors()
     return [f"deb {main} {release} main", f"deb {main} {release}-updates main",
             f"deb {security} {release}-security main"]
 

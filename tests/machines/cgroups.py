@@ -3,20 +3,24 @@ stopping a unit of one fails: "Failed to kill control group". Memory is limited 
 hierarchy, below the caller's own cgroup, so that a limit set from above still holds."""
 import contextlib
 import os
+import signal
+import zlib
 from pathlib import Path
 
-from .bases import Unavailable
+from .bases import FOLDER, Unavailable
 
 TOP = Path("/sys/fs/cgroup")
+# one folder for all machines of a work folder
+TAG = f"postward-machines-{zlib.crc32(str(FOLDER).encode()):08x}"
 
 
 class Cgroups:
     def __init__(self, name):
         self.name = name
-        self.folders = [TOP / tree / "postward-machines" / name for tree in ("systemd", "unified")
+        self.folders = [TOP / tree / TAG / name for tree in ("systemd", "unified")
                         if (TOP / tree).is_dir()]
         own = _own_memory()
-        self.memory = own / "postward-machines" / name if own else None
+        self.memory = own / TAG / name if own else None
         if self.memory:
             self.folders.append(self.memory)
 
@@ -49,6 +53,14 @@ class Cgroups:
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
         return 0
+
+    def kill(self):
+        """Whatever is left in there."""
+        for folder in self.folders:
+            for procs in folder.rglob("cgroup.procs"):
+                for pid in procs.read_text().split():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
 
     def remove(self):
         for folder in self.folders:

@@ -1,20 +1,23 @@
 """A root that is booted with its own systemd, in a network namespace and cgroups of its own."""
 import contextlib
-import ctypes
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 from stack.netns import Namespace
+from stack.postfix import processes_of
 from stack.proc import grep, wait_until
 
-from .root import PATH, Root, checked
+from .bases import FOLDER, remove
+from .cgroups import Cgroups
+from .root import PATH, Root, checked, end_with_us
 
+SURROUNDINGS = FOLDER / "surroundings"  # files of what runs around machines
 BOOT_S = 120
 REBOOT_STATUS = 133  # of nspawn, when the machine asks to be booted again
 REBOOT_SIGNAL = signal.SIGRTMIN + 5  # what `systemctl reboot` comes to
-PR_SET_PDEATHSIG = 1
 ENVIRONMENT = [f"PATH={PATH}", "HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/bash",
                "LANG=C.UTF-8", "TERM=dumb", "DEBIAN_FRONTEND=noninteractive"]
 
@@ -22,7 +25,7 @@ ENVIRONMENT = [f"PATH={PATH}", "HOME=/root", "USER=root", "LOGNAME=root", "SHELL
 class Machine(Root):
     def __init__(self, name, release):
         super().__init__(name, release)
-        self.ns = Namespace(name)
+        self.ns, self.port = Namespace(name), f"m{name[-12:]}"  # the port on the network's bridge
         self.log, self.console = self.folder / "journal.log", self.folder / "console.log"
         self._nspawn = self._journal = None
 
@@ -33,7 +36,7 @@ class Machine(Root):
         self.write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost\n" + hosts)
         self.write("/etc/resolv.conf", f"nameserver {network.nameserver}\n")
         self.ns.create(network.nameserver, "")
-        network.join(self.ns, f"m{self.name[-12:]}", *addresses)
+        network.join(self.ns, self.port, *addresses)
         self.cgroups.create(memory_bytes)
         return self.start()
 
@@ -45,14 +48,10 @@ class Machine(Root):
             stdin=subprocess.DEVNULL, stdout=open(self.console, "ab"), stderr=subprocess.STDOUT,
             env={**os.environ, "UNIFIED_CGROUP_HIERARCHY": "1",
                  "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
-            start_new_session=True, preexec_fn=self._become)
+            start_new_session=True, preexec_fn=self.become)
         wait_until(self._is_up, BOOT_S, f"{self.name} to boot", 0.2)
         self._follow_journal()
         return self
-
-    def _become(self):
-        _end_with_us()
-        self.cgroups.enter()
 
     def _is_up(self):
         if self._nspawn.poll() is not None:
@@ -69,7 +68,7 @@ class Machine(Root):
             ["journalctl", "--quiet", f"--directory={self.file('/var/log/journal')}", "--follow",
              "--lines=all", "--output=short-iso"],
             stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"), stderr=subprocess.DEVNULL,
-            start_new_session=True, preexec_fn=_end_with_us)
+            start_new_session=True, preexec_fn=end_with_us)
 
     def reboot(self):
         os.kill(self.leader(), REBOOT_SIGNAL)
@@ -111,7 +110,11 @@ class Machine(Root):
             self._journal = None
 
     def drop(self):
+        """Stop and delete it; its journal is kept, for whoever looks into a failure."""
         self.stop()
+        if self.log.exists():
+            (FOLDER / "logs").mkdir(exist_ok=True)
+            shutil.copy(self.log, FOLDER / "logs" / f"{self.name}.log")
         self.delete()
 
     # what it is
@@ -155,7 +158,7 @@ class Machine(Root):
                 "/usr/bin/env", "-i", *ENVIRONMENT, "/bin/bash", "-c", f"cd /root; {commands}"]
 
     def _become_inside(self):
-        _end_with_us()
+        end_with_us()
         _join_cgroups_of(self.leader())
 
     def try_run(self, commands, stdin=None, timeout_s=120):
@@ -179,9 +182,20 @@ class Machine(Root):
         return self.log.stat().st_size if self.log.exists() else 0
 
 
-def _end_with_us():
-    """In a child: it ends when we do, however that is."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def sweep():
+    """What a run that was killed left behind; nobody else's machines may be up."""
+    for pid in processes_of(SURROUNDINGS):
+        os.kill(pid, signal.SIGKILL)
+    remove(SURROUNDINGS)
+    for folder in (FOLDER / "m").glob("*"):
+        cgroups = Cgroups(folder.name)
+        cgroups.kill()
+        wait_until(lambda c=cgroups: c.remove() or not any(f.exists() for f in c.folders),
+                   what=f"processes of {folder.name} to go")
+        for name in (folder.name, f"{folder.name}-net"):
+            Namespace(name).remove()
+        if not folder.name.startswith("build-"):
+            remove(folder)
 
 
 def _capabilities_lost(pid):

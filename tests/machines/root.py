@@ -1,5 +1,7 @@
 """A machine's root folder, and commands in it while it is not booted."""
+import ctypes
 import shutil
+import signal
 import subprocess
 import uuid
 from pathlib import Path
@@ -10,6 +12,7 @@ from .bases import FOLDER, base, lock, remove
 from .cgroups import Cgroups
 
 ARCHIVES = FOLDER / "archives"  # packages apt fetched, for all machines
+PR_SET_PDEATHSIG = 1
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Where /run is a disk, nspawn does not clear its folder there and says so: it gets one of its own.
 OWN_RUN = ["unshare", "--mount", "--propagation", "slave", "/bin/sh", "-c",
@@ -26,6 +29,11 @@ def checked(done, command):
     if done.returncode != 0:
         raise Failed(f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def end_with_us():
+    """In a child: it ends when we do, however that is."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Root:
@@ -76,6 +84,11 @@ class Root:
 
     # commands
 
+    def become(self):
+        """In a child, before it is nspawn."""
+        end_with_us()
+        self.cgroups.enter()
+
     def nspawn(self):
         ARCHIVES.mkdir(parents=True, exist_ok=True)
         return [*OWN_RUN, "systemd-nspawn", "--quiet", "--keep-unit", "--register=no",
@@ -96,7 +109,7 @@ class Root:
                      "--setenv=DEBIAN_FRONTEND=noninteractive", "--setenv=LANG=C.UTF-8",
                      "--setenv=HOME=/root", f"--setenv=PATH={PATH}", "/bin/bash", "-ec", commands],
                     stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                    timeout=timeout_s, preexec_fn=self.cgroups.enter, check=False)
+                    timeout=timeout_s, preexec_fn=self.become, check=False)
         finally:
             policy.unlink()
             self.cgroups.remove()

@@ -69,14 +69,19 @@ class SmtpClient:
         if result["mail"].code == 250:
             result["rcpt"] = [self.command(f"RCPT TO:<{r}>") for r in recipients]
         if any(r.code == 250 for r in result["rcpt"]):
-            try:
-                result["data"] = Reply(*self.smtp.data(message))
-            except smtplib.SMTPDataError as error:
-                result["data"] = Reply(error.smtp_code, error.smtp_error)
-            self.replies.append(result["data"])
+            result["data"] = self.data(message)
         else:
             self.command("RSET")
         return result
+
+    def data(self, message):
+        """The message itself; the reply to its final dot, or to DATA where that is refused."""
+        try:
+            reply = Reply(*self.smtp.data(message))
+        except smtplib.SMTPDataError as error:
+            reply = Reply(error.smtp_code, error.smtp_error)
+        self.replies.append(reply)
+        return reply
 
     def close(self):
         with contextlib.suppress(smtplib.SMTPException, OSError):

@@ -1,0 +1,97 @@
+"""An edge host (Debian 12) and an inner host (Debian 13) joined by WireGuard, both made by doing what
+docs/install.md says and nothing else; wireguard-go does what the kernel's module does elsewhere."""
+import pytest
+
+from stack.story import inbound, inbound6, link_down, outbound
+
+from . import health
+from .bases import RELEASES
+from .hosts import USUAL
+from .machine import Machine
+from .machine_stack import PairStack
+from .packages import packages
+from .page import blocks, follow
+from .steps import tell
+
+BROUGHT = "/root/postward"  # where the page has the packages
+WIREGUARD = "wireguard-tools", "wireguard-go"
+
+
+def with_packages(name, release, hostname, block):
+    """A machine with the packages where the page has them, and what they depend on fetched."""
+    machine = Machine(name, release).create(hostname=hostname)
+    machine.copy_in(packages(release), BROUGHT)
+    install = block[block.index("apt-get install"):].replace("apt-get install", "apt-get install -qq -d")
+    machine.sh(f"apt-get update -qq; apt-get install -y -qq --no-install-recommends {' '.join(USUAL)}\n"
+               f"cp -r {BROUGHT} /tmp/p && cd /tmp/p && rm -f *-dbgsym_*.deb\n{install}\n"
+               f"apt-get install -y -qq -d {' '.join(WIREGUARD)}")
+    return machine
+
+
+@pytest.fixture(scope="module")
+def pair():
+    page = blocks()
+    edge = with_packages("pw-edge", RELEASES[0], "mx.example.test", page["sh-install-edge"])
+    inner = with_packages("pw-inner", RELEASES[1], "inner.example.test", page["sh-install"])
+    try:
+        with PairStack(edge, inner) as stack:
+            stack.said = make(stack, page)
+            stack.furnish()
+            yield stack
+    finally:
+        edge.drop()
+        inner.drop()
+
+
+def make(stack, page):
+    """The page from top to bottom; what was said."""
+    edge, inner = stack.edge_machine, stack.inner_machine
+    said = [follow(edge, page["sh-install-edge"]), follow(inner, page["sh-install"])]
+    for machine in (edge, inner):
+        machine.run(f"apt-get install -y {' '.join(WIREGUARD)}", timeout_s=300)
+        follow(machine, page["sh-wireguard-keys"])
+    for machine, other, name in ((edge, inner, "wg0.conf-edge"), (inner, edge, "wg0.conf-inner")):
+        text = page[name].replace("PRIVATE-KEY", machine.run("cat /etc/wireguard/key").strip())
+        text = text.replace("PUBLIC-KEY", other.run("cat /etc/wireguard/public").strip())
+        machine.write("/etc/wireguard/wg0.conf", text, 0o600)
+    for machine in (edge, inner):
+        follow(machine, page["sh-wireguard"])
+    said += [follow(inner, page["sh-inner"]), follow(inner, page["sh-mx"]),
+             follow(edge, page["sh-edge"])]
+    return "\n".join(said)
+
+
+def test_the_page_makes_two_healthy_hosts(pair):
+    print(pair.said)
+    for machine in pair.machines:
+        assert health.failed_units(machine) == []
+        assert "wireguard-go" in machine.run("ps -eo args")
+    assert pair.programs["postward-origin"].is_running()
+
+
+def test_nothing_of_the_inner_host_is_public(pair):
+    """Whoever reaches its public address finds no port of ours open."""
+    found = pair.inner_machine.run("ss -Hlnt | awk '{print $4}'").split()
+    print(found)
+    reachable = [f for f in found if not f.startswith(("127.", "[::1]", "10.9.0.2"))]
+    assert reachable == []
+
+
+@pytest.mark.parametrize("step", [inbound, inbound6, link_down, outbound], ids=lambda f: f.__name__)
+def test_story(pair, step):
+    assert tell(pair, step) is None
+
+
+def test_story_after_a_reboot_of_both(pair):
+    for machine in pair.machines:
+        machine.reboot()
+        assert health.failed_units(machine) == []
+    for step in (inbound, outbound):
+        assert tell(pair, step, 2) is None
+
+
+def test_nothing_crashed(pair):
+    assert pair.dovecot.crashes() == []
+    for machine in pair.machines:
+        assert health.denials(machine) == []
+        assert health.ours_failing(machine) == []
