@@ -1,7 +1,7 @@
 /* postward-origin: the originating client's way from an edge Postfix to the inner one. */
 #include <stdlib.h>
 
-#include "origin/milter.h"
+#include "origin/live/milter.h"
 #include "origin/settings.h"
 
 int main(int argc, char **argv)

@@ -3,8 +3,8 @@
 
 #include "core/ip.h"
 #include "io/settings.h"
-#include "origin/gate.h"
-#include "origin/upstream.h"
+#include "origin/engine/gate.h"
+#include "origin/engine/upstream.h"
 
 struct settings {
 	struct pw_settings_common common;

@@ -47,7 +47,7 @@ CORE_CALLS = re.compile(
 
 
 def sources(folder, suffixes=(".c", ".h")):
-    return [p for p in sorted((SOURCE / folder).glob("*")) if p.suffix in suffixes]
+    return [p for p in sorted((SOURCE / folder).rglob("*")) if p.suffix in suffixes]
 
 
 @pytest.mark.parametrize("room", ROOMS)

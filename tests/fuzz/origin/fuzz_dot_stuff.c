@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "origin/dot_stuff.h"
+#include "origin/engine/dot_stuff.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

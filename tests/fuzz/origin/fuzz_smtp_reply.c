@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "origin/smtp_reply.h"
+#include "origin/engine/smtp_reply.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "origin/dot_stuff.h"
+#include "origin/engine/dot_stuff.h"
 
 struct row {
 	const char *label, *in, *out;

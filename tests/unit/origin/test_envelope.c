@@ -1,7 +1,7 @@
 #include "../table.h"
 
-#include "origin/envelope.h"
-#include "origin/smtp_reply.h"
+#include "origin/engine/envelope.h"
+#include "origin/engine/smtp_reply.h"
 
 #define ALL (OFFER_SIZE | OFFER_8BITMIME | OFFER_SMTPUTF8 | OFFER_DSN)
 

@@ -1,6 +1,6 @@
 #include "../table.h"
 
-#include "origin/gate.h"
+#include "origin/engine/gate.h"
 
 struct row {
 	const char *label, *networks, *address, *server, *objection;

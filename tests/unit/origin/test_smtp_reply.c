@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "origin/smtp_reply.h"
+#include "origin/engine/smtp_reply.h"
 
 struct reply_row {
 	const char *label, *bytes;

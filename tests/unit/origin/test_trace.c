@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "origin/trace.h"
+#include "origin/engine/trace.h"
 
 #define AT 1795248009 /* Sat Nov 21 08:00:09 UTC 2026 */
 #define S(text) { text, sizeof(text) - 1 }

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "origin/smtp_reply.h"
-#include "origin/xclient.h"
+#include "origin/engine/smtp_reply.h"
+#include "origin/engine/xclient.h"
 
 #define ALL (~0u)
 #define TEN "0123456789"

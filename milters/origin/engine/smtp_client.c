@@ -1,4 +1,4 @@
-#include "origin/smtp_client.h"
+#include "origin/engine/smtp_client.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "core/origin.h"
-#include "origin/smtp_reply.h"
+#include "origin/engine/smtp_reply.h"
 
 #define UPSTREAM_ADDRESSES 4
 

@@ -4,7 +4,7 @@
 
 #include <sys/socket.h>
 
-#include "origin/smtp_reply.h"
+#include "origin/engine/smtp_reply.h"
 
 #define SMTP_INPUT_BYTES 4096
 

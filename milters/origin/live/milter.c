@@ -1,4 +1,4 @@
-#include "origin/milter.h"
+#include "origin/live/milter.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,29 +6,14 @@
 #include "core/arena.h"
 #include "core/canon.h"
 #include "io/clock.h"
-#include "io/counters.h"
 #include "io/log.h"
 #include "kit/client.h"
 #include "kit/reply.h"
+#include "origin/counters.h"
+#include "origin/engine/trace.h"
 #include "origin/settings.h"
-#include "origin/trace.h"
 
 #define SESSION_BYTES ((size_t)64 * 1024) /* what is learnt once: names, TLS, login */
-
-enum {
-#define PW(type, id, name, labels, help) COUNT_##id,
-#include "origin/counters.def"
-#undef PW
-	COUNT_IDS
-};
-static const struct pw_counter_row counter_rows[] = {
-#define PW PW_COUNTER_ROW
-#include "origin/counters.def"
-#undef PW
-};
-static _Atomic int64_t counter_values[COUNT_IDS];
-static struct pw_counters counters = { "postward-origin", counter_rows, counter_values,
-	                               COUNT_IDS };
 
 /* One client. What is about the message is in the second half: on_reset clears it. */
 struct session {

@@ -1,8 +1,8 @@
-#include "origin/xclient.h"
+#include "origin/engine/xclient.h"
 
 #include "core/ascii.h"
 #include "core/xtext.h"
-#include "origin/smtp_reply.h"
+#include "origin/engine/smtp_reply.h"
 
 static const struct pw_str unavailable = { "[UNAVAILABLE]", 13 };
 static const struct pw_str tempunavail = { "[TEMPUNAVAIL]", 13 };

@@ -1,4 +1,4 @@
-#include "origin/smtp_reply.h"
+#include "origin/engine/smtp_reply.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "origin/trace.h"
+#include "origin/engine/trace.h"
 
 #include <time.h>
 

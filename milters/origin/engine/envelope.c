@@ -1,6 +1,6 @@
-#include "origin/envelope.h"
+#include "origin/engine/envelope.h"
 
-#include "origin/smtp_reply.h"
+#include "origin/engine/smtp_reply.h"
 
 /* clang-format off */
 static const struct parameter {

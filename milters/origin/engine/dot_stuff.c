@@ -1,4 +1,4 @@
-#include "origin/dot_stuff.h"
+#include "origin/engine/dot_stuff.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "origin/gate.h"
+#include "origin/engine/gate.h"
 
 enum pw_status gate_add(struct gate *gate, struct pw_net network)
 {

@@ -1,4 +1,4 @@
-#include "origin/upstream.h"
+#include "origin/engine/upstream.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,10 +8,10 @@
 #include "core/ascii.h"
 #include "io/clock.h"
 #include "io/log.h"
-#include "origin/dot_stuff.h"
-#include "origin/envelope.h"
-#include "origin/smtp_client.h"
-#include "origin/xclient.h"
+#include "origin/engine/dot_stuff.h"
+#include "origin/engine/envelope.h"
+#include "origin/engine/smtp_client.h"
+#include "origin/engine/xclient.h"
 
 #define BUFFER_BYTES ((size_t)64 * 1024)
 #define ALIVE_EVERY_MS 10000
