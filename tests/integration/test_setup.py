@@ -67,6 +67,7 @@ def test_a_dry_run_shows_the_lines_and_changes_nothing(bed):
     (65, "give both or none", ["--yes", "--domain", DOMAIN, "--cert", "/etc/hostname"]),
     (65, "cannot be read", ["--yes", "--domain", DOMAIN, "--cert", "/no", "--key", "/no"]),
     (65, "no password in it", ["--yes", "--domain", DOMAIN, "--database", "dbname=postward password=x"]),
+    (65, "no sslpassword in it", ["--yes", "--domain", DOMAIN, "--database", "dbname=postward sslpassword=x"]),
 ], ids=lambda v: v if isinstance(v, str) else "")
 def test_what_makes_no_sense_is_refused_before_anything_is_done(shared_bed, code, words, args):
     before = shared_bed.tree()

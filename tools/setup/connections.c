@@ -17,8 +17,18 @@
 
 /* What a pgsql table and a URI need of the connection string. */
 struct parts {
-	struct pw_buf host, hostaddr, port, dbname, user, password;
+	struct pw_buf host, hostaddr, port, dbname, user;
 };
+
+/* clang-format off */
+/* What is in the connection string stands in files that everybody reads. */
+static const struct secret {
+	const char *keyword, *cure;
+} secrets[] = {
+	{ "password",    "put it into /root/.pgpass" },
+	{ "sslpassword", "take a key that needs none, readable for its user alone" },
+};
+/* clang-format on */
 
 static void parts_done(struct parts *parts)
 {
@@ -27,7 +37,24 @@ static void parts_done(struct parts *parts)
 	pw_buf_done(&parts->port);
 	pw_buf_done(&parts->dbname);
 	pw_buf_done(&parts->user);
-	pw_buf_done(&parts->password);
+}
+
+static enum pw_status refuse_secrets(const char *conninfo, struct pw_buf *why)
+{
+	enum pw_status r = PW_OK;
+
+	for (size_t i = 0; i < PW_LEN(secrets) && r == PW_OK; i++) {
+		PW_AUTO(pw_buf_done) struct pw_buf value = { 0 };
+
+		r = pw_db_conninfo_value(&value, conninfo, secrets[i].keyword, why);
+		if (r != PW_OK || value.len == 0)
+			continue;
+		pw_wipe(value.at, value.len);
+		pw_buf_printf(why, "--database: no %s in it, everybody would read it: %s",
+		              secrets[i].keyword, secrets[i].cure);
+		r = PW_ERR_CONFIG;
+	}
+	return r;
 }
 
 static enum pw_status read_parts(struct parts *out, const char *conninfo,
@@ -36,21 +63,15 @@ static enum pw_status read_parts(struct parts *out, const char *conninfo,
 	const struct {
 		const char *keyword;
 		struct pw_buf *value;
-	} all[] = { { "host", &out->host }, { "hostaddr", &out->hostaddr },
-		    { "port", &out->port }, { "dbname", &out->dbname },
-		    { "user", &out->user }, { "password", &out->password } };
-	enum pw_status r = PW_OK;
+	} all[] = { { "host", &out->host },
+		    { "hostaddr", &out->hostaddr },
+		    { "port", &out->port },
+		    { "dbname", &out->dbname },
+		    { "user", &out->user } };
+	enum pw_status r = refuse_secrets(conninfo, why);
 
 	for (size_t i = 0; i < PW_LEN(all) && r == PW_OK; i++)
 		r = pw_db_conninfo_value(all[i].value, conninfo, all[i].keyword, why);
-	if (r == PW_OK && out->password.len > 0) {
-		pw_wipe(out->password.at, out->password.len);
-		pw_buf_puts(
-			why,
-			PW_STR("--database: no password in it, everybody would read it: "
-		               "put it into /root/.pgpass"));
-		r = PW_ERR_CONFIG;
-	}
 	if (r == PW_OK && out->dbname.len == 0) {
 		pw_buf_puts(why,
 		            PW_STR("--database: name the database (dbname=postward)"));
