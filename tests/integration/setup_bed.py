@@ -99,8 +99,9 @@ class Bed(Namespace):
     def __exit__(self, *_):
         for program in self.programs:
             program.stop()
-        if self.holder is not None:
-            subprocess.run(self.command("postfix", "stop"), check=False, capture_output=True)
+        for command in ("postfix", "stop"), ("doveadm", "stop"):
+            if self.holder is not None:
+                subprocess.run(self.command(*command), check=False, capture_output=True)
         for process in (self.dovecot, self.postgres, self.holder):
             if process is not None:
                 process.stop()
@@ -252,8 +253,16 @@ class Bed(Namespace):
     def start_servers(self):
         self.run("newaliases")
         self.run("postfix", "start")
+        self.start_dovecot()
+        self.wait_for_dovecot()
+
+    def start_dovecot(self):
         self.dovecot = Process("dovecot", self.command("dovecot", "-F"),
                                self.root / "dovecot.out").start()
+        wait_until(lambda: "starting up" in self.log(), what="Dovecot")
+
+    def wait_for_dovecot(self):
+        """With the settings that setup writes."""
         wait_until(lambda: self.path("/var/spool/postfix/private/auth").exists(), what="Dovecot")
 
     def log(self):

@@ -216,7 +216,7 @@ def test_the_run_after_a_stopped_one_tells_everybody_to_read_anew(bed):
     local.write_text(good)
     served = [s for s in bed.set_up()["steps"] if s.startswith(("reload", "restart"))]
     assert served == ["restart postward-score", "restart postward-dkim", "restart postward-policyd",
-                      "reload dovecot", "restart postfix"]
+                      "restart dovecot", "restart postfix"]
     # Postfix's settings are written, its own check fails
     bed.run("postconf", "-X", "virtual_transport")
     folder = bed.path("/var/log/bin")
@@ -406,6 +406,17 @@ def test_settings_of_ones_own_for_origin_stay():
         path.write_text("# mine\ndot_timeout = 100s\ninner = 192.0.2.1:25\n")
         host.set_up("--listen-private", PEER, "--peer", PRIVATE, role="edge")
         assert path.read_text().startswith(f"# mine\ndot_timeout = 100s\ninner = {PRIVATE}:25\n")
+
+
+# a Dovecot that runs
+
+def test_a_dovecot_that_runs_already_takes_what_is_written(bed):
+    bed.run("postfix", "start")
+    bed.start_dovecot()
+    bed.password = bed.set_up()["password"]
+    bed.wait_for_dovecot()
+    with login(bed) as imap:
+        assert imap.select("INBOX")[0] == "OK"
 
 
 # Dovecot of another release

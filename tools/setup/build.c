@@ -92,11 +92,14 @@ static void plan_mail_folder(struct setup_plan *plan)
 		                                     .argv = make });
 }
 
-/* Certificates are in both: whoever read them has to read them again. */
-static void plan_dovecot_reload(struct setup_plan *plan)
+/* Told to reload, a Dovecot of 2.4 reads its files with the modules that were there when
+ * it started: of settings of ours that came later it knows nothing, and stays with its
+ * old ones. Certificates are in both: whoever read them has to read them again. */
+static void plan_dovecot_service(struct setup_plan *plan)
 {
-	if (setup_plan_has_file(plan, "/etc/dovecot/") ||
-	    setup_plan_has_file(plan, "/etc/postward/tls/"))
+	if (setup_plan_has_file(plan, "/etc/dovecot/"))
+		serve(plan, "dovecot", "restart");
+	else if (setup_plan_has_file(plan, "/etc/postward/tls/"))
 		serve(plan, "dovecot", "reload");
 }
 
@@ -164,7 +167,7 @@ static int plan_local(struct setup_plan *plan, struct setup_wish *wish,
 	plan_mail_folder(plan);
 	if ((r = setup_plan_dovecot(plan, wish, &dovecot, why)) != PW_OK)
 		return give_up(r, why, EX_UNAVAILABLE);
-	plan_dovecot_reload(plan);
+	plan_dovecot_service(plan);
 	plan_postfix(plan, wish, now);
 	move_to_end(plan, SETUP_KEYS);
 	return EXIT_FINE;

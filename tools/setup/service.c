@@ -77,6 +77,19 @@ static bool postfix(const char *what)
 	       setup_run((const char *const[]){ "postfix", "start", NULL });
 }
 
+static bool dovecot(const char *what)
+{
+	static const char *const start[] = { "dovecot", NULL };
+	static const char *const reload[] = { "doveadm", "reload", NULL };
+
+	if (strcmp(what, "reload") == 0)
+		return succeeds(reload, NULL) || not_running("Dovecot");
+	if (!succeeds((const char *const[]){ "doveadm", "stop", NULL }, NULL))
+		return not_running("Dovecot");
+	/* its supervisor may have been faster */
+	return succeeds(start, NULL) || succeeds(reload, NULL) || setup_run(start);
+}
+
 /* postgresql@VERSION-NAME */
 static bool cluster(const char *name, const char *what)
 {
@@ -93,9 +106,7 @@ static bool without_systemd(const char *name, const char *what)
 	if (strcmp(name, "postfix") == 0)
 		return postfix(what);
 	if (strcmp(name, "dovecot") == 0)
-		return succeeds((const char *const[]){ "doveadm", "reload", NULL },
-		                NULL) ||
-		       not_running("Dovecot");
+		return dovecot(what);
 	if (strncmp(name, "postgresql@", 11) == 0)
 		return cluster(name, what);
 	return not_running(name);
