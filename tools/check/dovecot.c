@@ -11,7 +11,7 @@
 #define MODULES "/usr/lib/dovecot/modules/"
 #define LIBRARY "/usr/lib/dovecot/libdovecot.so.0"
 #define SETTINGS_FILE "/etc/dovecot/postward-dovecot.conf"
-#define REGENERATE "postwardctl setup --regenerate && systemctl reload dovecot"
+#define REGENERATE "postwardctl setup --regenerate && systemctl restart dovecot"
 
 static const char *const drop_ins[] = { "/etc/dovecot/conf.d/05-postward-auth.conf",
 	                                "/etc/dovecot/conf.d/95-postward.conf" };
