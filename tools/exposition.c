@@ -199,7 +199,8 @@ static struct pw_str family_name(const struct exposition *all, struct pw_str nam
 /* ---- lines ---- */
 
 /* "# TYPE name counter", "# HELP name text". The first word about a family holds. */
-static enum pw_status add_comment(struct exposition *all, struct pw_str line)
+static enum pw_status add_comment(struct exposition *all, struct pw_str prefix,
+                                  struct pw_str line)
 {
 	struct pw_str word, name;
 	struct family *f;
@@ -208,7 +209,8 @@ static enum pw_status add_comment(struct exposition *all, struct pw_str line)
 	(void)pw_str_cut(&line, ' ');
 	word = pw_str_cut(&line, ' ');
 	name = pw_str_cut(&line, ' ');
-	if (name.len == 0 || name_len(name) != name.len || line.at == NULL)
+	if (name.len == 0 || name_len(name) != name.len || !pw_str_starts(name, prefix) ||
+	    line.at == NULL)
 		return PW_OK;
 	if (pw_str_eq(word, PW_STR("TYPE")) && is_type(line)) {
 		r = find_or_add(all, name, &f);
@@ -224,7 +226,8 @@ static enum pw_status add_comment(struct exposition *all, struct pw_str line)
 	               : pw_arena_copy(all->arena, line, &f->help);
 }
 
-static enum pw_status add_sample(struct exposition *all, struct pw_str line)
+static enum pw_status add_sample(struct exposition *all, struct pw_str prefix,
+                                 struct pw_str line)
 {
 	size_t name = name_len(line), key;
 	struct pw_str value;
@@ -232,7 +235,7 @@ static enum pw_status add_sample(struct exposition *all, struct pw_str line)
 	struct sample *s;
 	enum pw_status r;
 
-	if (name == 0)
+	if (name == 0 || !pw_str_starts(pw_str_sub(line, 0, name), prefix))
 		return PW_OK;
 	key = name + labels_len(pw_str_sub(line, name, line.len));
 	if (key >= line.len || !pw_is_wsp(line.at[key]))
@@ -268,7 +271,8 @@ static bool is_plain(struct pw_str line)
 }
 
 /* What has no line end was cut off: its number may lack digits. */
-enum pw_status exposition_add(struct exposition *all, struct pw_str text)
+enum pw_status exposition_add(struct exposition *all, struct pw_str prefix,
+                              struct pw_str text)
 {
 	enum pw_status r = PW_OK;
 
@@ -277,7 +281,8 @@ enum pw_status exposition_add(struct exposition *all, struct pw_str text)
 
 		if (line.len == 0 || !is_plain(line))
 			continue;
-		r = line.at[0] == '#' ? add_comment(all, line) : add_sample(all, line);
+		r = line.at[0] == '#' ? add_comment(all, prefix, line)
+		                      : add_sample(all, prefix, line);
 	}
 	return r;
 }

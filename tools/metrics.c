@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "io/clock.h"
+#include "io/counters.h"
 #include "io/file.h"
 #include "tools/check/certificates.h"
 #include "tools/command.h"
@@ -62,7 +63,7 @@ struct source {
 
 static enum pw_status read_source(struct page *page, struct source *source)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 }, text = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 }, text = { 0 }, prefix = { 0 };
 	struct stat file;
 	const char *why;
 	enum pw_status r;
@@ -78,7 +79,11 @@ static enum pw_status read_source(struct page *page, struct source *source)
 		return PW_OK;
 	source->is_there = true;
 	source->age_s = page->now_s - (int64_t)file.st_mtime;
-	return exposition_add(page->all, pw_buf_str(&text));
+	pw_counter_put_name(&prefix, source->program,
+	                    &(struct pw_counter_row){ .name = "" });
+	if ((r = pw_buf_status(&prefix)) != PW_OK)
+		return r;
+	return exposition_add(page->all, pw_buf_str(&prefix), pw_buf_str(&text));
 }
 
 static enum pw_status add_programs(struct page *page)
@@ -183,7 +188,7 @@ static enum pw_status fill(struct page *page)
 	add_servers(page);
 	if ((r = pw_buf_status(&page->text)) != PW_OK)
 		return r;
-	return exposition_add(page->all, pw_buf_str(&page->text));
+	return exposition_add(page->all, PW_STR("postward_"), pw_buf_str(&page->text));
 }
 
 static int write_out(const char *textfile, const struct pw_buf *text)

@@ -112,6 +112,20 @@ def test_whatever_a_file_holds_the_text_is_valid(host, text, kept):
         assert names == set(kept)
 
 
+def test_a_program_speaks_for_itself_alone(host):
+    """Whoever has taken over one of them has not got the others' numbers."""
+    file_of(host, "postward-dkim").write_text(DKIM + SCORE.replace("} 2", "} 0") + (
+        "# TYPE postward_up untyped\npostward_up{program=\"postward-score\"} 0\n"
+        "# HELP node_load1 Mine.\nnode_load1 0\npostward_dkimx 1\n"))
+    text = metrics(host)
+    found = read(text)
+    assert found['postward_score_messages_total{action="reject"}'] == 2
+    assert found['postward_up{program="postward-score"}'] == 1
+    assert found["postward_dkim_keys"] == 3
+    assert "# TYPE postward_up gauge" in text
+    assert "node_load1" not in text and "postward_dkimx" not in text
+
+
 def long_id(seconds):
     """A name of a queue file: the second of arrival, the microsecond, z, the inode."""
     digits, number, text = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz", int(seconds), ""

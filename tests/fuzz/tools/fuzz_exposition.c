@@ -1,4 +1,5 @@
-/* Property: whatever is put in, what comes out is taken in whole and comes out the same. */
+/* Property: whatever is put in, what comes out is taken in whole and comes out the same.
+ */
 #include <stdlib.h>
 
 #include "tools/exposition.h"
@@ -12,7 +13,7 @@ static void join(struct pw_buf *out, struct pw_str text)
 
 	if (pw_arena_new(&arena, 0) != PW_OK || exposition_new(&all, arena) != PW_OK)
 		abort();
-	if (exposition_add(all, text) == PW_OK)
+	if (exposition_add(all, PW_STR(""), text) == PW_OK)
 		exposition_put(out, all);
 	if (pw_buf_status(out) != PW_OK)
 		abort();
