@@ -251,7 +251,7 @@ def test_a_database_elsewhere(bed):
     assert dovecot.read_text() == f"database = {where} user=dovecot\n"
     table = bed.path("/etc/postward/postfix/domain.cf")
     assert ("hosts = postgresql://postfix@/postward?connect_timeout=5&host=127.0.0.1"
-            "&passfile=%2Fetc%2Fpostward%2Fpostfix%2Fpgpass\n") in table.read_text()
+            "&passfile=%2Fetc%2Fpostward%2Fpostfix%2Fpgpass\nretry_interval = 5\n") in table.read_text()
     assert bed.run("postmap", "-q", DOMAIN, "pgsql:/etc/postward/postfix/domain.cf").strip() == DOMAIN
     # what the administrator writes into them then is no concern of setup
     dovecot.write_text(dovecot.read_text().replace("\n", " password=secret\n"))

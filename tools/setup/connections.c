@@ -157,6 +157,8 @@ static enum pw_status put_uris(struct pw_buf *out, const struct parts *parts,
 	return r;
 }
 
+/* Postfix before 3.9 knows no retry_interval and leaves a server alone for a minute that
+ * it did not reach once. */
 static enum pw_status table_head(struct pw_buf *out, const struct parts *parts,
                                  const char *conninfo)
 {
@@ -169,7 +171,7 @@ static enum pw_status table_head(struct pw_buf *out, const struct parts *parts,
 	else
 		pw_buf_printf(out, "unix:%s",
 		              parts->host.len > 0 ? pw_buf_text(&parts->host) : SOCKETS);
-	pw_buf_printf(out, "\nuser = " ROLE "\ndbname = %s\n",
+	pw_buf_printf(out, "\nretry_interval = 5\nuser = " ROLE "\ndbname = %s\n",
 	              pw_buf_text(&parts->dbname));
 	return r == PW_OK ? pw_buf_status(out) : r;
 }
