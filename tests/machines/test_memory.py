@@ -27,16 +27,16 @@ def small(host, machines):
         stack.stop()
 
 
-def smtp_session(stack, number):
+def smtp_session(stack, nth):
     """Under TLS, in the middle of a message, so that every milter and policyd have heard of it."""
-    client = SmtpClient(stack.net, EDGE, source=SENDER if number % 2 else THIEF, tls="starttls")
+    client = SmtpClient(stack.net, EDGE, source=SENDER if nth % 2 else THIEF, tls="starttls")
     client.command("MAIL FROM:<stranger@sender.test>")
-    assert client.command(f"RCPT TO:<{USERS[number % len(USERS)]}>").code == 250
+    assert client.command(f"RCPT TO:<{USERS[nth % len(USERS)]}>").code == 250
     return client
 
 
-def imap_session(stack, number):
-    imap = stack.imap(USERS[number % len(USERS)])
+def imap_session(stack, nth):
+    imap = stack.imap(USERS[nth % len(USERS)])
     imap.select("INBOX")
     return imap
 
@@ -49,9 +49,9 @@ def test_memory(small, release, number):
     idle = memory.by_program(small.machine)
     number(memory.table(f"{release}, idle", idle))
     with contextlib.ExitStack() as open_:
-        for number in range(SESSIONS):
-            open_.enter_context(contextlib.closing(smtp_session(small, number)))
-            open_.callback(imap_session(small, number).shutdown)
+        for nth in range(SESSIONS):
+            open_.enter_context(contextlib.closing(smtp_session(small, nth)))
+            open_.callback(imap_session(small, nth).shutdown)
         busy = memory.by_program(small.machine)
     number(memory.table(f"{release}, {SESSIONS} SMTP and {SESSIONS} IMAP sessions", busy))
     assert sum(busy.values()) <= ALL_MB * memory.MB
