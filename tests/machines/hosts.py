@@ -10,8 +10,9 @@ from .packages import packages
 REPOSITORY = "/opt/packages"
 LIST = "/etc/apt/sources.list.d/packages.list"
 SETUP = "postwardctl setup --yes --role single --domain example.test"
-# what a minimal root lacks of an installed Debian
-USUAL = "ca-certificates", "openssl", "procps", "libnss-systemd"
+# what a minimal root lacks of an installed Debian; libidn2-0 because libc6 recommends it, so that
+# whoever brings it along does not take it away again
+USUAL = "ca-certificates", "openssl", "procps", "libnss-systemd", "libidn2-0"
 
 
 def provide(machine, version=None, release=None):
