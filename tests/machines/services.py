@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg2
 
+from stack.dovecot import crashes
 from stack.postward import PROGRAMS
 from stack.proc import wait_until
 
@@ -170,5 +171,4 @@ class Dovecot:
 
     def crashes(self):
         """Lines no healthy run has."""
-        return [l for l in self.lines() if any(w in l for w in ("Panic", "Fatal", "killed with"))
-                and "Failed to read configuration" not in l]
+        return crashes(self.lines())

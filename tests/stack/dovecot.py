@@ -121,6 +121,17 @@ def _has_pkg_config():
         return False
 
 
+# A process that has just begun when Dovecot is stopped gets no settings any more, or is ended by
+# SIGTERM before it listens to signals, and both are told as if they were the end of the world.
+STOPPED = "Failed to read configuration", "Error reading configuration", "killed with signal 15"
+
+
+def crashes(lines):
+    """Those of a log that no healthy run has, whenever it is stopped."""
+    return [l for l in lines if any(w in l for w in ("Panic", "Fatal", "killed with"))
+            and not any(w in l for w in STOPPED)]
+
+
 MAIL_UID = 61005  # owns the mailboxes; no account is needed
 
 
@@ -199,7 +210,5 @@ class Dovecot:
         return grep(self.log, *words, start=start)
 
     def crashes(self):
-        """Lines no healthy run has. A process that has just begun when Dovecot is stopped gets no
-        settings any more; it says so as if it were the end of the world."""
-        return [l for l in self.lines() if any(w in l for w in ("Panic", "Fatal", "killed with"))
-                and "Failed to read configuration" not in l]
+        """Lines no healthy run has."""
+        return crashes(self.lines())
