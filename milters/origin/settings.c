@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "origin/engine/pool.h"
+#include "origin/engine/tls.h"
+
 static const struct pw_setting rows[] = {
 #define PW(...) PW_SETTING_ROW(struct settings, __VA_ARGS__)
 #include "origin/settings.def"
@@ -38,28 +41,34 @@ static void free_addresses(struct addrinfo **list)
 		freeaddrinfo(*list);
 }
 
-/* "HOST:PORT" or "[v6]:PORT" into the addresses to try. */
-static enum pw_status find_inner(struct upstream_target *target, struct pw_str inner,
+/* "HOST:PORT" or "[v6]:PORT"; either may be empty. */
+static void split_inner(struct pw_str inner, struct pw_buf *host, struct pw_buf *port)
+{
+	size_t colon = pw_str_rfind(inner, ':');
+	struct pw_str name = pw_str_sub(inner, 0, colon);
+
+	if (name.len > 2 && name.at[0] == '[' && name.at[name.len - 1] == ']')
+		name = pw_str_sub(name, 1, name.len - 2);
+	pw_buf_puts(host, name);
+	pw_buf_puts(port, pw_str_sub(inner, colon + 1, inner.len));
+}
+
+/* The addresses to try. */
+static enum pw_status find_inner(struct upstream_target *target, const char *inner,
                                  struct pw_buf *why_out)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		                  .ai_flags = AI_NUMERICSERV };
 	PW_AUTO(free_addresses) struct addrinfo *list = NULL;
 	PW_AUTO(pw_buf_done) struct pw_buf host = { 0 }, port = { 0 };
-	size_t colon = pw_str_rfind(inner, ':');
-	struct pw_str name = pw_str_sub(inner, 0, colon);
 	int error = EAI_NONAME;
 
-	if (name.len > 2 && name.at[0] == '[' && name.at[name.len - 1] == ']')
-		name = pw_str_sub(name, 1, name.len - 2);
-	pw_buf_puts(&host, name);
-	pw_buf_puts(&port, pw_str_sub(inner, colon + 1, inner.len));
+	split_inner(pw_str_from(inner), &host, &port);
 	if (host.len && port.len)
 		error = getaddrinfo(pw_buf_text(&host), pw_buf_text(&port), &hints,
 		                    &list);
 	if (error != 0) {
-		pw_buf_printf(why_out, "inner = %.*s: %s", PW_FMT(inner),
-		              gai_strerror(error));
+		pw_buf_printf(why_out, "inner = %s: %s", inner, gai_strerror(error));
 		return PW_ERR_CONFIG;
 	}
 	for (struct addrinfo *a = list; a && target->count < UPSTREAM_ADDRESSES;
@@ -69,6 +78,20 @@ static enum pw_status find_inner(struct upstream_target *target, struct pw_str i
 		target->addresses[target->count++].len = a->ai_addrlen;
 	}
 	return PW_OK;
+}
+
+static enum pw_status prepare_tls(struct upstream_target *target,
+                                  const struct settings *set, struct pw_buf *why_out)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf host = { 0 }, port = { 0 };
+
+	if (!set->inner_tls)
+		return PW_OK;
+	split_inner(pw_str_from(set->inner), &host, &port);
+	return tls_context_new(&target->tls,
+	                       set->inner_tls_name[0] ? set->inner_tls_name
+	                                              : pw_buf_text(&host),
+	                       set->inner_tls_ca, why_out);
 }
 
 static enum pw_status add_own(struct gate *gate, const struct sockaddr *address)
@@ -136,9 +159,12 @@ enum pw_status derived_new(void **out, const void *settings, struct pw_buf *why_
 		memcpy(d->name, set->trace_name, strlen(set->trace_name));
 	else if (gethostname(d->name, sizeof(d->name) - 1) != 0)
 		return PW_ERR_IO;
-	if ((r = find_inner(&d->target, pw_str_from(set->inner), why_out)) != PW_OK ||
+	if ((r = find_inner(&d->target, set->inner, why_out)) != PW_OK ||
 	    (r = fill_gate(&d->gate, pw_str_from(set->private_networks), why_out)) !=
-	            PW_OK)
+	            PW_OK ||
+	    (r = prepare_tls(&d->target, set, why_out)) != PW_OK ||
+	    (r = pool_open(&d->target.pool, &d->target, (size_t)set->pool_size,
+	                   set->pool_age_ms)) != PW_OK)
 		return r;
 	*out = PW_TAKE(made);
 	return PW_OK;
@@ -146,6 +172,12 @@ enum pw_status derived_new(void **out, const void *settings, struct pw_buf *why_
 
 void derived_free(void **derived)
 {
-	free(*derived);
+	struct derived *d = *derived;
+
+	if (!d)
+		return;
+	pool_close(&d->target.pool);
+	tls_context_free(&d->target.tls);
+	free(d);
 	*derived = NULL;
 }

@@ -4,7 +4,7 @@
 #include "core/ip.h"
 #include "io/settings.h"
 #include "origin/engine/gate.h"
-#include "origin/engine/upstream.h"
+#include "origin/engine/target.h"
 
 struct settings {
 	struct pw_settings_common common;
@@ -23,7 +23,7 @@ struct derived {
 };
 
 /* For struct kit_live_hooks. inner is looked up, the addresses of our interfaces are
- * read.
+ * read, the pool is opened.
  *
  * Errors  PW_ERR_CONFIG (with why), PW_ERR_NOMEM, PW_ERR_IO */
 PW_MUST_CHECK enum pw_status derived_new(void **out, const void *set,

@@ -101,6 +101,15 @@ void smtp_reply_set(struct smtp_reply *reply, int code, const char *enhanced,
 	pw_buf_puts(&reply->text, pw_str_from(text));
 }
 
+void smtp_reply_copy(struct smtp_reply *to, const struct smtp_reply *from)
+{
+	smtp_reply_reset(to);
+	to->code = from->code;
+	to->lines = from->lines;
+	memcpy(to->enhanced, from->enhanced, sizeof(to->enhanced));
+	pw_buf_puts(&to->text, pw_buf_str(&from->text));
+}
+
 struct pw_str smtp_reply_queue_id(const struct smtp_reply *reply)
 {
 	static const struct pw_str mark = { "queued as ", 10 };
@@ -153,6 +162,8 @@ unsigned smtp_reply_offers(const struct smtp_reply *ehlo)
 		{ "8BITMIME", OFFER_8BITMIME },
 		{ "SMTPUTF8", OFFER_SMTPUTF8 },
 		{ "DSN", OFFER_DSN },
+		{ "PIPELINING", OFFER_PIPELINING },
+		{ "STARTTLS", OFFER_STARTTLS },
 	};
 	struct pw_str text = pw_buf_str(&ehlo->text);
 	unsigned offers = 0;
@@ -167,4 +178,21 @@ unsigned smtp_reply_offers(const struct smtp_reply *ehlo)
 		                  : find_word(words, PW_LEN(words), word);
 	}
 	return offers;
+}
+
+int64_t smtp_reply_size_max(const struct smtp_reply *ehlo)
+{
+	struct pw_str text = pw_buf_str(&ehlo->text);
+	int64_t size;
+
+	(void)pw_str_cut(&text, '\n');
+	while (text.at) {
+		struct pw_str rest = pw_str_cut(&text, '\n');
+		struct pw_str word = pw_str_cut(&rest, ' ');
+
+		if (pw_str_eq_nocase(word, PW_STR("SIZE")) &&
+		    pw_str_to_int64(pw_str_trim_wsp(rest), 0, INT64_MAX, &size) == PW_OK)
+			return size;
+	}
+	return 0;
 }

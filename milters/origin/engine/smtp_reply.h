@@ -6,6 +6,7 @@
 
 #define REPLY_LINE_MAX 2048 /* RFC 5321 4.5.3.1.5 says 512 */
 #define REPLY_LINES_MAX 128
+#define REPLY_TEXT_MAX 16384 /* bytes of a reply without the codes */
 
 struct smtp_reply {
 	int code;           /* 200..599; 0 = none yet */
@@ -29,6 +30,8 @@ enum reply_state smtp_reply_feed(struct smtp_reply *reply, struct pw_str *input)
 /* Ready for the next reply, memory kept. */
 void smtp_reply_reset(struct smtp_reply *reply);
 void smtp_reply_done(struct smtp_reply *reply);
+/* The reply itself, without the parser's state. */
+void smtp_reply_copy(struct smtp_reply *to, const struct smtp_reply *from);
 /* A reply of our own making, in the server's place. */
 void smtp_reply_set(struct smtp_reply *reply, int code, const char *enhanced,
                     const char *text);
@@ -42,6 +45,8 @@ enum smtp_offer {
 	OFFER_8BITMIME = 1u << 1,
 	OFFER_SMTPUTF8 = 1u << 2,
 	OFFER_DSN = 1u << 3,
+	OFFER_PIPELINING = 1u << 4,
+	OFFER_STARTTLS = 1u << 5,
 	/* attributes of XCLIENT */
 	OFFER_NAME = 1u << 8,
 	OFFER_REVERSE_NAME = 1u << 9,
@@ -56,3 +61,5 @@ enum smtp_offer {
 
 /* Offers of a 250 reply to EHLO; unknown words are passed over. */
 unsigned smtp_reply_offers(const struct smtp_reply *ehlo);
+/* The number behind SIZE (RFC 1870 3); 0 = none, or no limit. */
+int64_t smtp_reply_size_max(const struct smtp_reply *ehlo);

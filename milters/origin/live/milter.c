@@ -11,6 +11,7 @@
 #include "kit/reply.h"
 #include "origin/counters.h"
 #include "origin/engine/trace.h"
+#include "origin/engine/upstream.h"
 #include "origin/settings.h"
 
 #define SESSION_BYTES ((size_t)64 * 1024) /* what is learnt once: names, TLS, login */
@@ -223,6 +224,10 @@ static sfsistat on_helo(struct kit_session *s, const char *name)
 	struct session *own = s->own;
 
 	own->origin.helo = keep_latest(&own->helo, pw_str_from(name));
+	/* Postfix does not wait here. A login, if it counts, is not known yet. */
+	if (!own->set->send_login && own->failure == PW_OK &&
+	    !gate_objects(&own->derived->gate, &own->origin))
+		upstream_hello(own->up, &own->origin);
 	return SMFIS_CONTINUE;
 }
 
@@ -256,10 +261,12 @@ static sfsistat on_rcpt(struct kit_session *s, char **argv)
 	return answer(s, verdict, "rcpt", argv[0]);
 }
 
-/* Only for the queue id, which Postfix tells from here on at the latest. */
+/* Postfix does not wait here either: the inner's reply is there when the message is. */
 static sfsistat on_data(struct kit_session *s)
 {
-	(void)s;
+	struct session *own = s->own;
+
+	upstream_data(own->up);
 	return SMFIS_CONTINUE;
 }
 
