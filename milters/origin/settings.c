@@ -9,6 +9,7 @@
 
 #include "origin/engine/pool.h"
 #include "origin/engine/tls.h"
+#include "origin/stamp/keyfile.h"
 
 static const struct pw_setting rows[] = {
 #define PW(...) PW_SETTING_ROW(struct settings, __VA_ARGS__)
@@ -164,7 +165,8 @@ enum pw_status derived_new(void **out, const void *settings, struct pw_buf *why_
 	            PW_OK ||
 	    (r = prepare_tls(&d->target, set, why_out)) != PW_OK ||
 	    (r = pool_open(&d->target.pool, &d->target, (size_t)set->pool_size,
-	                   set->pool_age_ms)) != PW_OK)
+	                   set->pool_age_ms)) != PW_OK ||
+	    (r = keyfile_load(&d->keys, set->stamp_keys, why_out)) != PW_OK)
 		return r;
 	*out = PW_TAKE(made);
 	return PW_OK;
@@ -178,6 +180,7 @@ void derived_free(void **derived)
 		return;
 	pool_close(&d->target.pool);
 	tls_context_free(&d->target.tls);
+	pw_stamp_keys_done(&d->keys);
 	free(d);
 	*derived = NULL;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/ip.h"
+#include "core/stamp_key.h"
 #include "io/settings.h"
 #include "origin/engine/gate.h"
 #include "origin/engine/target.h"
@@ -19,7 +20,8 @@ extern const struct pw_settings_schema settings_schema;
 struct derived {
 	struct upstream_target target;
 	struct gate gate;
-	char name[256]; /* trace_name or the host's */
+	struct pw_stamp_keys keys; /* of stamp_keys */
+	char name[256];            /* trace_name or the host's */
 };
 
 /* For struct kit_live_hooks. inner is looked up, the addresses of our interfaces are
