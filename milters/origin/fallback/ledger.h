@@ -16,8 +16,9 @@
 
 #define LEDGER_ID_BYTES 12
 #define LEDGER_KEY_BYTES 32
-#define LEDGER_RCPTS_MAX 12 /* remembered one by one; with more, an entry stays its day  \
-	                     */
+#define LEDGER_RCPTS_MAX                                                                 \
+	12 /* remembered one by one; with more, an entry stays its day                   \
+	    */
 #define LEDGER_AGE_MS ((int64_t)24 * 3600 * 1000)
 #define LEDGER_NONE ((size_t)-1)
 
