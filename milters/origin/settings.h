@@ -16,6 +16,9 @@ struct settings {
 
 extern const struct pw_settings_schema settings_schema;
 
+/* The words of setting fallback. */
+enum { FALLBACK_DEFER, FALLBACK_QUEUE };
+
 /* One generation, made at start and at each reload. */
 struct derived {
 	struct upstream_target target;

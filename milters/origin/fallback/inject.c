@@ -145,7 +145,7 @@ static enum pw_status say_lines(struct talk *talk, struct pw_str lines,
 }
 
 static enum pw_status greet(struct talk *talk, const struct injection *what,
-                            unsigned *offers_out, struct pw_buf *why_out)
+                            struct upstream_offers *offers_out, struct pw_buf *why_out)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf line = { 0 };
 	enum pw_status r;
@@ -157,7 +157,8 @@ static enum pw_status greet(struct talk *talk, const struct injection *what,
 	if ((r = pw_buf_status(&line)) != PW_OK ||
 	    (r = say(talk, pw_buf_str(&line), 2, why_out)) != PW_OK)
 		return r;
-	*offers_out = smtp_reply_offers(&talk->client.reply);
+	offers_out->words = smtp_reply_offers(&talk->client.reply);
+	offers_out->size_max = smtp_reply_size_max(&talk->client.reply);
 	if (!pw_str_contains(pw_buf_str(&talk->client.reply.text), PW_STR("XFORWARD "))) {
 		pw_buf_puts(why_out, PW_STR("offers no XFORWARD"));
 		return PW_ERR_DENIED;
@@ -170,7 +171,7 @@ static enum pw_status greet(struct talk *talk, const struct injection *what,
 }
 
 static enum pw_status put_envelope(struct pw_buf *out, const struct injection *what,
-                                   unsigned offers)
+                                   const struct upstream_offers *offers)
 {
 	if (envelope_mail(out, what->mail, offers) != ENVELOPE_OK)
 		return PW_ERR_DENIED;
@@ -230,12 +231,12 @@ enum pw_status inject_send(const struct injection *what, struct pw_buf *why_out,
 {
 	PW_AUTO(talk_done) struct talk talk = { .deadline_ms = deadline_ms };
 	PW_AUTO(pw_buf_done) struct pw_buf lines = { 0 };
-	unsigned offers = 0;
+	struct upstream_offers offers = { 0 };
 	enum pw_status r;
 
 	smtp_client_init(&talk.client);
 	if ((r = greet(&talk, what, &offers, why_out)) != PW_OK ||
-	    (r = put_envelope(&lines, what, offers)) != PW_OK ||
+	    (r = put_envelope(&lines, what, &offers)) != PW_OK ||
 	    (r = say_lines(&talk, pw_buf_str(&lines), why_out)) != PW_OK ||
 	    (r = send_message(&talk, what, why_out)) != PW_OK)
 		return r;

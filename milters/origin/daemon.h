@@ -1,0 +1,20 @@
+/* What all sessions of postward-origin share. */
+#pragma once
+
+#include "kit/kit.h"
+#include "kit/live.h"
+#include "origin/fallback/fallback.h"
+
+struct daemon {
+	struct kit_live *live;
+	struct fallback *fallback;
+};
+
+/* Open what outlives sessions and settings.
+ *
+ * Errors  as fallback_open: already logged */
+PW_MUST_CHECK enum pw_status daemon_open(struct daemon *daemon);
+/* For PW_AUTO, once no session runs; all but the settings. */
+void daemon_close(struct daemon *daemon);
+/* Fill in what the kit needs of the daemon: its settings, signals and drain. */
+void daemon_describe(struct kit_daemon *kit, struct daemon *daemon);
