@@ -21,6 +21,7 @@ struct command {
 int command_check(int argc, char **argv);
 int command_metrics(int argc, char **argv);
 int command_dns(int argc, char **argv);
+int command_edge(int argc, char **argv);
 int command_schema(int argc, char **argv);
 int command_passwd(int argc, char **argv);
 int command_dkim(int argc, char **argv);

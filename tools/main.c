@@ -12,6 +12,7 @@ static const struct command commands[] = {
 	{ "check", command_check, "look at this host: problems, and what cures them" },
 	{ "metrics", command_metrics, "numbers of all programs as Prometheus text" },
 	{ "dns", command_dns, "does DNS say what it should about our domains?" },
+	{ "edge", command_edge, "what the public host of two needs" },
 	{ "schema", command_schema, "schema mail of the database: status, migrate, verify" },
 	{ "passwd", command_passwd, "set a password without leaving it in SQL; app passwords" },
 	{ "dkim", command_dkim, "make, import and export DKIM keys, show their DNS records" },
