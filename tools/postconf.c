@@ -186,6 +186,8 @@ bool postconf_is_submission(const struct postconf_service *service)
 {
 	unsigned int port = postconf_port(service);
 
+	if (port > POSTCONF_THROUGH_EDGE)
+		port -= POSTCONF_THROUGH_EDGE;
 	return postconf_is_smtpd(service) && (port == 587 || port == 465);
 }
 

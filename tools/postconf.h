@@ -48,7 +48,9 @@ struct pw_str postconf_address(const struct postconf_service *service);
 bool postconf_is_smtpd(const struct postconf_service *service);
 /* One that takes mail from other hosts. */
 bool postconf_is_public(const struct postconf_service *service);
-/* One that takes what users send: port 587 or 465. */
+/* What the edge host passes on from a public port comes to that port's number and: */
+#define POSTCONF_THROUGH_EDGE 10000
+/* One that takes what users send: port 587 or 465, or what is passed on from there. */
 bool postconf_is_submission(const struct postconf_service *service);
 /* Has the service a value of its own for the parameter? */
 bool postconf_is_own(const struct postconf *conf, const struct postconf_service *service,

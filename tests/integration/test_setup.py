@@ -367,18 +367,25 @@ def test_an_upgrade_of_dovecot_judges_no_certificate(bed):
 def test_inner_serves_the_private_address_alone(bed):
     bed.set_up("--hostname", "inner.example.test", *VPN, role="inner")
     assert set(bed.services()) == {f"{a}:{n}" for a in (PRIVATE, "127.0.0.1")
-                                   for n in ("smtp", "submission", "submissions")}
+                                   for n in ("smtp", "submission", "submissions")} | {
+        f"{PRIVATE}:10587", f"{PRIVATE}:10465"}
     peer = bed.service(f"{PRIVATE}:smtp")
     assert peer["smtpd_authorized_xclient_hosts"] == PEER and peer["mynetworks"] == ""
     assert peer["smtpd_relay_restrictions"] == "reject_unauth_destination"
     assert bed.main("relayhost") == f"[{PEER}]:2525"
     assert "ip_nonlocal_bind = 1" in bed.path("/etc/sysctl.d/60-postward.conf").read_text()
     assert set(re.findall(r"[\d.]+", bed.run("doveconf", "-h", "listen"))) == {PRIVATE, "127.0.0.1"}
+    through = bed.service(f"{PRIVATE}:10465")
+    assert through["smtpd_upstream_proxy_protocol"] == "haproxy" and through["mynetworks"] == ""
+    assert bed.run("doveconf", "-h", "haproxy_trusted_networks").strip() == PEER
     assert bed.set_up(*VPN, role="inner")["changes"] == 0
     # before the VPN is up, too
     bed.start_servers()
     listening = {l.split()[3].rpartition(":")[0] for l in bed.run("ss", "-Hltn").splitlines()}
     assert listening == {PRIVATE, "127.0.0.1"}
+    everywhere = [l.split()[3] for l in bed.run("ss", "-Hltn").splitlines()]
+    assert {p for p in everywhere if re.search(r":1\d{4}$", p)} == {
+        f"{PRIVATE}:{n}" for n in (10465, 10587, 10993, 10995, 14190)}
 
 
 def test_edge_opens_no_database():

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "core/ascii.h"
+#include "core/ip.h"
 #include "io/file.h"
 
 #define FILE_BYTES_MAX ((size_t)16 * 1024 * 1024)
@@ -105,6 +106,42 @@ void judge_logins(struct check_report *report, const struct doveconf *conf)
 	}
 }
 
+static bool has_proxied_listener(const struct doveconf *conf)
+{
+	for (size_t i = 0; i < conf->count; i++)
+		if (pw_str_eq(conf->at[i].key, PW_STR("haproxy")) &&
+		    pw_str_eq(conf->at[i].value, PW_STR("yes")))
+			return true;
+	return false;
+}
+
+void judge_proxied_logins(struct check_report *report, const struct doveconf *conf)
+{
+	struct pw_str trusted = doveconf_value(conf, "", "haproxy_trusted_networks"),
+		      item;
+
+	if (!has_proxied_listener(conf))
+		return;
+	if (trusted.len == 0) {
+		check_error(report,
+		            "haproxy_trusted_networks is empty: Dovecot closes what the "
+		            "edge host passes on");
+		check_cure(report, REGENERATE);
+	}
+	while (postconf_next_item(&trusted, &item)) {
+		struct pw_net net;
+
+		if (pw_net_parse(&net, item) != PW_OK ||
+		    net.bits == (net.ip.family == PW_IP_V4 ? 32 : 128))
+			continue;
+		check_warning(report,
+		              "haproxy_trusted_networks has %.*s: whoever is in there "
+		              "says who the client is",
+		              PW_FMT(item));
+		check_cure(report, REGENERATE);
+	}
+}
+
 void judge_plugins(struct check_report *report, const struct doveconf *conf)
 {
 	if (!doveconf_has_word(conf, "", "mail_plugins", "quota_postward")) {
@@ -198,8 +235,10 @@ void check_dovecot_config(struct check_report *report,
 void check_dovecot_logins(struct check_report *report,
                           const struct check_context *context)
 {
-	if (is_readable(report, context))
-		judge_logins(report, &context->dovecot);
+	if (!is_readable(report, context))
+		return;
+	judge_logins(report, &context->dovecot);
+	judge_proxied_logins(report, &context->dovecot);
 }
 
 static void check_module(struct check_report *report, const char *name,

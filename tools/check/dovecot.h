@@ -7,6 +7,8 @@
 void judge_complaints(struct check_report *report, struct pw_str complaints);
 /* Who is asked about logins, in which order, and whether passwords need TLS. */
 void judge_logins(struct check_report *report, const struct doveconf *conf);
+/* Who may say, in front of a connection (PROXY protocol), who the client is? */
+void judge_proxied_logins(struct check_report *report, const struct doveconf *conf);
 /* Are our plugins named? */
 void judge_plugins(struct check_report *report, const struct doveconf *conf);
 /* Is a module made for this Dovecot? Both are the bytes of files, in which the ABI

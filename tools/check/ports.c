@@ -117,6 +117,7 @@ enum leave {
 	LEAVE_USERS, /* not where a private network was given for what users and we need
 	              */
 	LEAVE_INTERNAL, /* never */
+	LEAVE_OURS,     /* never, and setup gives it its address */
 };
 
 /* clang-format off */
@@ -135,8 +136,13 @@ static const struct port {
 	{ 110,   "POP3",                     0,               LEAVE_USERS,    "" },
 	{ 995,   "POP3 under TLS",           0,               LEAVE_USERS,    "" },
 	{ 4190,  "ManageSieve",              0,               LEAVE_USERS,    "" },
-	{ 24,    "LMTP",                     0,               LEAVE_INTERNAL, "" },
-	{ 2525,  "what the inner host sends", CHECK_EDGE,     LEAVE_INTERNAL, "postwardctl setup" },
+	{ 24,    "LMTP",                     0,               LEAVE_OURS,     "" },
+	{ 2525,  "what the inner host sends", CHECK_EDGE,     LEAVE_OURS,     "postwardctl setup" },
+	{ 10465, "submission through the edge", 0,            LEAVE_OURS,     "" },
+	{ 10587, "submission through the edge", 0,            LEAVE_OURS,     "" },
+	{ 10993, "IMAP through the edge",    0,               LEAVE_OURS,     "" },
+	{ 10995, "POP3 through the edge",    0,               LEAVE_OURS,     "" },
+	{ 14190, "ManageSieve through the edge", 0,           LEAVE_OURS,     "" },
 	{ 5432,  "PostgreSQL",               0,               LEAVE_INTERNAL, "" },
 	{ 6432,  "PgBouncer",                0,               LEAVE_INTERNAL, "" },
 	{ 6379,  "Redis",                    0,               LEAVE_INTERNAL, "" },
@@ -157,6 +163,7 @@ static bool may_be_public(const struct port *p, enum check_role role, bool has_p
 	case LEAVE_USERS:
 		return role != CHECK_INNER && !has_private;
 	case LEAVE_INTERNAL:
+	case LEAVE_OURS:
 	default:
 		return false;
 	}
@@ -174,7 +181,7 @@ static void cure_public(struct check_report *report, const struct port *p,
 			"sudo -u postgres psql -c \"ALTER SYSTEM SET listen_addresses = "
 			"'localhost%s%.*s'\" && systemctl restart postgresql",
 			listen_private.len > 0 ? "," : "", PW_FMT(listen_private));
-	else if (p->leave == LEAVE_INTERNAL && p->port != 2525 && p->port != 24)
+	else if (p->leave == LEAVE_INTERNAL)
 		check_cure(report,
 		           "nft add rule inet filter input tcp dport %u ip daddr != "
 		           "%.*s drop",

@@ -137,6 +137,41 @@ static void judge_xclient(struct check_report *report, const struct postconf *co
 	}
 }
 
+static bool is_proxied(const struct postconf *conf, const struct postconf_service *s)
+{
+	return postconf_value(conf, s, "smtpd_upstream_proxy_protocol").len > 0;
+}
+
+/* Whoever reaches such a service says who the client is, in front of the first line. */
+static void judge_proxied(struct check_report *report, const struct postconf *conf,
+                          const struct postconf_service *s)
+{
+	struct pw_str xclient = postconf_value(conf, s, "smtpd_authorized_xclient_hosts");
+
+	if (!is_internal(postconf_address(s))) {
+		check_error(report,
+		            "%.*s believes what stands in front about the client "
+		            "(PROXY protocol), and listens on more than an address of "
+		            "the private network",
+		            PW_FMT(s->name));
+		check_cure(report, "postwardctl setup");
+	}
+	if (postconf_value(conf, s, "mynetworks").len > 0) {
+		check_error(report,
+		            "%.*s believes what stands in front about the client (PROXY "
+		            "protocol), and mynetworks gives rights by address",
+		            PW_FMT(s->name));
+		cure_service(report, s, "mynetworks", "");
+	}
+	if (xclient.len > 0) {
+		check_error(report,
+		            "%.*s believes what stands in front about the client (PROXY "
+		            "protocol), and takes XCLIENT from %.*s",
+		            PW_FMT(s->name), PW_FMT(xclient));
+		cure_service(report, s, "smtpd_authorized_xclient_hosts", "");
+	}
+}
+
 static bool is_among(struct pw_str hosts, struct pw_str address)
 {
 	struct pw_str item;
@@ -177,7 +212,10 @@ void judge_relay(struct check_report *report, const struct postconf *conf,
 		if (!postconf_is_smtpd(&conf->services[i]))
 			continue;
 		judge_gate(report, conf, &conf->services[i]);
-		judge_xclient(report, conf, &conf->services[i]);
+		if (is_proxied(conf, &conf->services[i]))
+			judge_proxied(report, conf, &conf->services[i]);
+		else
+			judge_xclient(report, conf, &conf->services[i]);
 	}
 }
 
@@ -200,7 +238,7 @@ static void judge_submission_tls(struct check_report *report, const struct postc
 {
 	bool is_wrapped = postconf_is(conf, s, "smtpd_tls_wrappermode", "yes");
 
-	if (!is_wrapped && postconf_port(s) == 465) {
+	if (!is_wrapped && postconf_port(s) % POSTCONF_THROUGH_EDGE == 465) {
 		check_error(report, "%.*s does not begin with TLS, as port 465 has to",
 		            PW_FMT(s->name));
 		cure_service(report, s, "smtpd_tls_wrappermode", "yes");

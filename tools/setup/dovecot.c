@@ -209,6 +209,8 @@ enum pw_status setup_plan_dovecot(struct setup_plan *plan, const struct setup_wi
 		{ "certificate", wish->certificate },
 		{ "key", wish->key },
 		{ "spool", now->spool },
+		{ "private", wish->listen },
+		{ "peer", wish->peer },
 		{ "mail_uid",
 		  setup_text(plan, "%u", mail_user != NULL ? mail_user->pw_uid : 500) },
 	};
@@ -217,6 +219,10 @@ enum pw_status setup_plan_dovecot(struct setup_plan *plan, const struct setup_wi
 	if ((r = plan_drop_in(plan, now->dialect, "05-postward-auth.conf", names,
 	                      PW_LEN(names), why)) != PW_OK ||
 	    (r = plan_drop_in(plan, now->dialect, "95-postward.conf", names,
+	                      PW_LEN(names), why)) != PW_OK)
+		return r;
+	if (wish->role == SETUP_INNER &&
+	    (r = plan_drop_in(plan, now->dialect, "96-postward-edge.conf", names,
 	                      PW_LEN(names), why)) != PW_OK)
 		return r;
 	return plan_sieve(plan, now->dialect, why);

@@ -6,7 +6,7 @@
 
 #define LOCAL (SETUP_SINGLE | SETUP_INNER)
 #define NAMES_MAX 3
-#define OPTIONS_MAX 20
+#define OPTIONS_MAX 24
 #define LOCALHOST "127.0.0.1"
 
 enum where {
@@ -47,6 +47,15 @@ struct option {
 	{ "milter_macro_daemon_name",       "ORIGINATING",            MAY   },            \
 	SHORT_LIFE
 
+/* Who reaches such a port says who the client is: nothing may depend on an address alone. */
+#define THROUGH_EDGE                                                                      \
+	{ "smtpd_upstream_proxy_protocol",  "haproxy",                MUST  },            \
+	{ "mynetworks",                     "",                       MUST  },            \
+	{ "smtpd_authorized_xclient_hosts", "",                       MUST  },            \
+	{ "smtpd_authorized_xforward_hosts", "",                      MUST  },            \
+	{ "smtpd_tls_security_level",       "encrypt",                MUST  },            \
+	SUBMISSION
+
 static const struct service {
 	unsigned int roles;
 	const char *names[NAMES_MAX]; /* the first is ours, the others are the same port */
@@ -74,6 +83,16 @@ static const struct service {
 		{ "smtpd_tls_wrappermode",    "yes",                 MUST },
 		{ "smtpd_tls_security_level", "encrypt",             MUST },
 		SUBMISSION,
+	} },
+	/* passed on by the edge from its public ports, the client's address in front */
+	{ SETUP_INNER, { "10587" }, VPN, {
+		{ "syslog_name",              "postfix/submission",  MAY  },
+		THROUGH_EDGE,
+	} },
+	{ SETUP_INNER, { "10465" }, VPN, {
+		{ "syslog_name",              "postfix/submissions", MAY  },
+		{ "smtpd_tls_wrappermode",    "yes",                 MUST },
+		THROUGH_EDGE,
 	} },
 	{ SETUP_EDGE, { "2525" }, BESIDE, {
 		{ "smtpd_milters",             "",                         MUST },

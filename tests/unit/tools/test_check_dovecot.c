@@ -13,6 +13,9 @@
 #define OURS_ENDS                                                                        \
 	"passdb {\n  driver = postward\n  result_failure = return-fail\n"                \
 	"  result_internalfail = return-fail\n}\n"
+#define EDGE                                                                             \
+	"service imap-login {\n  inet_listener imaps-edge {\n    haproxy = yes\n  "      \
+	"}\n}\n"
 #define PAM "passdb {\n  driver = pam\n}\n"
 
 struct row {
@@ -38,6 +41,12 @@ static struct row rows[] = {
 	{ "2.4, fields inside", NEW "passdb postward {\n  fields {\n    driver = x\n  }\n}\n" NEW_USERS, "", judge_logins },
 	{ "2.4, in clear",      NEW "auth_allow_cleartext = yes\npassdb postward {\n}\n" NEW_USERS, "e passwords without TLS", judge_logins },
 	{ "nobody",             OLD OLD_USERS, "e does not ask postward about logins", judge_logins },
+
+	{ "no word of others",  OLD "haproxy_trusted_networks = 0.0.0.0/0\n", "", judge_proxied_logins },
+	{ "the edge's word",    OLD EDGE "haproxy_trusted_networks = 10.9.0.1\n", "", judge_proxied_logins },
+	{ "its IPv6 one",       NEW EDGE "haproxy_trusted_networks = fd00::1/128 10.9.0.1/32\n", "", judge_proxied_logins },
+	{ "nobody's word",      OLD EDGE, "e closes what the edge host passes on", judge_proxied_logins },
+	{ "a network's word",   OLD EDGE "haproxy_trusted_networks = 10.9.0.1, 10.9.0.0/24\n", "w has 10.9.0.0/24", judge_proxied_logins },
 
 	{ "2.3 plugins",        OLD "mail_plugins = \" quota quota_postward\"\nprotocol lmtp {\n  mail_plugins = \" quota sieve\"\n}\n", "", judge_plugins },
 	{ "2.3, another name",  OLD "mail_plugins = quota_postward_x\nprotocol lmtp {\n  mail_plugins = sieve\n}\n", "e does not name quota_postward", judge_plugins },

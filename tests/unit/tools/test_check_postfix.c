@@ -39,6 +39,20 @@ static const char master[] =
 	"smtp       inet  n       -       y       -       -       smtpd\n"
 	"submission inet n       -       y       -       -       smtpd\n"
 	"cleanup    unix  n       -       y       -       0       cleanup\n";
+/* what the edge passes on to the inner host */
+#define THROUGH "10.9.0.2:"
+static const char inner_master[] =
+	"10.9.0.2:10587 inet n - y - - smtpd\n10.9.0.2:10465 inet n - y - - smtpd\n";
+static const char inner_overrides[] =
+	"10.9.0.2:10587/inet/smtpd_tls_security_level = encrypt\n"
+	"10.9.0.2:10587/inet/smtpd_sasl_auth_enable = yes\n"
+	"10.9.0.2:10587/inet/smtpd_relay_restrictions = "
+        "permit_sasl_authenticated,reject\n"
+	"10.9.0.2:10465/inet/smtpd_tls_wrappermode = yes\n"
+	"10.9.0.2:10465/inet/smtpd_tls_security_level = encrypt\n"
+	"10.9.0.2:10465/inet/smtpd_sasl_auth_enable = yes\n"
+	"10.9.0.2:10465/inet/smtpd_relay_restrictions = "
+        "permit_sasl_authenticated,reject\n";
 static const char edge[] = "in_flow_delay = 0s\nenable_long_queue_ids = "
 			   "yes\nsmtpd_forbid_bare_newline = normalize\n"
 			   "relay_domains = d.test\nmilter_default_action = "
@@ -115,6 +129,13 @@ static struct row rows[] = {
 	{ "XCLIENT to everybody",     judge_relay, "mynetworks =\nsmtpd_authorized_xclient_hosts = 10.9.0.1\n", "submission/inet/smtpd_authorized_xclient_hosts =\n", "w more than an address of the private network", CHECK_SINGLE },
 	{ "XCLIENT with networks",    judge_relay, "smtpd_authorized_xclient_hosts = 10.9.0.1\n", "smtp/inet/smtpd_authorized_xclient_hosts =\nsubmission/inet/smtpd_authorized_xclient_hosts =\n", "", CHECK_SINGLE },
 
+	{ "the edge's word",          judge_relay, "mynetworks =\n", THROUGH "10587/inet/smtpd_upstream_proxy_protocol = haproxy\n", "", CHECK_INNER },
+	{ "everybody's word",         judge_relay, "mynetworks =\n", "submission/inet/smtpd_upstream_proxy_protocol = haproxy\n", "e submission believes what stands in front", CHECK_SINGLE },
+	{ "word and networks",        judge_relay, "", THROUGH "10587/inet/smtpd_upstream_proxy_protocol = haproxy\n", "e mynetworks gives rights by address", CHECK_INNER },
+	{ "word and XCLIENT",         judge_relay, "mynetworks =\n", THROUGH "10587/inet/smtpd_upstream_proxy_protocol = haproxy\n" THROUGH "10587/inet/smtpd_authorized_xclient_hosts = 10.9.0.1\n", "e takes XCLIENT from 10.9.0.1", CHECK_INNER },
+	{ "through the edge without TLS", judge_tls, "", THROUGH "10587/inet/smtpd_tls_security_level = may\n", "e takes mail of users without TLS", CHECK_INNER },
+	{ "through the edge, port 465", judge_tls, "", THROUGH "10465/inet/smtpd_tls_wrappermode = no\n", "e does not begin with TLS", CHECK_INNER },
+
 	{ "TLS in order",             judge_tls, "", "", "", CHECK_SINGLE },
 	{ "submission without TLS",   judge_tls, "", "submission/inet/smtpd_tls_security_level = may\n", "e takes mail of users without TLS", CHECK_SINGLE },
 	{ "passwords in clear",       judge_tls, "smtpd_tls_auth_only = no\nsmtpd_sasl_auth_enable = yes\n", "", "e smtp takes passwords without TLS", CHECK_SINGLE },
@@ -143,6 +164,10 @@ static void check(void **state)
 	put(&conf.main, row->main, is_edge ? edge : mailhost);
 	put(&conf.overrides, row->overrides, is_edge ? edge_overrides : submission);
 	put(&conf.master, "", is_edge ? edge_master : master);
+	if (row->role == CHECK_INNER) {
+		pw_buf_puts(&conf.overrides, pw_str_from(inner_overrides));
+		pw_buf_puts(&conf.master, pw_str_from(inner_master));
+	}
 	postconf_parse(&conf);
 	row->judge(&report, &conf, row->role);
 	report_expect(&report, row->wanted);

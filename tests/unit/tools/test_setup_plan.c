@@ -159,6 +159,17 @@ static struct row {
 	  "postconf -Pe 'submission/inet/smtpd_recipient_restrictions = "
 	  "$submission_policy,permit_sasl_authenticated,reject'",
 	  NULL },
+	{ "master: what the edge passes on, the client in front", SETUP_INNER,
+	  DEBIAN_MAIN, "", "",
+	  "postconf -Me '10.9.0.2:10465/inet = 10.9.0.2:10465 inet n - y - - smtpd -o "
+	  "syslog_name=postfix/submissions -o smtpd_tls_wrappermode=yes -o "
+	  "smtpd_upstream_proxy_protocol=haproxy -o mynetworks= -o "
+	  "smtpd_authorized_xclient_hosts=",
+	  NULL },
+	{ "master: never on another address", SETUP_INNER, DEBIAN_MAIN,
+	  "10587 inet n - y - - smtpd\n", "", "postconf -MX '10587/inet'", NULL },
+	{ "master: not where there is no edge", SETUP_SINGLE, DEBIAN_MAIN, "", "", NULL,
+	  "10587" },
 	{ "master: other addresses of the edge may have port 2525", SETUP_EDGE,
 	  DEBIAN_MAIN, "127.0.0.1:2525 inet n - y - - smtpd\n2525 inet n - y - - smtpd\n",
 	  "", "postconf -MX '2525/inet'", "127.0.0.1:2525" },
