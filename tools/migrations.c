@@ -10,11 +10,11 @@
 
 #include "core/ascii.h"
 #include "io/file.h"
+#include "tools/shipped.h"
 
 #define INSTALLED_FOLDER "/usr/share/postward/sql"
 #define SOURCE_FOLDER "/../../sql/migrations" /* from the program's folder build/bin */
 #define FILE_MAX_BYTES ((size_t)16 * 1024 * 1024)
-#define PATH_MAX_BYTES 4096
 
 void migrations_done(struct migrations *all)
 {
@@ -30,20 +30,9 @@ const char *migration_state_text(enum migration_state state)
 	return texts[state];
 }
 
-/* The folder of the running program, or "". */
-static void own_folder(char *out, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", out, size - 1);
-	char *slash;
-
-	out[n > 0 ? n : 0] = '\0';
-	if ((slash = strrchr(out, '/')) != NULL)
-		*slash = '\0';
-}
-
 static char *find_folder(const char *wanted)
 {
-	char beside[PATH_MAX_BYTES + sizeof(SOURCE_FOLDER)];
+	PW_AUTO(pw_buf_done) struct pw_buf beside = { 0 };
 
 	if (wanted == NULL)
 		wanted = getenv("PW_SQL_DIR");
@@ -51,9 +40,9 @@ static char *find_folder(const char *wanted)
 		return strdup(wanted);
 	if (access(INSTALLED_FOLDER, R_OK) == 0)
 		return strdup(INSTALLED_FOLDER);
-	own_folder(beside, PATH_MAX_BYTES);
-	strcat(beside, SOURCE_FOLDER);
-	return strdup(beside);
+	shipped_own_folder(&beside);
+	pw_buf_puts(&beside, PW_STR(SOURCE_FOLDER));
+	return pw_buf_status(&beside) == PW_OK ? strdup(pw_buf_text(&beside)) : NULL;
 }
 
 static enum pw_status checksum(char out[65], struct pw_str text)

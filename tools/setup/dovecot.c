@@ -12,6 +12,7 @@
 #include "tools/setup/file.h"
 #include "tools/setup/postfix.h"
 #include "tools/setup/template.h"
+#include "tools/shipped.h"
 
 #define CONF "/etc/dovecot/conf.d/"
 #define SIEVE_SCRIPT "/etc/dovecot/sieve/junk.sieve"
@@ -122,14 +123,10 @@ enum pw_status setup_dovecot_read(struct setup_dovecot *now, struct setup_plan *
 
 static const char *own_folder(struct setup_plan *plan)
 {
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	char *slash;
+	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 };
 
-	path[n > 0 ? n : 0] = '\0';
-	if ((slash = strrchr(path, '/')) != NULL)
-		*slash = '\0';
-	return setup_text(plan, "%s", path);
+	shipped_own_folder(&path);
+	return setup_text_of(plan, &path);
 }
 
 /* $PW_DOVECOT_DIR and the source have a folder per dialect, a package has its own alone.
