@@ -3,7 +3,7 @@
 
 #include "core/str.h"
 
-#define TOOL_OPTIONS_MAX 16
+#define TOOL_OPTIONS_MAX 20
 #define TOOL_TEXTS_MAX 100
 
 /* Arguments of an option that may be given several times. */

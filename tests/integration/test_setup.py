@@ -66,6 +66,9 @@ def test_a_dry_run_shows_the_lines_and_changes_nothing(bed):
     (65, "not an address of a network", ["--yes", "--domain", DOMAIN, "--listen-private", "127.0.0.1"]),
     (65, "give both or none", ["--yes", "--domain", DOMAIN, "--cert", "/etc/hostname"]),
     (65, "cannot be read", ["--yes", "--domain", DOMAIN, "--cert", "/no", "--key", "/no"]),
+    (65, "only for the role edge", ["--yes", "--domain", DOMAIN, "--fallback", "queue"]),
+    (65, "queue or defer", ["--yes", "--role", "edge", "--domain", DOMAIN, "--listen-private", PEER,
+                            "--peer", PRIVATE, "--fallback", "bounce"]),
     (65, "no password in it", ["--yes", "--domain", DOMAIN, "--database", "dbname=postward password=x"]),
     (65, "no sslpassword in it", ["--yes", "--domain", DOMAIN, "--database", "dbname=postward sslpassword=x"]),
 ], ids=lambda v: v if isinstance(v, str) else "")
@@ -402,6 +405,30 @@ def test_edge_opens_no_database():
         assert origin == f"inner = {PRIVATE}:25\ntrace_name = mx.example.test\n"
         assert not host.path("/etc/dovecot/conf.d/95-postward.conf").exists()
         assert host.setup("--yes").stdout.count("nothing to change") == 1
+        host.setup("--undo")
+        assert host.tree() == before
+
+
+def test_an_edge_that_queues_behind_postscreen():
+    with Bed() as host:
+        before = host.tree()
+        vpn = ("--listen-private", PEER, "--peer", PRIVATE)
+        host.set_up("--hostname", "mx.example.test", *vpn, "--fallback", "queue", "--postscreen", "yes",
+                    role="edge")
+        services = {" ".join(l.split()[:2]): l.split()[7:] for l in host.run("postconf", "-M").splitlines()}
+        assert services["smtp inet"] == ["postscreen"] and services["smtpd pass"] == ["smtpd"]
+        assert services["postward unix"][0] == "lmtp" and "dnsblog unix" in services
+        hold = host.service("127.0.0.1:10027")
+        assert hold["smtpd_recipient_restrictions"] == "check_recipient_access,static:HOLD"
+        assert hold["smtpd_milters"] == "" and hold["mynetworks"] == "127.0.0.1/32"
+        assert host.main("relay_transport") == "postward:unix:postward/queue.sock"
+        origin = host.path("/etc/postward/postward-origin.conf").read_text()
+        assert "fallback = queue\nhold_listener = 127.0.0.1:10027\n" in origin
+        # remembered; and taken back by the other word
+        assert host.setup("--yes").stdout.count("nothing to change") == 1
+        host.set_up(*vpn, "--fallback", "defer", role="edge")
+        assert "127.0.0.1:10027" not in host.services()
+        assert "fallback = defer" in host.path("/etc/postward/postward-origin.conf").read_text()
         host.setup("--undo")
         assert host.tree() == before
 

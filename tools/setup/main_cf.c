@@ -6,6 +6,7 @@
 
 #define LOCAL (SETUP_SINGLE | SETUP_INNER) /* where the mailboxes are */
 #define ALL (SETUP_SINGLE | SETUP_EDGE | SETUP_INNER)
+#define FAR (SETUP_INNER | SETUP_LINK) /* behind an edge */
 #define TABLE(name) "proxy:pgsql:" SETUP_MAPS "/" name ".cf"
 #define DELIVERY "lmtp:unix:private/dovecot-lmtp"
 #define POLICY(action)                                                                   \
@@ -13,10 +14,11 @@
 	"default_action=" action " }"
 
 enum how {
-	SET,          /* other: a value that is as good */
-	SET_IF_KNOWN, /* in releases that have it */
-	DEFAULT,      /* where main.cf says nothing */
-	FIRST,        /* value goes into the list; other: its name in there */
+	SET,            /* other: a value that is as good */
+	SET_IF_KNOWN,   /* in releases that have it */
+	SET_FOR_SCREEN, /* where postscreen stands in front */
+	DEFAULT,        /* where main.cf says nothing */
+	FIRST,          /* value goes into the list; other: its name in there */
 	LAST,
 	BEFORE_END,
 	CLOSE,     /* the list refuses strange destinations; value: where there is none */
@@ -47,9 +49,10 @@ static const struct rule {
 	{ SETUP_EDGE, "mynetworks",         SET, "", NULL },
 	{ ALL,   "default_transport",       NOT_ERROR, "smtp", NULL },
 	{ LOCAL, "relay_transport",         NOT_ERROR, "relay", NULL },
-	{ SETUP_EDGE, "relay_transport",    SET, "relay:[@peer@]:25", NULL },
+	/* the queue's way inside: what of it is of a client arrives with that client's address */
+	{ SETUP_EDGE, "relay_transport",    SET, "postward:unix:postward/queue.sock", NULL },
 	{ SETUP_EDGE, "relay_domains",      LAST, "@domain@", "@domain@" },
-	{ SETUP_INNER, "relayhost",         SET, "[@peer@]:2525", NULL },
+	{ FAR,   "relayhost",               SET, "[@peer@]:2525", NULL },
 
 	{ LOCAL, "virtual_transport",       SET, DELIVERY, NULL },
 	{ LOCAL, "virtual_mailbox_maps",    LAST, TABLE("mailbox"), TABLE("mailbox") },
@@ -63,14 +66,15 @@ static const struct rule {
 	{ ALL,   "milter_default_action",   SET, "tempfail", NULL },
 	{ SETUP_EDGE, "in_flow_delay",      SET, "0", "0s" },
 	{ SETUP_EDGE, "smtp_line_length_limit", SET, "0", NULL },
+	{ SETUP_EDGE, "postscreen_greet_action", SET_FOR_SCREEN, "enforce", "drop" },
 
 	{ LOCAL, "smtpd_relay_restrictions", CLOSE, "permit_mynetworks, reject_unauth_destination", NULL },
 	{ SETUP_EDGE,
 	         "smtpd_relay_restrictions", CLOSE, "reject_unauth_destination", NULL },
 	{ LOCAL, "smtpd_recipient_restrictions", BEFORE_END, POLICY("DUNNO"), "unix:postward/policy.sock" },
 	{ LOCAL, "submission_policy",       SET, POLICY("DEFER"), NULL },
-	{ ALL,   "smtpd_forbid_bare_newline", SET_IF_KNOWN, "normalize", "reject" },
-	{ ALL,   "smtpd_forbid_unauth_pipelining", SET_IF_KNOWN, "yes", NULL },
+	{ ALL | SETUP_LINK, "smtpd_forbid_bare_newline", SET_IF_KNOWN, "normalize", "reject" },
+	{ ALL | SETUP_LINK, "smtpd_forbid_unauth_pipelining", SET_IF_KNOWN, "yes", NULL },
 
 	{ ALL,   "smtpd_tls_chain_files",   CLEAR, NULL, NULL },
 	{ ALL,   "smtpd_tls_cert_file",     SET, "@certificate@", NULL },
@@ -167,7 +171,7 @@ static bool is_good(const struct work *w, enum how how)
 {
 	if (w->before.at == NULL)
 		return how == CLEAR || how == NOT_LOCAL || how == NOT_ERROR;
-	if (how == SET || how == SET_IF_KNOWN)
+	if (how == SET || how == SET_IF_KNOWN || how == SET_FOR_SCREEN)
 		return w->other.at != NULL && pw_str_eq(w->before, w->other);
 	if (how == TLS_MAY)
 		return demands_tls(w->before);
@@ -240,6 +244,8 @@ static void apply_rule(struct work *w, const struct rule *rule)
 	w->other = expand(w, rule->other);
 	if (rule->how == SET_IF_KNOWN &&
 	    setup_postfix_value(&w->now->known, rule->name).at == NULL)
+		return;
+	if (rule->how == SET_FOR_SCREEN && !setup_wish_screens(w->wish))
 		return;
 	/* mynetworks: empty is not what it is where nothing is said */
 	if (rule->how == SET && w->before.at == NULL && w->value.len == 0) {

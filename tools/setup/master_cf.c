@@ -5,6 +5,7 @@
 #include "tools/setup/template.h"
 
 #define LOCAL (SETUP_SINGLE | SETUP_INNER)
+#define FAR (SETUP_INNER | SETUP_LINK)
 #define NAMES_MAX 3
 #define OPTIONS_MAX 24
 #define LOCALHOST "127.0.0.1"
@@ -14,7 +15,8 @@ enum where {
 	PRIVATE,  /* with --listen-private: that address and loopback; else anywhere */
 	VPN,      /* --listen-private's address alone */
 	LOOPBACK,
-	BESIDE, /* --listen-private's address, whatever else there is on others */
+	BESIDE,  /* --listen-private's address, whatever else there is on others */
+	HOLDING, /* loopback, where mail waits in the edge's queue; else nowhere */
 };
 
 enum how {
@@ -65,7 +67,7 @@ static const struct service {
 	{ SETUP_EDGE, { "smtp", "25" }, ANYWHERE, { { NULL, NULL, MUST } } },
 	/* an smtpd remembers for its life that looking somebody up failed */
 	{ SETUP_SINGLE, { "smtp", "25" }, ANYWHERE, { SHORT_LIFE } },
-	{ SETUP_INNER, { "smtp", "25" }, VPN, {
+	{ FAR, { "smtp", "25" }, VPN, {
 		{ "mynetworks",                    "",                          MUST },
 		{ "smtpd_sasl_auth_enable",        "no",                        MUST },
 		{ "smtpd_relay_restrictions",      "reject_unauth_destination", MUST },
@@ -103,6 +105,35 @@ static const struct service {
 		{ "smtpd_sender_restrictions", "",                         MUST },
 		{ "smtpd_recipient_restrictions", "",                      MUST },
 	} },
+	/* what the inner host refuses late and nobody may be told of: postward-origin brings it
+	 * back here, to be looked at */
+	{ SETUP_EDGE, { "10027" }, HOLDING, {
+		{ "syslog_name",               "postfix/hold",             MAY  },
+		{ "smtpd_milters",             "",                         MUST },
+		{ "smtpd_proxy_filter",        "",                         MUST },
+		{ "smtpd_tls_security_level",  "none",                     MUST },
+		{ "smtpd_authorized_xforward_hosts", "127.0.0.1",          MUST },
+		{ "mynetworks",                "127.0.0.1/32",             MUST },
+		{ "smtpd_relay_restrictions",  "permit_mynetworks,reject", MUST },
+		{ "smtpd_client_restrictions", "",                         MUST },
+		{ "smtpd_helo_restrictions",   "",                         MUST },
+		{ "smtpd_sender_restrictions", "",                         MUST },
+		{ "smtpd_recipient_restrictions", "check_recipient_access,static:HOLD", MUST },
+		{ "smtpd_data_restrictions",   "",                         MUST },
+		{ "smtpd_end_of_data_restrictions", "",                    MUST },
+	} },
+};
+
+/* Services that are no smtpd of a port: the whole line is ours. */
+static const struct fixed {
+	const char *name, *line;
+	bool is_screen; /* comes with postscreen */
+} fixed[] = {
+	{ "postward/unix", "postward unix - - y - - lmtp -o syslog_name=postfix/postward"
+	  " -o lmtp_send_xforward_command=yes -o lmtp_line_length_limit=0"
+	  " -o lmtp_tls_security_level=none", false },
+	{ "dnsblog/unix",  "dnsblog unix - - y - 0 dnsblog", true },
+	{ "tlsproxy/unix", "tlsproxy unix - - y - 0 tlsproxy", true },
 };
 /* clang-format on */
 
@@ -299,11 +330,26 @@ static void plan_others(const struct work *w, const struct service *service,
 	}
 }
 
+static void plan_nowhere(const struct work *w, const struct service *service)
+{
+	struct pw_str rest = pw_buf_str(&w->now->services), fields[FIELDS];
+
+	while (next_line(&rest, service, fields))
+		plan_removal(w, fields[FIELD_NAME]);
+}
+
 static void plan_places(const struct work *w, const struct service *service)
 {
 	const char *vpn = expand(w, "@listen_host@");
 	enum where where = service->where;
 
+	if (where == HOLDING) {
+		if (setup_wish_queues(w->wish))
+			plan_address(w, service, LOCALHOST);
+		else
+			plan_nowhere(w, service);
+		return;
+	}
 	if (where == ANYWHERE || (where == PRIVATE && w->wish->listen == NULL)) {
 		plan_anywhere(w, service);
 		return;
@@ -317,6 +363,101 @@ static void plan_places(const struct work *w, const struct service *service)
 		plan_others(w, service, where, pw_str_from(vpn));
 }
 
+/* ---- what is no smtpd of a port ---- */
+
+/* The line of a service as postconf prints it, its columns parted by one blank; at is
+ * NULL where there is none. */
+static struct pw_str find_line(const struct work *w, const char *name)
+{
+	struct pw_str rest = pw_buf_str(&w->now->services);
+
+	while (rest.len > 0) {
+		struct pw_str line = pw_str_cut(&rest, '\n'), words = line, first, type;
+		PW_AUTO(pw_buf_done) struct pw_buf found = { 0 };
+
+		if (!postconf_next_item(&words, &first) ||
+		    !postconf_next_item(&words, &type))
+			continue;
+		pw_buf_printf(&found, "%.*s/%.*s", PW_FMT(first), PW_FMT(type));
+		if (pw_str_eq(pw_buf_str(&found), pw_str_from(name)))
+			return line;
+	}
+	return (struct pw_str){ NULL, 0 };
+}
+
+static bool is_same_line(struct pw_str line, struct pw_str wanted)
+{
+	struct pw_str one, two;
+
+	while (postconf_next_item(&wanted, &two))
+		if (!postconf_next_item(&line, &one) || !pw_str_eq(one, two))
+			return false;
+	return !postconf_next_item(&line, &one);
+}
+
+static void plan_line(const struct work *w, const char *name, const char *line)
+{
+	struct pw_str before = find_line(w, name);
+
+	if (before.at == NULL || !is_same_line(before, pw_str_from(line)))
+		setup_plan_add(w->plan, &(struct setup_step){ .kind = SETUP_SERVICE,
+		                                              .name = name,
+		                                              .value = line });
+}
+
+/* What an smtpd behind postscreen was told while it stood in front. */
+static struct pw_str arguments_of(struct pw_str line)
+{
+	struct pw_str item;
+
+	for (size_t i = 0; i < FIELDS; i++)
+		(void)postconf_next_item(&line, &item);
+	return pw_str_trim(line);
+}
+
+/* postscreen in place of the one smtpd of port 25, and that one behind it. */
+static void plan_screen(const struct work *w)
+{
+	const struct service port = { .names = { "smtp", "25" } };
+	struct pw_str rest = pw_buf_str(&w->now->services), fields[FIELDS];
+	struct pw_str arguments = PW_STR("");
+	const char *name = "smtp";
+	size_t count = 0;
+
+	while (next_line(&rest, &port, fields)) {
+		if (is_loopback(address_of(fields[FIELD_NAME])))
+			continue;
+		count++;
+		name = setup_text(w->plan, "%.*s", PW_FMT(fields[FIELD_NAME]));
+		if (is_smtpd(fields))
+			arguments = arguments_of(
+				find_line(w, setup_text(w->plan, "%s/inet", name)));
+	}
+	if (count > 1) {
+		setup_note(w->plan, "port 25 is served by several lines of master.cf: "
+		                    "postscreen was not put in front of them");
+		return;
+	}
+	plan_line(w, setup_text(w->plan, "%s/inet", name),
+	          setup_text(w->plan, "%s inet n - y - 1 postscreen", name));
+	if (find_line(w, "smtpd/pass").at == NULL)
+		plan_line(w, "smtpd/pass",
+		          setup_text(w->plan, "smtpd pass - - y - - smtpd%s%.*s",
+		                     arguments.len > 0 ? " " : "", PW_FMT(arguments)));
+	for (size_t i = 0; i < PW_LEN(fixed); i++)
+		if (fixed[i].is_screen)
+			plan_line(w, fixed[i].name, fixed[i].line);
+}
+
+static void plan_fixed(const struct work *w)
+{
+	for (size_t i = 0; i < PW_LEN(fixed); i++)
+		if (!fixed[i].is_screen)
+			plan_line(w, fixed[i].name, fixed[i].line);
+	if (setup_wish_screens(w->wish))
+		plan_screen(w);
+}
+
 void setup_plan_master(struct setup_plan *plan, const struct setup_wish *wish,
                        const struct setup_postfix *now)
 {
@@ -325,4 +466,6 @@ void setup_plan_master(struct setup_plan *plan, const struct setup_wish *wish,
 	for (size_t i = 0; i < PW_LEN(services); i++)
 		if ((services[i].roles & wish->role) != 0)
 			plan_places(&w, &services[i]);
+	if (wish->role == SETUP_EDGE)
+		plan_fixed(&w);
 }

@@ -109,11 +109,9 @@ static bool is_private(const char *address)
 	return false;
 }
 
-void setup_plan_origin(struct setup_plan *plan, const struct setup_wish *wish)
+const char *setup_origin_text(struct setup_plan *plan, const struct setup_wish *wish,
+                              const char *now)
 {
-	struct setup_step step = {
-		.name = ORIGIN_FILE, .owner = "root", .group = "postward", .mode = 0640
-	};
 	bool is_v6 = strchr(wish->peer, ':') != NULL;
 	const struct {
 		const char *name, *value;
@@ -124,18 +122,29 @@ void setup_plan_origin(struct setup_plan *plan, const struct setup_wish *wish)
 		  is_private(wish->peer)
 		          ? NULL
 		          : setup_text(plan, "%s %s", wish->peer, wish->listen) },
+		{ "fallback", wish->fallback },
+		{ "hold_listener", setup_wish_queues(wish) ? SETUP_HOLD : NULL },
 	};
-	const char *now = setup_file_text(plan, ORIGIN_FILE);
+	const char *text = now;
 
-	step.value = now != NULL ? now : "";
 	for (size_t i = 0; i < PW_LEN(pairs); i++) {
-		PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+		PW_AUTO(pw_buf_done) struct pw_buf next = { 0 };
 
 		if (pairs[i].value == NULL)
 			continue;
-		setup_conf_set(&text, pw_str_from(step.value), pairs[i].name,
-		               pairs[i].value);
-		step.value = setup_text_of(plan, &text);
+		setup_conf_set(&next, pw_str_from(text), pairs[i].name, pairs[i].value);
+		text = setup_text_of(plan, &next);
 	}
+	return text;
+}
+
+void setup_plan_origin(struct setup_plan *plan, const struct setup_wish *wish)
+{
+	struct setup_step step = {
+		.name = ORIGIN_FILE, .owner = "root", .group = "postward", .mode = 0640
+	};
+	const char *now = setup_file_text(plan, ORIGIN_FILE);
+
+	step.value = setup_origin_text(plan, wish, now != NULL ? now : "");
 	setup_plan_file(plan, &step);
 }

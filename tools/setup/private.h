@@ -7,5 +7,11 @@
 /* PostgreSQL on the VPN's address and loopback, where its cluster is on this host, and
  * addresses that may be bound before the VPN is up. */
 void setup_plan_private(struct setup_plan *plan, const struct setup_wish *wish);
-/* Settings of postward-origin. */
+/* Where the edge's Postfix puts mail on hold. */
+#define SETUP_HOLD "127.0.0.1:10027"
+
+/* Settings of postward-origin on an edge: the text now, with ours put in. */
+const char *setup_origin_text(struct setup_plan *plan, const struct setup_wish *wish,
+                              const char *now);
+/* The same as a step. */
 void setup_plan_origin(struct setup_plan *plan, const struct setup_wish *wish);

@@ -31,6 +31,10 @@ static const char usage[] =
 	"  --admin ADDRESS      first mailbox; default: postmaster@D\n"
 	"  --listen-private A   serve all but port 25 on this address of a VPN alone\n"
 	"  --peer A             the other host's address on the VPN (edge, inner)\n"
+	"  --fallback queue|defer  edge: mail for known recipients waits in its queue "
+	"while\n"
+	"                       the inner host is away, or with the senders (default)\n"
+	"  --postscreen yes|no  edge: postscreen in front of port 25; default: as it is\n"
 	"  --cert FILE --key FILE  certificate; default: certbot's, else the one in "
 	"use,\n"
 	"                       else one signed by itself\n"
@@ -226,6 +230,8 @@ int command_setup(int argc, char **argv)
 		{ "cert", .text = &opt.wish.certificate },
 		{ "key", .text = &opt.wish.key },
 		{ "database", .text = &opt.wish.database },
+		{ "fallback", .text = &opt.wish.fallback },
+		{ "postscreen", .text = &opt.wish.postscreen },
 		{ "yes", .flag = &opt.is_yes },
 		{ "dry-run", .flag = &opt.is_dry },
 		{ "undo", .flag = &opt.is_undo },

@@ -49,6 +49,8 @@ static const struct answer {
 	{ "certificate",    offsetof(struct setup_wish, certificate), ALL, 0, NULL },
 	{ "key",            offsetof(struct setup_wish, key), ALL, 0, NULL },
 	{ "database",       offsetof(struct setup_wish, database), LOCAL, 0, NULL },
+	{ "fallback",       offsetof(struct setup_wish, fallback), SETUP_EDGE, 0, NULL },
+	{ "postscreen",     offsetof(struct setup_wish, postscreen), SETUP_EDGE, 0, NULL },
 };
 /* clang-format on */
 
@@ -279,6 +281,45 @@ static enum pw_status check_files(const struct setup_wish *wish, struct pw_buf *
 	return PW_OK;
 }
 
+static bool is_word(const char *value, const char *wanted)
+{
+	return value != NULL && strcmp(value, wanted) == 0;
+}
+
+bool setup_wish_queues(const struct setup_wish *wish)
+{
+	return is_word(wish->fallback, "queue");
+}
+
+bool setup_wish_screens(const struct setup_wish *wish)
+{
+	return is_word(wish->postscreen, "yes");
+}
+
+/* What only an edge is asked. */
+static enum pw_status check_edge(const struct setup_wish *wish, struct pw_buf *why)
+{
+	const struct {
+		const char *option, *value, *one, *other, *what;
+	} words[] = {
+		{ "--fallback", wish->fallback, "queue", "defer", "queue or defer" },
+		{ "--postscreen", wish->postscreen, "yes", "no", "yes or no" },
+	};
+
+	for (size_t i = 0; i < PW_LEN(words); i++) {
+		if (words[i].value == NULL)
+			continue;
+		if (wish->role != SETUP_EDGE)
+			return refuse(why, words[i].option, "only for the role edge",
+			              words[i].value);
+		if (!is_word(words[i].value, words[i].one) &&
+		    !is_word(words[i].value, words[i].other))
+			return refuse(why, words[i].option, words[i].what,
+			              words[i].value);
+	}
+	return PW_OK;
+}
+
 static bool is_missing(const struct setup_wish *wish, struct pw_buf *why)
 {
 	const char *what = NULL;
@@ -311,7 +352,7 @@ enum pw_status setup_wish_check(struct setup_wish *wish, struct pw_arena *arena,
 	    (r = check_address(&wish->listen, "--listen-private", arena, why)) != PW_OK ||
 	    (r = check_address(&wish->peer, "--peer", arena, why)) != PW_OK ||
 	    (r = check_admin(wish, arena, why)) != PW_OK ||
-	    (r = check_files(wish, why)) != PW_OK)
+	    (r = check_files(wish, why)) != PW_OK || (r = check_edge(wish, why)) != PW_OK)
 		return r;
 	if (wish->peer != NULL && wish->role == SETUP_SINGLE)
 		return refuse(why, "--peer", "only for the roles edge and inner",

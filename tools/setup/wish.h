@@ -5,7 +5,13 @@
 #include "core/arena.h"
 #include "core/buf.h"
 
-enum setup_role { SETUP_SINGLE = 1, SETUP_EDGE = 2, SETUP_INNER = 4 };
+enum setup_role {
+	SETUP_SINGLE = 1,
+	SETUP_EDGE = 2,
+	SETUP_INNER = 4,
+	SETUP_LINK = 8, /* an inner host of another kind: what the edge needs of it, and
+	                 * no role that anybody can ask for */
+};
 
 /* Where setup remembers its answers. */
 #define SETUP_CONF "/etc/postward/setup.conf"
@@ -16,6 +22,8 @@ struct setup_wish {
 	const char *role_name, *domain, *hostname, *admin;
 	const char *listen; /* --listen-private */
 	const char *peer, *certificate, *key, *database;
+	const char *fallback;   /* of an edge: "queue" or "defer" */
+	const char *postscreen; /* of an edge: "yes" or "no" */
 	/* of these answers */
 	enum setup_role role;
 };
@@ -40,5 +48,7 @@ bool setup_wish_ask(struct setup_wish *wish, struct pw_arena *arena,
 PW_MUST_CHECK enum pw_status setup_wish_check(struct setup_wish *wish,
                                               struct pw_arena *arena, struct pw_buf *why,
                                               bool *is_usage_out);
+bool setup_wish_queues(const struct setup_wish *wish);
+bool setup_wish_screens(const struct setup_wish *wish);
 /* As SETUP_CONF has it. */
 void setup_wish_print(struct pw_buf *out, const struct setup_wish *wish);

@@ -178,6 +178,60 @@ static struct row {
 	  "-o smtpd_milters= -o mynetworks=10.9.0.2/32 -o "
 	  "smtpd_relay_restrictions=permit_mynetworks,reject",
 	  NULL },
+	{ "link: the listener for the edge", SETUP_LINK, "", "", "",
+	  "postconf -Me '10.9.0.2:smtp/inet = 10.9.0.2:smtp inet n - y - - smtpd -o "
+	  "mynetworks= -o smtpd_sasl_auth_enable=no -o "
+	  "smtpd_relay_restrictions=reject_unauth_destination -o "
+	  "smtpd_authorized_xclient_hosts=10.9.0.1",
+	  "myhostname" },
+};
+
+/* Of an edge, with what else it may be asked for. */
+static struct edge_row {
+	const char *label;
+	const char *main, *services, *options;
+	const char *has, *lacks;
+	const char *fallback, *postscreen;
+} edge_rows[] = {
+	{ "master: the queue's way inside", DEBIAN_MAIN, "smtp inet n - y - - smtpd\n",
+	  "", "postconf -Me 'postward/unix = postward unix - - y - - lmtp", NULL, NULL,
+	  NULL },
+	{ "master: as it is, with blanks of postconf's choice", DEBIAN_MAIN,
+	  "postward unix - - y - - lmtp -o "
+	  "syslog_name=postfix/postward -o lmtp_send_xforward_command=yes -o "
+	  "lmtp_line_length_limit=0 -o lmtp_tls_security_level=none\n",
+	  "", NULL, "postward/unix", NULL, NULL },
+	{ "master: nothing is held where nothing is queued", DEBIAN_MAIN,
+	  "smtp inet n - y - - smtpd\n", "", NULL, "10027", NULL, NULL },
+	{ "master: no more", DEBIAN_MAIN, "127.0.0.1:10027 inet n - y - - smtpd\n", "",
+	  "postconf -MX '127.0.0.1:10027/inet'", NULL, "defer", NULL },
+	{ "master: what may not be refused any more is held", DEBIAN_MAIN,
+	  "smtp inet n - y - - smtpd\n", "",
+	  "smtpd_recipient_restrictions=check_recipient_access,static:HOLD", NULL,
+	  "queue", NULL },
+	{ "master: a held one that lets in", DEBIAN_MAIN,
+	  "127.0.0.1:10027 inet n - y - - smtpd\n",
+	  "127.0.0.1:10027/inet/smtpd_recipient_restrictions = permit",
+	  "postconf -Pe '127.0.0.1:10027/inet/smtpd_recipient_restrictions = "
+	  "check_recipient_access,static:HOLD'",
+	  NULL, "queue", NULL },
+	{ "master: postscreen in front, the smtpd of before behind", DEBIAN_MAIN,
+	  "smtp inet n - y - - smtpd -o smtpd_helo_required=yes\n", "",
+	  "postconf -Me 'smtp/inet = smtp inet n - y - 1 postscreen'\n"
+	  "postconf -Me 'smtpd/pass = smtpd pass - - y - - smtpd -o "
+	  "smtpd_helo_required=yes'",
+	  NULL, NULL, "yes" },
+	{ "master: postscreen stands there already", DEBIAN_MAIN,
+	  "smtp inet n - y - 1 postscreen\nsmtpd pass - - y - - smtpd -o x=y\n"
+	  "dnsblog unix - - y - 0 dnsblog\ntlsproxy unix - - y - 0 tlsproxy\n",
+	  "", "2525", "'smtpd/pass", NULL, "yes" },
+	{ "master: postscreen is not for two addresses", DEBIAN_MAIN,
+	  "192.0.2.1:smtp inet n - y - - smtpd\n192.0.2.2:smtp inet n - y - - smtpd\n",
+	  "", "note: port 25 is served by several lines", "postscreen'", NULL, "yes" },
+	{ "master: postscreen comes when asked for", DEBIAN_MAIN,
+	  "smtp inet n - y - - smtpd\n", "", NULL, "postscreen", NULL, "no" },
+	{ "main: who speaks first is refused", DEBIAN_MAIN, "", "",
+	  "postconf -e 'postscreen_greet_action = enforce'", NULL, NULL, "yes" },
 };
 
 static struct setup_wish wish_of(enum setup_role role)
@@ -201,10 +255,8 @@ static void fill(struct setup_postfix *now, const struct row *row)
 	pw_buf_puts(&now->known, PW_STR("smtpd_forbid_bare_newline = no\n"));
 }
 
-static void check_row(void **state)
+static void check(const struct row *row, struct setup_wish wish)
 {
-	const struct row *row = *state;
-	struct setup_wish wish = wish_of(row->role);
 	PW_AUTO(setup_postfix_done) struct setup_postfix now = { 0 };
 	PW_AUTO(pw_arena_free) struct pw_arena *arena = NULL;
 	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
@@ -226,6 +278,25 @@ static void check_row(void **state)
 	if (row->lacks != NULL && strstr(pw_buf_text(&text), row->lacks) != NULL)
 		fail_msg("in the plan: %s\n%s", row->lacks, pw_buf_text(&text));
 	free(plan);
+}
+
+static void check_row(void **state)
+{
+	const struct row *row = *state;
+
+	check(row, wish_of(row->role));
+}
+
+static void check_edge_row(void **state)
+{
+	const struct edge_row *e = *state;
+	const struct row row = { e->label,   SETUP_EDGE, e->main, e->services,
+		                 e->options, e->has,     e->lacks };
+	struct setup_wish wish = wish_of(SETUP_EDGE);
+
+	wish.fallback = e->fallback;
+	wish.postscreen = e->postscreen;
+	check(&row, wish);
 }
 
 static void test_difference_of_a_file(void **state)
@@ -257,11 +328,13 @@ static void test_names_in_templates(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[PW_LEN(rows) + 2] = {
-		[PW_LEN(rows)] = cmocka_unit_test(test_difference_of_a_file),
-		[PW_LEN(rows) + 1] = cmocka_unit_test(test_names_in_templates),
+	enum { ROWS = PW_LEN(rows), ALL_ROWS = ROWS + PW_LEN(edge_rows) };
+	struct CMUnitTest tests[ALL_ROWS + 2] = {
+		[ALL_ROWS] = cmocka_unit_test(test_difference_of_a_file),
+		[ALL_ROWS + 1] = cmocka_unit_test(test_names_in_templates),
 	};
 
 	PW_TABLE_TESTS(tests, 0, rows, check_row);
+	PW_TABLE_TESTS(tests, ROWS, edge_rows, check_edge_row);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
