@@ -12,7 +12,7 @@
 const char edge_pass_usage[] =
 	"usage: postwardctl edge pass haproxy|nginx [--inner ADDRESS]\n"
 	"Prints the settings with which HAProxy, or nginx, passes submission and IMAP "
-        "on\n"
+	"on\n"
 	"from the edge host to the inner one, the client's address in front.\n"
 	"  --inner ADDRESS  the inner host on the VPN; default: what setup was told\n";
 

@@ -1,5 +1,7 @@
-/* The verbs of postwardctl edge, one file each; argv[0] is the verb. */
+/* The verbs of postwardctl edge, one file each; argv[0] is the verb. None of them opens a
+ * connection to a database. */
 #pragma once
 
+int edge_init(int argc, char **argv);
 int edge_pass(int argc, char **argv);
-extern const char edge_pass_usage[];
+extern const char edge_init_usage[], edge_pass_usage[];
