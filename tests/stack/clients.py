@@ -103,15 +103,16 @@ def last_reply(result):
 
 
 class Imap(imaplib.IMAP4_SSL):
-    """IMAP over TLS inside a namespace."""
+    """IMAP over TLS inside a namespace; `source` is the client's address."""
 
-    def __init__(self, ns, host, port=993, timeout_s=60):
-        self._ns = ns
+    def __init__(self, ns, host, port=993, timeout_s=60, source=None):
+        self._ns, self._source = ns, (source, 0) if source else None
         super().__init__(host, port, ssl_context=tls_context(), timeout=timeout_s)
 
     def _create_socket(self, timeout):
         with self._ns.enter():
-            return super()._create_socket(timeout)
+            plain = socket.create_connection((self.host, self.port), timeout, self._source)
+        return self.ssl_context.wrap_socket(plain, server_hostname=self.host)
 
     def messages(self, folder="INBOX"):
         """All messages of a folder as bytes."""

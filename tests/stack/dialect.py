@@ -117,6 +117,10 @@ def location(value):
             *((LOCATION[o.split("=")[0]], variables(o.split("=")[1])) for o in options)]
 
 
+def listener(kind, name, inner):
+    return plain_block(kind, name, [({"address": "listen"}.get(k, k), v) for k, v in inner])
+
+
 def namespace(kind, name, inner):
     """What is %%u of the owner of a shared mailbox has names of its own."""
     if ("type", "shared") in inner:
@@ -185,4 +189,5 @@ def quota(value):
     return found
 
 
-BLOCKS = {"passdb": database, "userdb": database, "plugin": plugin, "namespace": namespace}
+BLOCKS = {"passdb": database, "userdb": database, "plugin": plugin, "namespace": namespace,
+          "inet_listener": listener}

@@ -4,8 +4,9 @@
            2001:db8::7   mail.sender.test
     edge   198.51.100.25, 2001:db8::25 mx.example.test; 10.9.0.1 towards the inner host
     inner  10.9.0.2 inner.example.test: submission 587, IMAPS 993, POP3S 995, ManageSieve 4190,
-           the edge's listener 25
+           the edge's listener 25; for what the edge passes on 10465, 10587, 10993, 10995, 14190
 """
+import itertools
 import os
 import pwd
 import shutil
@@ -19,6 +20,7 @@ from .dns import Dns
 from .dovecot import MAIL_UID, Dovecot
 from .host import MailHost
 from .netns import Namespace, run, wire
+from .passing import Haproxy
 from .postfix import Postfix, processes_of
 from .postgres import Postgres
 from .postward import PROGRAMS, SOURCE, Program, build
@@ -66,18 +68,37 @@ submission_milters = unix:score/score.sock, unix:dkim/dkim.sock
 submission_recipient_restrictions = check_policy_service {POLICY % "DEFER"}
 submission_end_of_data_restrictions = check_policy_service {POLICY % "DEFER"}
 """
+SUBMISSION = (" -o smtpd_tls_security_level=encrypt -o smtpd_sasl_auth_enable=yes"
+              " -o smtpd_milters=$submission_milters"
+              " -o smtpd_relay_restrictions=permit_sasl_authenticated,reject"
+              " -o smtpd_recipient_restrictions=$submission_recipient_restrictions"
+              " -o smtpd_end_of_data_restrictions=$submission_end_of_data_restrictions")
+# for what the edge passes on, the client's address in front
+PROXIED = SUBMISSION + (" -o smtpd_upstream_proxy_protocol=haproxy -o mynetworks="
+                        " -o smtpd_authorized_xclient_hosts= -o smtpd_authorized_xforward_hosts=")
 # max_use: an smtpd remembers a failed look-up of sender and recipient for as long as it lives
 INNER_SERVICES = [
     f"{INNER_LINK}:smtp inet n - y - - smtpd -o mynetworks= -o smtpd_sasl_auth_enable=no"
     " -o max_use=10 -o max_idle=30s"
     " -o smtpd_relay_restrictions=reject_unauth_destination"
     f" -o smtpd_authorized_xclient_hosts={EDGE_LINK}",
-    f"{INNER_LINK}:submission inet n - y - - smtpd -o smtpd_tls_security_level=encrypt"
-    " -o smtpd_sasl_auth_enable=yes -o smtpd_milters=$submission_milters"
-    " -o smtpd_relay_restrictions=permit_sasl_authenticated,reject"
-    " -o smtpd_recipient_restrictions=$submission_recipient_restrictions"
-    " -o smtpd_end_of_data_restrictions=$submission_end_of_data_restrictions",
+    f"{INNER_LINK}:submission inet n - y - - smtpd{SUBMISSION}",
+    f"{INNER_LINK}:10587 inet n - y - - smtpd{PROXIED}",
+    f"{INNER_LINK}:10465 inet n - y - - smtpd{PROXIED} -o smtpd_tls_wrappermode=yes",
 ]
+
+DOVECOT_PROXIED = f"""
+haproxy_trusted_networks = {EDGE_LINK}
+""" + "".join(f"""service {service}-login {{
+  inet_listener {listener}-edge {{
+    address = {INNER_LINK}
+    port = {port}
+    ssl = {ssl}
+    haproxy = yes
+  }}
+}}
+""" for service, listener, port, ssl in (("imap", "imaps", 10993, "yes"), ("pop3", "pop3s", 10995, "yes"),
+                                         ("managesieve", "sieve", 14190, "no")))
 
 HOSTS = f"""{EDGE} mx.example.test
 {EDGE_LINK} edge.example.test
@@ -92,6 +113,7 @@ class Stack(MailHost):
         """dovecot: settings on top of Dovecot's own, in the words of 2.3."""
         super().__init__()
         self.keep, self._dovecot_extra = keep, dovecot
+        self._count = itertools.count()
         self.root = Path(tempfile.mkdtemp(prefix="postward-"))
         self.root.chmod(0o755)
         tag = f"pw{os.getpid() % 100000}{self.root.name[-2:].lower()}"
@@ -194,7 +216,7 @@ class Stack(MailHost):
             build() / "lib", self.inner.spool, self.cert, self.key,
             auth_args=self._dovecot_settings(),
             quota=f"quota = postward:User quota:socket={self.usage_socket}",
-            sieve=SOURCE / "dovecot-plugins/sieve/junk.sieve", extra=self._dovecot_extra)
+            sieve=SOURCE / "dovecot-plugins/sieve/junk.sieve", extra=DOVECOT_PROXIED + self._dovecot_extra)
 
     def _dovecot_settings(self):
         path = self.root / "postward-dovecot.conf"
@@ -228,6 +250,10 @@ class Stack(MailHost):
         self.programs[name] = program.start()
 
     # what tests and the story do
+
+    def pass_users(self, program=Haproxy):
+        """Public ports of the edge host for users, until it is left."""
+        return program(self.root / f"pass{next(self._count)}", self.edge_ns, INNER_LINK)
 
     def link_down(self):
         # a process of Postfix that begins while the link's address is gone dies, and Postfix waits a
