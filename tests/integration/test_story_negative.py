@@ -5,6 +5,7 @@ import pytest
 
 from stack import dns as zone
 from stack import story
+from stack.passing import Haproxy
 from stack.sender import Signer
 from stack.stack import INNER_LINK, SENDER
 
@@ -107,6 +108,21 @@ def limit_of_six(stack):
     yield {"limit": 6}
 
 
+class Blind(Haproxy):
+    """Says nothing about the client, to the port that asks for nothing."""
+
+    def _text(self, inner):
+        return super()._text(inner).replace(" send-proxy-v2", "").replace(f"{inner}:10", f"{inner}:")
+
+
+@contextlib.contextmanager
+def blind_proxy(stack):
+    passes = stack.pass_users
+    stack.pass_users = lambda: passes(Blind)
+    yield {}
+    stack.pass_users = passes
+
+
 @contextlib.contextmanager
 def database_stays(stack):
     stop, start = stack.pg.stop, stack.pg.start
@@ -120,7 +136,7 @@ BREAKS = [(story.inbound, xclient_forbidden), (story.inbound6, no_ipv6_in_spf),
           (story.spam, spam_is_never_marked), (story.link_down, no_origin_milter),
           (story.outbound, wrong_key_published), (story.rate_limit, limit_of_six),
           (story.over_quota, no_policy), (story.ownership, ann_may_be_bob),
-          (story.database_down, database_stays)]
+          (story.imap_through_edge, blind_proxy), (story.database_down, database_stays)]
 
 
 @pytest.mark.parametrize("step,breaks", BREAKS, ids=lambda f: f.__name__)

@@ -1,4 +1,4 @@
-"""The story: eleven steps of a mail host's day, each true only by what the real system shows.
+"""The story: twelve steps of a mail host's day, each true only by what the real system shows.
 
 A step reads facts (Postfix's log, IMAP, SQL, the client's own socket) and fails with `False_` when
 one is not as it must be. `python3 -m stack.story` plays all of them; see main()."""
@@ -15,11 +15,11 @@ import time
 import traceback
 
 from . import samples
-from .clients import Forward, last_reply, message
+from .clients import Forward, Imap, SmtpClient, last_reply, message
 from .proc import wait_until
 from .sender import verify
 from .stack import Stack
-from .world import INNER_LINK, SENDER, SENDER6, THIEF
+from .world import EDGE, INNER_LINK, SENDER, SENDER6, THIEF
 
 
 class False_(Exception):
@@ -268,6 +268,59 @@ def ownership(step, stack):
         step.facts[name] = str(reply)
 
 
+def imap_through_edge(step, stack):
+    """Users come through public ports of the edge; inside they are known by their own address, and
+    who guesses passwords is blocked by his: not the edge, and nobody behind it."""
+    failures = stack.pg.value("SELECT failures FROM mail.auth_limits WHERE kind = 'network'")
+    _failures_that_block(stack, 3)
+    try:
+        with stack.pass_users() as proxy:
+            step.facts["proxy"] = proxy.name
+            _through_edge(step, stack, "ann@example.test")
+    finally:
+        _failures_that_block(stack, failures)
+
+
+def _failures_that_block(stack, count):
+    stack.pg.sql("UPDATE mail.auth_limits SET failures = %s WHERE kind = 'network'", count)
+    stack.settle()
+
+
+def _through_edge(step, stack, user):
+    password = stack.passwords[user]
+    for _ in range(3):
+        _refused_login(step, stack, user, "not the right password")
+    event = wait_until(lambda: stack.pg.sql(
+        "SELECT kind, host(who::inet), text FROM mail.events WHERE kind = 'auth_block'"
+        " AND at > now() - interval '1 minute' ORDER BY at DESC"), what="the event")[0]
+    step.must(event[1] == THIEF, f"mail.events: {event}")
+    _refused_login(step, stack, user, password)
+    with Imap(stack.net, EDGE, source=SENDER) as imap:
+        imap.login(user, password)
+        step.saw(f"IMAPS, {EDGE}:993 from {SENDER}: {imap.select('INBOX')}")
+    with SmtpClient(stack.net, EDGE, 465, SENDER, helo="laptop.example.test", tls="wrapped",
+                    login=(user, password)) as client:
+        step.saw(f"submission, {EDGE}:465 from {SENDER}: {client.command('NOOP')}")
+    rows = wait_until(lambda: _logins_from(stack, user, SENDER), what="both logins in mail.logins")
+    step.saw(f"mail.logins: {rows}")
+    step.facts.update(client=SENDER, blocked=event[1])
+
+
+def _refused_login(step, stack, user, password):
+    """From the thief's address, through the edge."""
+    try:
+        Imap(stack.net, EDGE, source=THIEF).login(user, password)
+        raise False_(f"a login from {THIEF} was let in")
+    except imaplib.IMAP4.error as error:
+        step.must("AUTHENTICATIONFAILED" in str(error), f"IMAPS from {THIEF}: {error}")
+
+
+def _logins_from(stack, user, address):
+    rows = stack.pg.sql("SELECT protocol, host(address) FROM mail.logins WHERE email = %s AND"
+                        " protocol IN ('imap', 'smtp') AND address = %s ORDER BY 1", user, address)
+    return rows if len(rows) == 2 else None
+
+
 def database_down(step, stack):
     """PostgreSQL stops: everything is told to come again, nothing is refused, nothing is lost."""
     queued = f"queued-{time.time():.3f}@sender.test"
@@ -344,7 +397,7 @@ def _policy_answer_s(stack):
 
 
 STEPS = [inbound, inbound6, unknown_user, spoof, spam, link_down, outbound, rate_limit, over_quota,
-         ownership, database_down]
+         ownership, imap_through_edge, database_down]
 
 
 def play(stack, function, **options):
