@@ -175,20 +175,23 @@ enum pw_status smtp_client_send(struct smtp_client *client, struct pw_str bytes,
 	return PW_OK;
 }
 
+/* A reply that was just asked for is not there yet: without TLS, which may hold some of
+ * it already, wait first. */
 static enum pw_status fill(struct smtp_client *client, int64_t deadline_ms)
 {
+	short wait = client->tls ? 0 : POLLIN;
+
 	for (;;) {
 		enum pw_status r;
 		size_t done;
-		short wait;
 
+		if (wait && (r = wait_for(client, wait, deadline_ms)) != PW_OK)
+			return r;
 		if ((r = get(client, &done, &wait)) != PW_OK)
 			return r;
 		client->unread = (struct pw_str){ client->input, done };
 		if (done > 0)
 			return PW_OK;
-		if (wait && (r = wait_for(client, wait, deadline_ms)) != PW_OK)
-			return r;
 	}
 }
 

@@ -9,6 +9,8 @@
 #include "origin/engine/pool.h"
 #include "origin/engine/upstream_state.h"
 
+#define IDLE_MS 1000 /* for so long a session that answered is taken for alive */
+
 /* clang-format off */
 static const struct {
 	const char *name;
@@ -128,12 +130,16 @@ enum upstream_verdict upstream_judge(struct upstream *up, const char *step)
 
 enum pw_status upstream_ask(struct upstream *up, struct pw_str command)
 {
-	return link_ask(&up->client, command, up->deadline_ms);
+	enum pw_status r = link_ask(&up->client, command, up->deadline_ms);
+
+	up->heard_ms = pw_clock_mono_ms();
+	return r;
 }
 
 bool upstream_is_lost(struct upstream *up)
 {
-	return up->state == CLOSED || !smtp_client_is_quiet(&up->client);
+	return up->state == CLOSED || (pw_clock_mono_ms() - up->heard_ms >= IDLE_MS &&
+	                               !smtp_client_is_quiet(&up->client));
 }
 
 void upstream_begin_command(struct upstream *up)

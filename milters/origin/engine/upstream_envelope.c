@@ -1,3 +1,4 @@
+#include "io/clock.h"
 #include "origin/counters.h"
 #include "origin/engine/envelope.h"
 #include "origin/engine/upstream_state.h"
@@ -36,7 +37,10 @@ void upstream_remember(struct upstream *up, struct pw_str line)
 
 enum pw_status upstream_next_reply(struct upstream *up)
 {
-	return smtp_client_receive(&up->client, up->deadline_ms);
+	enum pw_status r = smtp_client_receive(&up->client, up->deadline_ms);
+
+	up->heard_ms = pw_clock_mono_ms();
+	return r;
 }
 
 /* Replies to what went ahead of a command: RSET, MAIL. Reads no further when the session

@@ -95,6 +95,7 @@ static enum pw_status await_verdict(struct upstream *up, void (*alive)(void *use
 		if (until_ms > deadline_ms)
 			until_ms = deadline_ms;
 		r = smtp_client_receive(&up->client, until_ms);
+		up->heard_ms = pw_clock_mono_ms();
 		if (r != PW_ERR_TIMEOUT || until_ms == deadline_ms)
 			return r;
 		if (alive)

@@ -33,6 +33,7 @@ struct upstream {
 	bool is_early;          /* holds one of the pool's early places */
 	unsigned hellos;
 	int64_t deadline_ms; /* of the client's command being served */
+	int64_t heard_ms;    /* when the inner was heard last */
 	int64_t owed_ms;     /* of the next command's time, spent already */
 	struct upstream_failure failure;
 	const struct smtp_reply *shown;
