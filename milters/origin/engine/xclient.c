@@ -156,6 +156,8 @@ static enum pw_status check(struct pw_buf *scratch, const struct pw_origin *orig
 {
 	if (!(offers & OFFER_ADDR) || !(offers & OFFER_NAME))
 		return PW_ERR_DENIED;
+	if (origin->login.len > 0 && !(offers & OFFER_LOGIN))
+		return PW_ERR_DENIED; /* it would be a stranger's mail inside */
 	if (origin->address.family == PW_IP_NONE)
 		return PW_ERR_NOTFOUND;
 	if (pw_xtext_encode_max(scratch, origin->login, XCLIENT_VALUE) <

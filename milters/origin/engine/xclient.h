@@ -15,7 +15,8 @@
  *
  * offers  enum smtp_offer of the inner's EHLO
  *
- * Errors  PW_ERR_DENIED     the inner does not offer ADDR and NAME: not authorised
+ * Errors  PW_ERR_DENIED     the inner does not offer ADDR and NAME: not authorised; or
+ *                           not LOGIN, and there is one
  *         PW_ERR_NOTFOUND   the origin has no address
  *         PW_ERR_LIMIT      a login too long to carry
  *         or the buffer's own */

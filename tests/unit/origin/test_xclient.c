@@ -54,6 +54,8 @@ static struct row rows[] = {
 	{ "HELO is encoded", "192.0.2.7", OFFER_ADDR | OFFER_NAME | OFFER_HELO,
 	  { .name = S("a.example"), .helo = S("x+2B=\r\nADDR=127.0.0.1") }, PW_OK,
 	  "XCLIENT NAME=a.example HELO=x+2B2B+3D+0D+0AADDR+3D127.0.0.1 ADDR=192.0.2.7\r\n" },
+	{ "a login that cannot be told", "192.0.2.7", ALL & ~(unsigned)OFFER_LOGIN,
+	  { .name = S("a.example"), .login = S("ann") }, PW_ERR_DENIED, "" },
 	{ "plain SMTP", "192.0.2.7", OFFER_ADDR | OFFER_NAME | OFFER_PROTO,
 	  { .name = S("a.example"), .protocol = S("SMTP") }, PW_OK,
 	  "XCLIENT NAME=a.example PROTO=SMTP ADDR=192.0.2.7\r\n" },
