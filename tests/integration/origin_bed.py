@@ -62,6 +62,12 @@ HOSTS = f"{EDGE} mx.example.test\n{EDGE_LINK} edge.example.test\n{INNER_LINK} in
 
 class OriginBed(Bed):
     parts = ("edge", "inner", "origin", "dns")
+    # what a bed of more adds; {mail} and the like are filled in
+    edge_main, inner_main, edge_services, inner_services = EDGE_MAIN, INNER_MAIN, [], INNER_SERVICES
+    origin_settings = {}
+
+    def _prepare(self):
+        """Before the servers start; for what their settings name."""
 
     def _start(self):
         self.net, self.edge_ns, self.inner_ns = map(self.namespace, ("net", "edge", "inner"))
@@ -75,15 +81,17 @@ class OriginBed(Bed):
         self.mail = self.root / "mail"
         self.mail.mkdir()
         os.chown(self.mail, MAIL_UID, MAIL_UID)
+        self._prepare()
         self.inner = Postfix(self.root / "inner", self.inner_ns).create(
-            INNER_MAIN.format(mail=self.mail), INNER_SERVICES)
-        self.edge = Postfix(self.root / "edge", self.edge_ns).create(EDGE_MAIN, [
+            self.inner_main.format(mail=self.mail), self.inner_services)
+        self.edge = Postfix(self.root / "edge", self.edge_ns).create(self.edge_main, [
             f"{EDGE}:smtp inet n - y - - smtpd", f"[{EDGE6}]:smtp inet n - y - - smtpd",
-            f"{EDGE_LINK}:smtp inet n - y - - smtpd"])
+            f"{EDGE_LINK}:smtp inet n - y - - smtpd", *self.edge_services])
         socket = self.edge.socket_folder("origin", PROGRAMS["postward-origin"][0]) / "origin.sock"
         self.origin = Program("postward-origin", self.root / "conf", self.edge_ns,
                               {"socket": f"unix:{socket}", "inner": f"{INNER_LINK}:25",
-                               "trace_name": "mx.example.test"}, [socket])
+                               "trace_name": "mx.example.test", **self.origin_settings},
+                              [socket])
         self.socket = socket
         for part in (self.origin, self.inner, self.edge):
             part.start()
