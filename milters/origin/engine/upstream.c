@@ -16,7 +16,8 @@ static const struct {
 	const char *name;
 	unsigned may_become; /* bits of enum upstream_state */
 } states[UPSTREAM_STATES] = {
-	[CLOSED]      = { "closed",      1u << READY },
+	[CLOSED]      = { "closed",      1u << READY | 1u << GREETED },
+	[GREETED]     = { "greeted",     1u << CLOSED | 1u << READY },
 	[READY]       = { "ready",       1u << CLOSED | 1u << NAMED | 1u << TRANSACTION },
 	[NAMED]       = { "named",       1u << CLOSED | 1u << READY | 1u << STALE |
 	                                 1u << TRANSACTION | 1u << UNWANTED },
@@ -183,6 +184,7 @@ void upstream_reset(struct upstream *up)
 	case CLOSED:
 		upstream_hang_up(up);
 		break;
+	case GREETED:
 	case READY:
 	case STALE:
 	case UPSTREAM_STATES:

@@ -37,9 +37,16 @@ void upstream_free(struct upstream **up);
  * command's time at most, which upstream_mail then has less of. */
 void upstream_hello(struct upstream *up, const struct pw_origin *origin);
 
+/* Is the inner there? Holds a greeted connection, from the store or a new one, if there
+ * is no session; nothing is said about any client.
+ *
+ * Returns UPSTREAM_OK or UPSTREAM_FAILED */
+enum upstream_verdict upstream_ready(struct upstream *up);
+
 /* Begin a transaction; opens the session first if there is none, or if it was for another
  * origin. Where the inner takes commands in one go, MAIL goes out with the first
- * recipient: then a refusal of the sender is the answer to each recipient.
+ * recipient: then the reply's code is 0 here, and a refusal of the sender is the answer
+ * to each recipient.
  *
  * origin  NULL = a message that was born here: the session says EHLO in our own name and
  *         no XCLIENT. Else borrowed until the transaction is over

@@ -169,6 +169,7 @@ static enum upstream_verdict pass_mail(struct upstream *up, char *const *argv)
 	if (up->state == STALE)
 		pw_buf_puts(&up->unsent, PW_STR("RSET\r\n"));
 	pw_buf_puts(&up->unsent, pw_buf_str(&line));
+	smtp_reply_reset(&up->client.reply);
 	upstream_enter(up, NAMED);
 	return UPSTREAM_OK;
 }
@@ -189,7 +190,8 @@ enum upstream_verdict upstream_mail(struct upstream *up, const struct pw_origin 
 		upstream_hang_up(up);
 		was_open = false;
 	}
-	if (up->state == CLOSED && (verdict = upstream_open(up)) != UPSTREAM_OK)
+	if ((up->state == CLOSED || up->state == GREETED) &&
+	    (verdict = upstream_open(up)) != UPSTREAM_OK)
 		return verdict;
 	verdict = pass_mail(up, argv);
 	if (verdict != UPSTREAM_FAILED || !was_open || up->failure.status != PW_ERR_AWAY)

@@ -107,17 +107,40 @@ static enum upstream_verdict adopt_spare(struct upstream *up)
 	return verdict;
 }
 
+static bool died_in_store(const struct upstream *up, enum upstream_verdict verdict)
+{
+	return verdict == UPSTREAM_FAILED && (up->failure.status == PW_ERR_AWAY ||
+	                                      up->failure.status == PW_ERR_TIMEOUT);
+}
+
 enum upstream_verdict upstream_open(struct upstream *up)
 {
 	enum upstream_verdict verdict;
 
-	if (pool_take(up->target->pool, false, &up->client, &up->offers)) {
+	if (up->state == GREETED ||
+	    pool_take(up->target->pool, false, &up->client, &up->offers)) {
 		verdict = adopt_spare(up);
-		if (verdict != UPSTREAM_FAILED || (up->failure.status != PW_ERR_AWAY &&
-		                                   up->failure.status != PW_ERR_TIMEOUT))
-			return verdict; /* else it had died in store */
+		if (!died_in_store(up, verdict))
+			return verdict;
 	}
 	return (verdict = dial(up)) == UPSTREAM_OK ? adopt(up) : verdict;
+}
+
+enum upstream_verdict upstream_ready(struct upstream *up)
+{
+	enum upstream_verdict verdict;
+
+	upstream_begin_command(up);
+	if (up->state != CLOSED && upstream_is_lost(up))
+		upstream_hang_up(up);
+	if (up->state != CLOSED)
+		return UPSTREAM_OK;
+	if (!pool_take(up->target->pool, false, &up->client, &up->offers) &&
+	    (verdict = dial(up)) != UPSTREAM_OK)
+		return verdict;
+	up->heard_ms = pw_clock_mono_ms();
+	upstream_enter(up, GREETED);
+	return UPSTREAM_OK;
 }
 
 enum pw_status upstream_identify(struct upstream *up, const struct pw_origin *origin)
@@ -130,8 +153,10 @@ enum pw_status upstream_identify(struct upstream *up, const struct pw_origin *or
 	up->origin = origin;
 	if (r != PW_OK || pw_str_eq(pw_buf_str(&now), pw_buf_str(&up->identity)))
 		return r;
-	upstream_say_quit(up);
-	upstream_hang_up(up);
+	if (up->state != GREETED) {
+		upstream_say_quit(up);
+		upstream_hang_up(up);
+	}
 	pw_buf_reset(&up->identity);
 	pw_buf_puts(&up->identity, pw_buf_str(&now));
 	return pw_buf_status(&up->identity);
@@ -141,11 +166,13 @@ void upstream_hello(struct upstream *up, const struct pw_origin *origin)
 {
 	int64_t began_ms = pw_clock_mono_ms();
 
-	if (upstream_identify(up, origin) != PW_OK || up->state != CLOSED ||
-	    up->hellos >= HELLOS_MAX ||
-	    !pool_take(up->target->pool, true, &up->client, &up->offers))
+	if (upstream_identify(up, origin) != PW_OK || up->hellos >= HELLOS_MAX)
 		return;
-	up->is_early = true;
+	if (up->state == CLOSED &&
+	    pool_take(up->target->pool, true, &up->client, &up->offers))
+		up->is_early = true;
+	else if (up->state != GREETED)
+		return;
 	up->hellos++;
 	up->deadline_ms = began_ms + up->target->command_ms;
 	(void)adopt_spare(up);

@@ -14,6 +14,7 @@
 
 enum upstream_state {
 	CLOSED,
+	GREETED,     /* connected, nobody's yet */
 	READY,       /* origin carried, no transaction */
 	NAMED,       /* MAIL waits to go out with the first RCPT */
 	TRANSACTION, /* MAIL accepted */
@@ -71,7 +72,7 @@ bool upstream_has_rset(const struct upstream *up);
 /* Send a command, read its reply. */
 PW_MUST_CHECK enum pw_status upstream_ask(struct upstream *up, struct pw_str command);
 
-/* From CLOSED to READY, or not. */
+/* From CLOSED or GREETED to READY, or not. */
 enum upstream_verdict upstream_open(struct upstream *up);
 /* Forget a session that was opened for somebody else (AUTH or HELO came since).
  *
