@@ -178,7 +178,7 @@ class RemoteBed(Bed):
         self.dovecot = Dovecot(self.root / "dovecot", self.mail, MAIL).create(
             build() / "lib", self.postfix.spool, cert, key, "/etc/dovecot/postward-dovecot.conf",
             f"quota = postward:User quota:socket={self.root}/usage/usage.sock",
-            SOURCE / "dovecot-plugins/sieve/junk.sieve")
+            SOURCE / "dovecot-plugins/sieve")
         for folder, gid in (("usage", MAIL_UID), ("auth", pwd.getpwnam("dovecot").pw_gid)):
             (self.root / folder).mkdir()
             os.chown(self.root / folder, PROGRAMS["postward-policyd"][0], gid)

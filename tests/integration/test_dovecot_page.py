@@ -67,8 +67,7 @@ class Machine(dovecot.Dovecot):
             + "\n".join(snippets("dovecot", "dovecot-2.4" if is_2_4() else "dovecot-2.3")))
         (etc / "postward-dovecot.conf").write_text(*snippets("postward-dovecot.conf"))
         (etc / "postward-dovecot.conf").chmod(0o600)
-        (etc / "sieve").mkdir()
-        shutil.copy(SOURCE / "dovecot-plugins/sieve/junk.sieve", etc / "sieve")
+        shutil.copytree(SOURCE / "dovecot-plugins/sieve", etc / "sieve")
         for name in ("pem", "key"):
             (etc / f"private/dovecot.{name}").unlink(missing_ok=True)
         run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
@@ -82,7 +81,8 @@ class Machine(dovecot.Dovecot):
         return super().with_modules("sh", "-c", f'{binds} && exec "$@"', "-", *words)
 
     def start(self):
-        self.ns.run(*self.with_modules("sievec", "/etc/dovecot/sieve/junk.sieve"))
+        for name in ("retry", "junk"):
+            self.ns.run(*self.with_modules("sievec", f"/etc/dovecot/sieve/{name}.sieve"))
         return super().start()
 
     def stop(self):

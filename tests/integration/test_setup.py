@@ -146,7 +146,8 @@ def test_a_strict_umask_keeps_nobody_from_what_he_has_to_read(bed):
     done = bed.shell(f"umask 077; {bed.program} setup --yes --domain {DOMAIN}")
     assert done.returncode == 0, done.stderr
     for user, path in (("postfix", "/etc/postward/postfix/domain.cf"), ("postfix", "/etc/postfix/main.cf"),
-                       ("vmail", "/etc/dovecot/sieve/junk.svbin"), ("postward_score", "/etc/postward")):
+                       ("vmail", "/etc/dovecot/sieve/junk.svbin"), ("vmail", "/etc/dovecot/sieve/retry.svbin"),
+                       ("postward_score", "/etc/postward")):
         bed.run("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "test", "-r", path)
 
 

@@ -168,8 +168,9 @@ def plugin(_kind, _name, inner):
             found += quota(value)
         elif key == "quota_rule":
             found += [(RULES[k], v) for k, v in (limit.split("=") for limit in value.split(":")[1:])]
-        elif key == "sieve_before":
-            found.append(("sieve_script before", [("type", "before"), ("path", value)]))
+        elif key.startswith("sieve_before"):  # 2.4 takes them in the order they are written
+            found.append((f"sieve_script {key.removeprefix('sieve_')}",
+                          [("type", "before"), ("path", value)]))
         elif key == "sieve":
             path, _, active = value.removeprefix("file:").partition(";active=")
             found.append(("sieve_script personal", [("path", path), ("active_path", active)]))

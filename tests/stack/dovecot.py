@@ -53,7 +53,8 @@ namespace inbox {{
 plugin {{
   {quota}
   quota_grace = 0
-  sieve_before = {sieve}
+  sieve_before = {sieve}/retry.sieve
+  sieve_before2 = {sieve}/junk.sieve
   sieve = file:~/sieve;active=~/.dovecot.sieve
 }}
 protocol imap {{
@@ -146,8 +147,8 @@ class Dovecot:
         self.owners = {}  # listener -> its owner: Dovecot itself takes only users with a name
 
     def create(self, plugins, spool, cert, key, auth_args, quota, sieve, extra=""):
-        """plugins: folder with auth/ and lib15_*.so. spool: Postfix's queue directory. extra: settings
-        on top."""
+        """plugins: folder with auth/ and lib15_*.so. spool: Postfix's queue directory. sieve: folder of
+        the scripts. extra: settings on top."""
         self.root.mkdir()
         self.owners = {self.root / "run" / name: PROGRAMS["postward-policyd"][0]
                        for name in ("postward-doveadm", "postward-lmtp")}
@@ -155,13 +156,13 @@ class Dovecot:
             (self.root / name).mkdir()
         os.chown(self.home, MAIL_UID, MAIL_UID)
         self._lay_out_modules(plugins)
-        script = self.root / "sieve" / "junk.sieve"
-        script.parent.mkdir()
-        shutil.copy(sieve, script)
-        run("sievec", script)
+        scripts = self.root / "sieve"
+        shutil.copytree(sieve, scripts)
+        for script in scripts.glob("*.sieve"):
+            run("sievec", script)
         self.write_conf(CONF.format(
             root=self.root, uid=MAIL_UID, modules=self.modules, address=self.address, cert=cert, key=key,
-            auth_args=auth_args, quota=quota, sieve=script,
+            auth_args=auth_args, quota=quota, sieve=scripts,
             lmtp=spool / "private/dovecot-lmtp", sasl=spool / "private/auth") + extra)
         return self
 

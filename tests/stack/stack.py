@@ -216,7 +216,7 @@ class Stack(MailHost):
             build() / "lib", self.inner.spool, self.cert, self.key,
             auth_args=self._dovecot_settings(),
             quota=f"quota = postward:User quota:socket={self.usage_socket}",
-            sieve=SOURCE / "dovecot-plugins/sieve/junk.sieve", extra=DOVECOT_PROXIED + self._dovecot_extra)
+            sieve=SOURCE / "dovecot-plugins/sieve", extra=DOVECOT_PROXIED + self._dovecot_extra)
 
     def _dovecot_settings(self):
         path = self.root / "postward-dovecot.conf"

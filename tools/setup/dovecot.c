@@ -15,8 +15,7 @@
 #include "tools/shipped.h"
 
 #define CONF "/etc/dovecot/conf.d/"
-#define SIEVE_SCRIPT "/etc/dovecot/sieve/junk.sieve"
-#define SIEVE_BINARY "/etc/dovecot/sieve/junk.svbin"
+#define SIEVE "/etc/dovecot/sieve/"
 #define PROTOCOLS "/usr/share/dovecot/protocols.d/"
 #define TEMPLATES "/usr/share/postward/dovecot"
 #define SIEVE_TEMPLATES "/usr/share/postward/sieve"
@@ -35,6 +34,19 @@ static const struct protocol {
 	{ "pop3d.protocol",       "dovecot-pop3d",        false },
 	{ "managesieved.protocol", "dovecot-managesieved", false },
 };
+
+/* In the order in which they run. */
+#define SCRIPT(name)                                                                      \
+	{                                                                                 \
+		name ".sieve", SIEVE name ".sieve", SIEVE name ".svbin",                  \
+		{                                                                         \
+			"sievec", SIEVE name ".sieve", NULL                               \
+		}                                                                         \
+	}
+static const struct script {
+	const char *name, *path, *binary;
+	const char *compile[3];
+} scripts[] = { SCRIPT("retry"), SCRIPT("junk") };
 
 /* What an administrator's own files may still say in the words of 2.3. */
 static const struct hint {
@@ -174,25 +186,36 @@ static enum pw_status plan_drop_in(struct setup_plan *plan, const char *dialect,
 	return PW_OK;
 }
 
-static enum pw_status plan_sieve(struct setup_plan *plan, const char *dialect,
-                                 struct pw_buf *why)
+static enum pw_status plan_script(struct setup_plan *plan, const char *dialect,
+                                  const struct script *script, struct pw_buf *why)
 {
-	static const char *const compile[] = { "sievec", SIEVE_SCRIPT, NULL };
 	struct setup_step step = { .owner = "root", .group = "root", .mode = 0644 };
 
-	step.name = SIEVE_SCRIPT;
-	step.value = template_text(plan, dialect, "junk.sieve", why);
+	step.name = script->path;
+	step.value = template_text(plan, dialect, script->name, why);
 	if (step.value == NULL)
 		return PW_ERR_NOTFOUND;
 	setup_plan_file(plan, &step);
 	/* what another release has compiled may not be read */
-	if (setup_plan_has_file(plan, CONF) || setup_plan_has_file(plan, SIEVE_SCRIPT) ||
-	    access(SIEVE_BINARY, F_OK) != 0)
-		setup_plan_add(plan, &(struct setup_step){ .kind = SETUP_RUN,
-		                                           .name = "sievec " SIEVE_SCRIPT,
-		                                           .value = SIEVE_BINARY,
-		                                           .argv = compile });
+	if (setup_plan_has_file(plan, CONF) || setup_plan_has_file(plan, script->path) ||
+	    access(script->binary, F_OK) != 0)
+		setup_plan_add(plan,
+		               &(struct setup_step){ .kind = SETUP_RUN,
+		                                     .name = setup_text(plan, "sievec %s",
+		                                                        script->path),
+		                                     .value = script->binary,
+		                                     .argv = script->compile });
 	return PW_OK;
+}
+
+static enum pw_status plan_sieve(struct setup_plan *plan, const char *dialect,
+                                 struct pw_buf *why)
+{
+	enum pw_status r = PW_OK;
+
+	for (size_t i = 0; i < PW_LEN(scripts) && r == PW_OK; i++)
+		r = plan_script(plan, dialect, &scripts[i], why);
+	return r;
 }
 
 enum pw_status setup_plan_dovecot(struct setup_plan *plan, const struct setup_wish *wish,
