@@ -159,9 +159,10 @@ class DoubtBed(OriginBed):
         self.store = MailStore(self.root / "dovecot", self.inner_ns, INNER_LINK).make(self.inner.spool)
         self.store.start()
         self.inner.set("virtual_transport = lmtp:unix:private/dovecot-lmtp")
+        self.origin.stop()  # its connections in store are sessions of processes with the old settings
         self.inner.reload()
         self.link = Link(self.edge_ns, INNER_LINK)
-        self.reload_origin(inner=f"127.0.0.1:{LINK_PORT}")
+        self.origin.start(inner=f"127.0.0.1:{LINK_PORT}")
 
     def settle(self):
         """Nothing is on its way any more."""
