@@ -16,8 +16,9 @@ struct settings {
 
 extern const struct pw_settings_schema settings_schema;
 
-/* The words of setting fallback. */
+/* The words of the settings fallback and carry. */
 enum { FALLBACK_DEFER, FALLBACK_QUEUE };
+enum { CARRY_XCLIENT, CARRY_STAMP };
 
 /* One generation, made at start and at each reload. */
 struct derived {

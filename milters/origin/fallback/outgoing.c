@@ -293,8 +293,3 @@ struct pw_str outgoing_id(const struct outgoing *out)
 {
 	return pw_str_from(out->id);
 }
-
-bool outgoing_is_ours(struct pw_str name)
-{
-	return pw_str_starts_nocase(name, PW_STR("Postward-"));
-}

@@ -35,7 +35,7 @@ void outgoing_rcpt(struct outgoing *out, struct pw_str address);
 /* Fields of ours above the client's (Received); whole lines. */
 void outgoing_top(struct outgoing *out, struct pw_str bytes);
 /* The client's fields, in any pieces, then the empty line (not given), then the body.
- * Fields that nobody but us may set (outgoing_is_ours) must be left out. */
+ * Fields that nobody but us may set (origin/strip.h) must be left out. */
 void outgoing_header(struct outgoing *out, struct pw_str bytes);
 void outgoing_header_end(struct outgoing *out);
 void outgoing_body(struct outgoing *out, struct pw_str bytes);
@@ -52,5 +52,3 @@ enum pw_status outgoing_status(const struct outgoing *out);
 bool outgoing_is_retry(const struct outgoing *out);
 /* Its id, 16 characters; borrowed. Empty before it is known. */
 struct pw_str outgoing_id(const struct outgoing *out);
-/* Is name that of a field only postward hosts write: Postward-...? */
-bool outgoing_is_ours(struct pw_str name);

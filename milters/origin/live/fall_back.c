@@ -6,15 +6,6 @@
 #include "origin/counters.h"
 #include "origin/live/answer.h"
 
-#define FORGED_MAX 64 /* fields of one message that are deleted one by one */
-
-static const char *const own_fields[OWN_FIELDS] = {
-	[OWN_ORIGIN] = "Postward-Origin",
-	[OWN_TRANSACTION] = "Postward-Transaction",
-	[OWN_RETRY] = "Postward-Retry",
-	[OWN_CLIENT] = "Postward-Client",
-};
-
 bool fall_back(struct kit_session *s, const char *stage)
 {
 	struct session *own = s->own;
@@ -44,45 +35,39 @@ sfsistat fall_back_rcpt(struct kit_session *s, const char *rcpt)
 	}
 	pw_count(&counters, COUNT_rcpt_queued, 1);
 	own->message.recipients++;
+	if (own->message.has_stamp)
+		maker_recipient(own->maker, pw_str_from(rcpt));
 	return SMFIS_CONTINUE;
 }
 
-bool fall_back_strip(struct session *own, struct pw_str name)
+/* The stamp goes on top, and what the client forged of our fields goes, or the queue's
+ * way out would find it. */
+static enum pw_status edit(struct kit_session *s)
 {
-	if (!outgoing_is_ours(name))
-		return false;
-	for (size_t i = 0; i < OWN_FIELDS; i++)
-		own->message.forged[i] +=
-			pw_str_eq_nocase(name, pw_str_from(own_fields[i]));
-	return true;
-}
+	struct session *own = s->own;
+	PW_AUTO(pw_buf_done) struct pw_buf value = { 0 };
+	struct kit_edit stamp = { .kind = KIT_INSERT, .name = PW_STAMP_FIELD };
+	enum pw_status r;
 
-/* Fields that the client forged go, or the queue's way out would find them. */
-static enum pw_status strip(struct kit_session *s)
-{
-	const struct session *own = s->own;
-	struct kit_edit edits[FORGED_MAX];
-	size_t count = 0;
-
-	for (size_t i = 0; i < OWN_FIELDS; i++)
-		for (int n = 1; n <= own->message.forged[i]; n++) {
-			if (count == FORGED_MAX)
-				return PW_ERR_LIMIT;
-			edits[count++] = (struct kit_edit){ .kind = KIT_DELETE,
-				                            .index = n,
-				                            .name = own_fields[i] };
-		}
-	return kit_apply(s, edits, count);
+	if (!own->message.has_stamp)
+		return strip_apply(&own->strip, s, NULL, 0);
+	if ((r = maker_finish(own->maker, &value, &own->origin, pw_str_from(kit_id(s)),
+	                      pw_clock_wall_ms() / 1000)) != PW_OK ||
+	    (r = pw_buf_status(&value)) != PW_OK)
+		return r;
+	stamp.value = pw_buf_text(&value);
+	return strip_apply(&own->strip, s, &stamp, 1);
 }
 
 sfsistat fall_back_finish(struct kit_session *s)
 {
 	const struct session *own = s->own;
-	enum pw_status r = strip(s);
+	enum pw_status r = edit(s);
 
 	if (r != PW_OK) {
 		pw_count(&counters, COUNT_deferred, 1);
-		return answer_broken(s, "dot", r == PW_ERR_LIMIT ? PW_ERR_IO : r);
+		/* a limit of the stamp or of forged fields; the disk is not full */
+		return answer_broken(s, "dot", r == PW_ERR_LIMIT ? PW_ERR_RANGE : r);
 	}
 	pw_count(&counters, COUNT_queued, 1);
 	pw_log(PW_LOG_INFO, kit_id(s), PW_KV("action", "queue"),

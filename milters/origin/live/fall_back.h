@@ -8,7 +8,5 @@
 bool fall_back(struct kit_session *s, const char *stage);
 /* A recipient of a message on its way into the queue. */
 sfsistat fall_back_rcpt(struct kit_session *s, const char *rcpt);
-/* Count what the client wrote of fields that are ours; true: leave it out. */
-bool fall_back_strip(struct session *own, struct pw_str name);
 /* The end of a message on its way into the queue. */
 sfsistat fall_back_finish(struct kit_session *s);

@@ -24,15 +24,45 @@ static sfsistat on_helo(struct kit_session *s, const char *name)
 
 	session_learn_helo(s, name);
 	/* Postfix does not wait here. A login, if it counts, is not known yet. */
-	if (!own->set->send_login && own->failure == PW_OK &&
-	    !gate_objects(&own->derived->gate, &own->origin))
+	if (own->set->carry == CARRY_XCLIENT && !own->set->send_login &&
+	    own->failure == PW_OK && !gate_objects(&own->derived->gate, &own->origin))
 		upstream_hello(own->up, &own->origin);
 	return SMFIS_CONTINUE;
+}
+
+/* A stamp is made of what may have to go into the queue, and of all that goes inside with
+ * one. It stands above what it vouches for, so the message is kept back. */
+static enum pw_status put_stamp(void *user, struct pw_buf *out)
+{
+	struct kit_session *s = user;
+	struct session *own = s->own;
+	enum pw_status r;
+
+	pw_buf_puts(out, PW_STR(PW_STAMP_FIELD ": "));
+	r = maker_finish(own->maker, out, &own->origin, pw_str_from(kit_id(s)),
+	                 pw_clock_wall_ms() / 1000);
+	pw_buf_puts(out, PW_STR("\r\n"));
+	return r == PW_ERR_LIMIT ? PW_ERR_RANGE : r; /* the disk is not full */
+}
+
+/* False: the origin has to go in a stamp, and none can be made. */
+static bool begin_stamp(struct kit_session *s)
+{
+	struct session *own = s->own;
+	bool is_needed = own->set->carry == CARRY_STAMP;
+
+	if (own->maker && (is_needed || own->set->fallback == FALLBACK_QUEUE))
+		own->message.has_stamp = maker_begin(own->maker, pw_buf_str(&own->sender),
+		                                     pw_clock_wall_ms() / 1000) == PW_OK;
+	if (is_needed && own->message.has_stamp)
+		outgoing_hold_back(own->outgoing, put_stamp, s);
+	return !is_needed || own->message.has_stamp;
 }
 
 static sfsistat on_mail(struct kit_session *s, char **argv)
 {
 	struct session *own = s->own;
+	bool is_stamped = own->set->carry == CARRY_STAMP;
 	enum upstream_verdict verdict;
 	const char *objection;
 
@@ -41,7 +71,9 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 	outgoing_begin(own->outgoing, pw_buf_str(&own->sender));
 	if ((objection = session_objection(own)) != NULL)
 		return answer_withhold(s, objection);
-	verdict = upstream_mail(own->up, &own->origin, argv);
+	if (!begin_stamp(s))
+		return answer_withhold(s, "no key");
+	verdict = upstream_mail(own->up, is_stamped ? NULL : &own->origin, argv);
 	if (verdict == UPSTREAM_FAILED && fall_back(s, "mail"))
 		return SMFIS_CONTINUE;
 	return answer_verdict(s, verdict, "mail", NULL);
@@ -57,6 +89,8 @@ static void learn_recipient(struct session *own, enum upstream_verdict verdict,
 		known_saw(own->fallback->known, pw_str_from(rcpt));
 		outgoing_rcpt(own->outgoing, pw_str_from(rcpt));
 		own->message.recipients++;
+		if (own->message.has_stamp)
+			maker_recipient(own->maker, pw_str_from(rcpt));
 	} else if (verdict == UPSTREAM_REFUSED && reply->code / 100 == 5 &&
 	           pw_str_eq(pw_str_from(reply->enhanced), PW_STR("5.1.1"))) {
 		known_forget(own->fallback->known, pw_str_from(rcpt));
@@ -106,9 +140,13 @@ static sfsistat on_header(struct kit_session *s, struct pw_str name, struct pw_s
 {
 	struct session *own = s->own;
 
-	if (fall_back_strip(own, name))
+	if (strip_is_ours(name)) {
+		strip_see(&own->strip, name, false);
 		return SMFIS_CONTINUE;
+	}
 	put_trace_once(s);
+	if (own->message.has_stamp)
+		maker_field(own->maker, name, value);
 	pw_buf_reset(&own->field);
 	pw_canon_header_simple(&own->field, name, value);
 	own->message.bytes += (int64_t)own->field.len;
@@ -133,6 +171,8 @@ static sfsistat on_body(struct kit_session *s, struct pw_str chunk)
 	struct session *own = s->own;
 
 	own->message.bytes += (int64_t)chunk.len;
+	if (own->message.has_stamp)
+		maker_body(own->maker, chunk);
 	if (own->message.route == ROUTE_LIVE)
 		outgoing_body(own->outgoing, chunk);
 	return SMFIS_CONTINUE;
@@ -183,6 +223,7 @@ static void on_reset(struct kit_session *s)
 
 	outgoing_reset(own->outgoing);
 	upstream_reset(own->up);
+	strip_reset(&own->strip);
 	own->message = (struct message){ 0 };
 }
 

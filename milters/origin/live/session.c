@@ -28,8 +28,12 @@ enum pw_status session_open(struct kit_session *s)
 	if ((r = pw_arena_new(&own->arena, SESSION_BYTES)) != PW_OK ||
 	    (r = upstream_new(&own->up, &own->derived->target)) != PW_OK)
 		return r;
-	return outgoing_new(&own->outgoing, own->up, own->fallback->doubt,
-	                    own->fallback->folder);
+	if ((r = outgoing_new(&own->outgoing, own->up, own->fallback->doubt,
+	                      own->fallback->folder)) != PW_OK ||
+	    own->derived->keys.count == 0)
+		return r;
+	return maker_new(&own->maker, &own->derived->keys,
+	                 pw_str_from(own->derived->name));
 }
 
 void session_close(struct kit_session *s)
@@ -39,6 +43,8 @@ void session_close(struct kit_session *s)
 	if (!own)
 		return;
 	outgoing_free(&own->outgoing);
+	maker_free(&own->maker);
+	strip_done(&own->strip);
 	upstream_free(&own->up);
 	pw_arena_free(&own->arena);
 	pw_buf_done(&own->field);

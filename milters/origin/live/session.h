@@ -8,6 +8,8 @@
 #include "origin/fallback/outgoing.h"
 #include "origin/record.h"
 #include "origin/settings.h"
+#include "origin/stamp/maker.h"
+#include "origin/strip.h"
 
 /* Where the message goes; all its recipients go one way. */
 enum route {
@@ -15,17 +17,13 @@ enum route {
 	ROUTE_QUEUE, /* into the queue of our own Postfix: the inner server is away */
 };
 
-/* Fields that only postward hosts write; clients' own must not stay in a queued message.
- */
-enum own_field { OWN_ORIGIN, OWN_TRANSACTION, OWN_RETRY, OWN_CLIENT, OWN_FIELDS };
-
 /* What is about the message: on_reset clears it. */
 struct message {
 	enum route route;
 	bool has_login; /* the client authenticated with our Postfix */
 	bool has_trace;
+	bool has_stamp; /* one is being made */
 	int64_t recipients, bytes, started_ms;
-	int forged[OWN_FIELDS]; /* how often the client wrote them itself */
 };
 
 struct session {
@@ -39,6 +37,8 @@ struct session {
 	enum pw_status failure; /* origin is not whole: the session takes no mail */
 	struct upstream *up;
 	struct outgoing *outgoing;
+	struct maker *maker; /* NULL = there is no key */
+	struct strip strip;  /* what the client wrote of fields that are ours */
 	struct pw_buf helo, sender;
 	struct message message;
 	struct pw_buf field;
