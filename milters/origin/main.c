@@ -4,6 +4,7 @@
 #include "origin/daemon.h"
 #include "origin/live/milter.h"
 #include "origin/settings.h"
+#include "origin/stamp/verify.h"
 
 int main(int argc, char **argv)
 {
@@ -12,6 +13,7 @@ int main(int argc, char **argv)
 	PW_AUTO(daemon_close) struct daemon shared = { 0 };
 	struct kit_daemon kit = { .program = settings_schema.program };
 	const struct kit_held *start = NULL; /* texts are borrowed from it */
+	const struct settings *set;
 	enum pw_status r;
 	int code;
 
@@ -21,7 +23,11 @@ int main(int argc, char **argv)
 	start = kit_live_get(live);
 	shared.live = live;
 	daemon_describe(&kit, &shared);
-	milter_describe(&kit);
+	set = start->set;
+	if (set->role == ROLE_INNER)
+		verify_describe(&kit);
+	else
+		milter_describe(&kit);
 	if ((r = daemon_open(&shared)) == PW_OK)
 		r = kit_run(&kit);
 	kit_live_put(live, &start);

@@ -21,10 +21,17 @@ static bool settings_check(const void *settings, struct pw_buf *why_out)
 {
 	const struct settings *set = settings;
 
-	if (set->inner[0])
-		return true;
-	pw_buf_puts(why_out, PW_STR("inner: must name the inner server, HOST:PORT\n"));
-	return false;
+	bool is_inner = set->role == ROLE_INNER;
+
+	if (!is_inner && !set->inner[0])
+		pw_buf_puts(why_out,
+		            PW_STR("inner: must name the inner server, HOST:PORT\n"));
+	if (is_inner && !set->trusted_edges[0])
+		pw_buf_puts(why_out, PW_STR("trusted_edges: must name the addresses of "
+		                            "the edges\n"));
+	if (is_inner && !set->stamp_keys[0])
+		pw_buf_puts(why_out, PW_STR("stamp_keys: must name the file of keys\n"));
+	return is_inner ? set->trusted_edges[0] && set->stamp_keys[0] : set->inner[0];
 }
 
 const struct pw_settings_schema settings_schema = {
@@ -143,6 +150,33 @@ static enum pw_status fill_gate(struct gate *gate, struct pw_str networks,
 	return PW_OK;
 }
 
+static enum pw_status find_edges(struct pw_nets *edges, struct pw_str networks,
+                                 struct pw_buf *why_out)
+{
+	struct pw_str bad = { NULL, 0 };
+	enum pw_status r = pw_nets_parse(edges, networks, &bad);
+
+	if (r == PW_OK)
+		return PW_OK;
+	pw_buf_printf(why_out, "trusted_edges: %s: %.*s", pw_status_text(r), PW_FMT(bad));
+	return PW_ERR_CONFIG;
+}
+
+/* What role edge needs. */
+static enum pw_status derive_edge(struct derived *d, const struct settings *set,
+                                  struct pw_buf *why_out)
+{
+	enum pw_status r = find_inner(&d->target, set->inner, why_out);
+
+	if (r != PW_OK ||
+	    (r = fill_gate(&d->gate, pw_str_from(set->private_networks), why_out)) !=
+	            PW_OK ||
+	    (r = prepare_tls(&d->target, set, why_out)) != PW_OK)
+		return r;
+	return pool_open(&d->target.pool, &d->target, (size_t)set->pool_size,
+	                 set->pool_age_ms);
+}
+
 enum pw_status derived_new(void **out, const void *settings, struct pw_buf *why_out)
 {
 	const struct settings *set = settings;
@@ -160,12 +194,10 @@ enum pw_status derived_new(void **out, const void *settings, struct pw_buf *why_
 		memcpy(d->name, set->trace_name, strlen(set->trace_name));
 	else if (gethostname(d->name, sizeof(d->name) - 1) != 0)
 		return PW_ERR_IO;
-	if ((r = find_inner(&d->target, set->inner, why_out)) != PW_OK ||
-	    (r = fill_gate(&d->gate, pw_str_from(set->private_networks), why_out)) !=
+	if (set->role == ROLE_EDGE && (r = derive_edge(d, set, why_out)) != PW_OK)
+		return r;
+	if ((r = find_edges(&d->edges, pw_str_from(set->trusted_edges), why_out)) !=
 	            PW_OK ||
-	    (r = prepare_tls(&d->target, set, why_out)) != PW_OK ||
-	    (r = pool_open(&d->target.pool, &d->target, (size_t)set->pool_size,
-	                   set->pool_age_ms)) != PW_OK ||
 	    (r = keyfile_load(&d->keys, set->stamp_keys, why_out)) != PW_OK)
 		return r;
 	*out = PW_TAKE(made);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/ip.h"
+#include "core/nets.h"
 #include "core/stamp_key.h"
 #include "io/settings.h"
 #include "origin/engine/gate.h"
@@ -16,7 +17,8 @@ struct settings {
 
 extern const struct pw_settings_schema settings_schema;
 
-/* The words of the settings fallback and carry. */
+/* The words of the settings role, fallback and carry. */
+enum { ROLE_EDGE, ROLE_INNER };
 enum { FALLBACK_DEFER, FALLBACK_QUEUE };
 enum { CARRY_XCLIENT, CARRY_STAMP };
 
@@ -25,6 +27,7 @@ struct derived {
 	struct upstream_target target;
 	struct gate gate;
 	struct pw_stamp_keys keys; /* of stamp_keys */
+	struct pw_nets edges;      /* trusted_edges */
 	char name[256];            /* trace_name or the host's */
 };
 

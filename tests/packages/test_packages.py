@@ -223,6 +223,8 @@ NORMAL = samples() + [
     ("postward-origin", "event=reloaded"),
     ("postward-origin", 'NOQUEUE: event=fall_back, cause=connect, stage=mail, status="cannot be reached"'),
     ("postward-origin", "4jWmQ21hkkz1c8yk: action=bounce, spf=pass, from=<ann@sender.test>, rcpt=<no@example.test>"),
+    ("postward-origin", "4jWmR10hkkz1c8yl: action=retry, why=retry, peer=10.9.0.1, from=<>, recipients=1"),
+    ("postward-origin", '4jWmR10hkkz1c8yl: action=pass, why="no stamp", peer=10.9.0.1, from=<>, recipients=1'),
     ("postward-dkim", "event=stopping, sessions=3"),
     ("postward-dkim", "event=stopped"),
     ("postward-dkim", "event=key_made, domain=example.org, selector=s202611r, algorithm=rsa-sha256"),
@@ -241,6 +243,8 @@ NORMAL = samples() + [
 # What an administrator is to see: written as warnings and errors, or no line of ours.
 STRANGE = [
     ("postward-origin", "warning: NOQUEUE: action=defer, cause=connect, stage=mail"),
+    ("postward-origin", "error: 4jWmR2ThkKz1c8ym: event=stamp_alarm, why=digest, peer=10.9.0.1, more=0"),
+    ("postward-origin", "warning: 4jWmR2ThkKz1c8ym: event=stamp_forged, why=untrusted, peer=192.0.2.1, more=0"),
     ("postward-policyd", "warning: database=lost"),
     ("postward-policyd", "event=stop, why=error"),
     ("postward-policyd", "event=reload_refused"),

@@ -87,7 +87,7 @@ struct accept_plan accept_decide(const struct accept_facts *facts)
 		               ? of_replay[facts->replay]
 		               : (struct accept_plan){ ACCEPT_ASK_REPLAY, "" };
 	if (findings[found].class == CLASS_FORGED &&
-	    facts->failing_ms >= ACCEPT_PATIENCE_MS)
+	    facts->failing_ms >= facts->patience_ms)
 		return (struct accept_plan){ ACCEPT_HOLD, findings[found].why };
 	return (struct accept_plan){ ACCEPT_DEFER, findings[found].why };
 }

@@ -5,8 +5,6 @@
 #include "core/stamp.h"
 #include "origin/stamp/replay_table.h"
 
-#define ACCEPT_PATIENCE_MS ((int64_t)3600 * 1000)
-
 /* What was found, in the order in which it is looked at: the first that is wrong counts.
  */
 struct accept_facts {
@@ -17,8 +15,9 @@ struct accept_facts {
 	bool is_sender, is_recipients, is_digest; /* agree with the message's */
 	bool is_replay_known;                     /* replay was asked for */
 	enum replay_verdict replay;               /* only then */
-	int64_t failing_ms; /* how long this very stamp has been failing, 0 = first time
-	                     */
+	int64_t failing_ms;  /* how long this very stamp has been failing, 0 = first time
+	                      */
+	int64_t patience_ms; /* how long such mail is deferred before it is held */
 };
 
 enum accept_action {

@@ -143,7 +143,8 @@ static enum pw_status open_file(struct replay *replay, const char *path, int64_t
 		(void)rename(path, aside);
 		return make(replay, path, now_s + PW_STAMP_SKEW_S);
 	}
-	return r == PW_ERR_NOTFOUND ? make(replay, path, now_s) : r;
+	/* the first one: nothing was here before this second */
+	return r == PW_ERR_NOTFOUND ? make(replay, path, now_s - 1) : r;
 }
 
 static enum pw_status open_memory(struct replay *replay, int64_t now_s)
