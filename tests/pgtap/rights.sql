@@ -59,6 +59,7 @@ $$VALUES
     ('postward_dkim snapshot_senders SELECT'),
     ('postward_policy snapshot_addresses SELECT'), ('postward_policy snapshot_aliases SELECT'),
     ('postward_policy snapshot_auth_exemptions SELECT'), ('postward_policy snapshot_auth_limits SELECT'),
+    ('postward_policy snapshot_bans SELECT'),
     ('postward_policy snapshot_domains SELECT'), ('postward_policy snapshot_login_changes SELECT'),
     ('postward_policy snapshot_logins SELECT'), ('postward_policy snapshot_quota_warnings SELECT'),
     ('postward_policy snapshot_quotas SELECT'), ('postward_policy snapshot_rate_limits SELECT'),
@@ -128,10 +129,12 @@ FROM (VALUES
      '    VALUES (''m@n.test'', mail.hash_password(''sixteen letters.''), ''@n.test'');'
      'UPDATE mail.auth_limits SET dry_run = true; INSERT INTO mail.auth_exemptions VALUES (''192.0.2.7'');'
      'SELECT mail.record_dns(''[]''); DELETE FROM mail.dns_seen;'
+     'SELECT mail.ban(''198.51.100.9'', ''1 hour''); INSERT INTO mail.bans (net) VALUES (''198.51.100.8'');'
+     'UPDATE mail.bans SET until = now(); DELETE FROM mail.bans; SELECT mail.unban(''198.51.100.9'');'
      'UPDATE mail.quota_warnings SET text = ''x''; UPDATE mail.virtual_domains SET quota_mb = 5'),
     ('SELECT * FROM mail.users, mail.events, mail.messages, mail.quota_usage, mail.rate_usage,'
      'mail.dns_records, mail.dns_seen, mail.check(), mail.who_gets(''y@n.test''), mail.why_limited(''x@n.test''),'
      'mail.why_no_login(''x@n.test''), mail.app_password_usage, mail.app_password_uses, mail.logins, mail.last_logins,'
-     'mail.auth_limits, mail.domain_usage, mail.quota_warned, mail.quota_warnings, mail.login_changes LIMIT 1')) AS v (s);
+     'mail.auth_limits, mail.bans, mail.domain_usage, mail.quota_warned, mail.quota_warnings, mail.login_changes LIMIT 1')) AS v (s);
 SELECT * FROM finish();
 ROLLBACK;
