@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/arena.h"
+#include "core/banlist.h"
 #include "core/map.h"
 
 struct domain {
@@ -30,6 +31,7 @@ struct catalog {
 	struct pw_owner *owner;
 	struct catalog_auth_rule auth_rules[AUTH_KINDS]; /* failures 0 = none */
 	struct exemption *exemptions;
+	struct catalog_ban *first_ban, *last_ban;
 	char delimiter;
 };
 
@@ -373,6 +375,25 @@ static enum pw_status add_login_change(struct catalog *c, const struct pw_str *f
 	return PW_OK;
 }
 
+/* net, until_ms */
+static enum pw_status add_ban(struct catalog *c, const struct pw_str *fields)
+{
+	struct catalog_ban *ban = pw_arena_alloc(c->arena, sizeof(*ban));
+	enum pw_status r;
+
+	if (ban == NULL)
+		return PW_ERR_NOMEM;
+	if ((r = pw_net_parse(&ban->net, fields[0])) != PW_OK ||
+	    (r = number_of(fields[1], 0, INT64_MAX, &ban->until_ms)) != PW_OK)
+		return r;
+	if (c->last_ban != NULL)
+		c->last_ban->next = ban;
+	else
+		c->first_ban = ban;
+	c->last_ban = ban;
+	return PW_OK;
+}
+
 /* clang-format off */
 static const struct table {
 	size_t columns;
@@ -390,6 +411,7 @@ static const struct table {
 	[CATALOG_LOGINS]      = { 4,  add_login,      "SELECT login, may_send, refusal, expires_ms FROM mail.snapshot_logins WHERE NOT may_send OR expires_ms IS NOT NULL" },
 	[CATALOG_LOGIN_CHANGES] = { 3, add_login_change, "SELECT generation, login, why FROM mail.snapshot_login_changes ORDER BY generation" },
 	[CATALOG_SETTINGS]    = { 2,  add_setting,    "SELECT name, value FROM mail.snapshot_settings" },
+	[CATALOG_BANS]        = { 2,  add_ban,        "SELECT net, until_ms FROM mail.snapshot_bans" },
 	[CATALOG_WARNINGS]    = { 3,  add_warning,    "SELECT percent, subject, text FROM mail.snapshot_quota_warnings" },
 };
 /* clang-format on */
@@ -482,6 +504,19 @@ bool catalog_is_exempt(const struct catalog *catalog, struct pw_ip ip)
 		if (pw_net_contains(&e->net, ip))
 			return true;
 	return false;
+}
+
+bool catalog_has_exempt(const struct catalog *catalog, const struct pw_net *net)
+{
+	for (const struct exemption *e = catalog->exemptions; e != NULL; e = e->next)
+		if (pw_ban_overlaps(&e->net, net))
+			return true;
+	return false;
+}
+
+const struct catalog_ban *catalog_bans(const struct catalog *catalog)
+{
+	return catalog->first_ban;
 }
 
 const struct catalog_login *catalog_login(const struct catalog *catalog,

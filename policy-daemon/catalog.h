@@ -24,6 +24,7 @@ enum catalog_table {
 	CATALOG_LOGIN_CHANGES,
 	CATALOG_SETTINGS,
 	CATALOG_WARNINGS,
+	CATALOG_BANS,
 	CATALOG_TABLES,
 };
 
@@ -95,6 +96,13 @@ struct catalog_login {
 	int64_t expires_ms;    /* wall clock; 0 = never */
 };
 
+/* A client the edge host is to turn away. */
+struct catalog_ban {
+	struct catalog_ban *next;
+	struct pw_net net;
+	int64_t until_ms; /* wall clock */
+};
+
 /* Somebody's right to log in changed. */
 struct catalog_change {
 	int64_t generation;
@@ -146,6 +154,11 @@ const struct catalog_auth_rule *catalog_auth_rule(const struct catalog *catalog,
                                                   enum auth_kind kind);
 /* Is ip in a network whose failed logins do not count? */
 bool catalog_is_exempt(const struct catalog *catalog, struct pw_ip ip);
+
+/* Has a network an address of those in it? */
+bool catalog_has_exempt(const struct catalog *catalog, const struct pw_net *net);
+/* Bans of SQL, the newest first; NULL = none. */
+const struct catalog_ban *catalog_bans(const struct catalog *catalog);
 
 /* What is special about the account of a normalised login; NULL = nothing. */
 const struct catalog_login *catalog_login(const struct catalog *catalog,

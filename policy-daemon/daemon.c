@@ -203,8 +203,10 @@ static enum pw_status open_sockets(struct daemon *daemon, struct pw_buf *why_out
 	if ((r = open_socket(daemon, &daemon->usage_protocol,
 	                     daemon->settings->usage_socket, why_out)) != PW_OK)
 		return r;
-	return open_socket(daemon, &daemon->auth_protocol, daemon->settings->auth_socket,
-	                   why_out);
+	if ((r = open_socket(daemon, &daemon->auth_protocol,
+	                     daemon->settings->auth_socket, why_out)) != PW_OK)
+		return r;
+	return bans_open(daemon, why_out);
 }
 
 static enum pw_status open_tables(struct daemon *daemon)
@@ -292,6 +294,7 @@ void daemon_done(struct daemon *daemon)
 	/* the snapshot's thread wakes the server: that goes first */
 	database_close(&daemon->database);
 	server_free(&daemon->server);
+	bans_close(daemon);
 	logins_free(&daemon->logins);
 	guard_free(&daemon->guard);
 	standing_free(&daemon->standing);

@@ -26,7 +26,8 @@ struct daemon {
 	struct logins *logins;
 	struct standing *standing;
 	struct decide_world world;
-	struct server_protocol policy, usage_protocol, auth_protocol;
+	struct server_protocol policy, usage_protocol, auth_protocol, bans_protocol;
+	struct bans *bans;  /* NULL = off */
 	int64_t started_ms; /* monotonic */
 	int news_ticks; /* until sessions are told what a domain has left; 0 = never */
 	int64_t change_seen; /* generation of the last login change that was followed */
@@ -61,6 +62,12 @@ void changes_tick(struct daemon *daemon); /* changes.c */
 extern const struct server_protocol policy_protocol; /* policy_talk.c */
 extern const struct server_protocol usage_protocol;  /* usage_talk.c */
 extern const struct server_protocol auth_protocol;   /* auth_talk.c */
+
+/* The list of banned clients, where it is wanted.
+ *
+ * Errors  as server_listen; PW_ERR_NOMEM */
+PW_MUST_CHECK enum pw_status bans_open(struct daemon *daemon, struct pw_buf *why_out);
+void bans_close(struct daemon *daemon); /* bans_talk.c */
 
 /* There is another catalog: open sessions are told what changed for them. */
 void usage_talk_catalog(struct daemon *daemon);

@@ -224,6 +224,40 @@ int64_t guard_ask(const struct guard *guard, const struct catalog *catalog,
 	return longest_ms;
 }
 
+static struct pw_net network_from(struct pw_str subject)
+{
+	struct pw_ip ip = { .family = (uint8_t)subject.at[1] };
+
+	memcpy(ip.bytes, subject.at + 2, sizeof(ip.bytes));
+	return network_of(ip);
+}
+
+bool guard_next_refused(const struct guard *guard, const struct catalog *catalog,
+                        const void **pos, struct pw_ban *out, int64_t now_ms)
+{
+	const struct catalog_auth_rule *rule =
+		catalog != NULL ? catalog_auth_rule(catalog, AUTH_NETWORK) : NULL;
+	const struct lru_entry *entry = *pos;
+
+	if (rule == NULL || rule->is_dry_run)
+		return false;
+	for (entry = entry != NULL ? entry->newer : lru_oldest(guard->blocks);
+	     entry != NULL; entry = entry->newer) {
+		const struct block *block = (const struct block *)entry;
+
+		if (entry->key.at[0] != AUTH_NETWORK || block->is_dry_run ||
+		    block->until_ms <= now_ms)
+			continue;
+		out->net = network_from(entry->key);
+		if (catalog_has_exempt(catalog, &out->net))
+			continue;
+		out->seconds = (block->until_ms - now_ms + 999) / 1000;
+		*pos = entry;
+		return true;
+	}
+	return false;
+}
+
 static bool begin_block(struct guard *guard, struct pw_str subject,
                         const struct catalog_auth_rule *rule, int64_t failures,
                         int64_t now_ms)
@@ -254,10 +288,7 @@ static bool take_ended(struct guard *guard, struct guard_block *out, struct bloc
 		memcpy(guard->ended_login, subject.at, subject.len);
 		out->login = (struct pw_str){ guard->ended_login, subject.len };
 	} else {
-		struct pw_ip ip = { .family = (uint8_t)subject.at[0] };
-
-		memcpy(ip.bytes, subject.at + 1, sizeof(ip.bytes));
-		out->network = network_of(ip);
+		out->network = network_from(block->entry.key);
 	}
 	lru_drop(guard->blocks, block);
 	return true;

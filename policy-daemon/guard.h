@@ -24,6 +24,7 @@
  * while there is a rule of their kind, and dry run is as it was. */
 #pragma once
 
+#include "core/banlist.h"
 #include "policyd/catalog.h"
 
 #define GUARD_WINDOWS_MAX ((size_t)100 * 1000)
@@ -77,6 +78,10 @@ void guard_failed(struct guard *guard, struct guard_blocks *out,
 void guard_succeeded(struct guard *guard, const struct guard_attempt *attempt,
                      int64_t now_ms);
 
+/* Walk the networks that are refused now: start with *pos = NULL; false at the end. The
+ * guard stays as it is meanwhile. */
+bool guard_next_refused(const struct guard *guard, const struct catalog *catalog,
+                        const void **pos, struct pw_ban *out, int64_t now_ms);
 /* Take one block that has ended off the list; false = there is none (any more). Looks at
  * all blocks, but only where one may have ended. */
 bool guard_next_ended(struct guard *guard, struct guard_block *out, int64_t now_ms);

@@ -266,7 +266,9 @@ static void close_slow(struct server *server)
 static void connection_open(struct server *server, int fd,
                             const struct server_protocol *protocol)
 {
-	struct connection *c = calloc(1, sizeof(*c));
+	bool is_admitted =
+		protocol->admits == NULL || protocol->admits(protocol->arg, fd);
+	struct connection *c = is_admitted ? calloc(1, sizeof(*c)) : NULL;
 
 	if (c == NULL) {
 		close(fd);
@@ -274,7 +276,8 @@ static void connection_open(struct server *server, int fd,
 	}
 	*c = (struct connection){ .source = { connection_ready },
 		                  .protocol = protocol,
-		                  .fd = fd };
+		                  .fd = fd,
+		                  .is_ended = protocol->is_greeting_alone };
 	pw_buf_init(&c->in, protocol->input_max + READ_MAX);
 	c->last_request_ms = pw_clock_mono_ms();
 	if ((c->session = protocol->open(protocol->arg, &c->out)) == NULL) {

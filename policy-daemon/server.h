@@ -30,6 +30,11 @@ struct server_protocol {
 	/* Its connections live from what they are told: silence is no reason to close
 	 * them, and to make room others go first. */
 	bool is_told;
+	/* Its greeting is all it says: the connection is closed when that is sent, and
+	 * nothing is read. */
+	bool is_greeting_alone;
+	/* May the peer of this socket have a connection? NULL = everybody may. */
+	bool (*admits)(void *arg, int fd);
 };
 
 /* Live settings. */

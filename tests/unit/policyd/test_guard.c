@@ -166,6 +166,46 @@ static void check_long_login_counts_for_the_network(void **state)
 	bed_close(&bed);
 }
 
+static void check_refused(struct bed *bed, int64_t now_ms, const char *wanted)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+	const void *pos = NULL;
+	struct pw_ban ban;
+
+	while (guard_next_refused(bed->guard, bed->catalog, &pos, &ban, now_ms))
+		pw_ban_put(&text, &ban);
+	assert_string_equal(pw_buf_text(&text), wanted);
+}
+
+static void check_list_of_refused(void **state)
+{
+	const struct pw_str login_rule[] = { PW_STR("login"), PW_STR("1"), PW_STR("9"),
+		                             PW_STR("60"), PW_STR("f") };
+	const struct pw_str dry_run[] = { PW_STR("network"), PW_STR("1"), PW_STR("9"),
+		                          PW_STR("60"), PW_STR("t") };
+	const struct pw_str exempt[] = { PW_STR("2001:db8::5") };
+	struct guard_attempt attempt = { PW_STR("ann@example.test"), { 0 } };
+	struct guard_blocks begun;
+	struct bed bed;
+
+	(void)state;
+	bed_open(&bed, "network", "1", "9");
+	assert_int_equal(catalog_add(bed.catalog, CATALOG_AUTH_LIMITS, login_rule),
+	                 PW_OK);
+	assert_true(fails(&bed, 1, 1000)); /* and the login's block, which is none here */
+	assert_int_equal(guard_block_count(bed.guard), 2);
+	assert_int_equal(pw_ip_parse(&attempt.remote, PW_STR("2001:db8::7")), PW_OK);
+	guard_failed(bed.guard, &begun, bed.catalog, &attempt, true, 3500);
+	check_refused(&bed, 4000, "10.0.0.1 57\n2001:db8::/64 60\n");
+	check_refused(&bed, 61000, "2001:db8::/64 3\n");
+	assert_int_equal(catalog_add(bed.catalog, CATALOG_AUTH_EXEMPTIONS, exempt),
+	                 PW_OK);
+	check_refused(&bed, 4000, "10.0.0.1 57\n");
+	assert_int_equal(catalog_add(bed.catalog, CATALOG_AUTH_LIMITS, dry_run), PW_OK);
+	check_refused(&bed, 4000, "");
+	bed_close(&bed);
+}
+
 struct bad_row {
 	const char *label;
 	enum catalog_table table;
@@ -189,6 +229,9 @@ static struct bad_row bad_rows[] = {
 	LIMIT_ROW("no number", PW_ERR_SYNTAX, PW_STR("login"), PW_STR("x"), PW_STR("1"), PW_STR("1"), PW_STR("f")),
 	{ "an exemption", CATALOG_AUTH_EXEMPTIONS, { PW_STR("192.0.2.0/24") }, PW_OK },
 	{ "no network", CATALOG_AUTH_EXEMPTIONS, { PW_STR("example.org") }, PW_ERR_SYNTAX },
+	{ "a ban", CATALOG_BANS, { PW_STR("192.0.2.7/32"), PW_STR("1700000000000") }, PW_OK },
+	{ "a ban of nobody", CATALOG_BANS, { PW_STR(""), PW_STR("1700000000000") }, PW_ERR_SYNTAX },
+	{ "a ban without an end", CATALOG_BANS, { PW_STR("192.0.2.7/32"), PW_STR("x") }, PW_ERR_SYNTAX },
 };
 /* clang-format on */
 
@@ -207,12 +250,13 @@ static void check_database_row(void **state)
 int main(void)
 {
 	enum { ROWS = PW_LEN(bad_rows) };
-	struct CMUnitTest tests[ROWS + 5] = {
+	struct CMUnitTest tests[ROWS + 6] = {
 		[ROWS] = cmocka_unit_test(check_against_plain_count),
 		[ROWS + 1] = cmocka_unit_test(check_windows_are_bounded),
 		[ROWS + 2] = cmocka_unit_test(check_blocks_are_bounded),
 		[ROWS + 3] = cmocka_unit_test(check_sweep_forgets),
 		[ROWS + 4] = cmocka_unit_test(check_long_login_counts_for_the_network),
+		[ROWS + 5] = cmocka_unit_test(check_list_of_refused),
 	};
 
 	PW_TABLE_TESTS(tests, 0, bad_rows, check_database_row);

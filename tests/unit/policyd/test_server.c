@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -14,11 +15,12 @@
 #define LINE_MAX_BYTES 20000
 
 struct place {
-	char folder[64], path[96], other_path[96];
+	char folder[64], path[96], other_path[96], list_path[96];
 	struct server *server;
-	struct server_protocol protocol, other;
+	struct server_protocol protocol, other, list;
 	pthread_t thread;
 	int open_count;
+	atomic_bool is_closed_to_all;
 };
 
 static void *talk_open(void *arg, struct pw_buf *out)
@@ -67,6 +69,24 @@ static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw
 	return (ssize_t)length + 1;
 }
 
+/* More than a socket holds at once. */
+#define LIST_LINES 300000
+
+static void *list_open(void *arg, struct pw_buf *out)
+{
+	for (int i = 0; i < LIST_LINES; i++)
+		pw_buf_printf(out, "line %d\n", i);
+	return talk_open(arg, out);
+}
+
+static bool list_admits(void *arg, int fd)
+{
+	struct place *place = arg;
+
+	(void)fd;
+	return !place->is_closed_to_all;
+}
+
 static void nothing(void *arg)
 {
 	(void)arg;
@@ -106,15 +126,25 @@ static int begin_with(void **state, struct server_limits limits)
 	assert_non_null(mkdtemp(place->folder));
 	snprintf(place->path, sizeof(place->path), "%s/told", place->folder);
 	snprintf(place->other_path, sizeof(place->other_path), "%s/other", place->folder);
-	place->protocol =
-		(struct server_protocol){ LINE_MAX_BYTES, talk_open, talk_eat, talk_close,
-		                          place,          "told",    true };
+	snprintf(place->list_path, sizeof(place->list_path), "%s/list", place->folder);
+	place->protocol = (struct server_protocol){ .input_max = LINE_MAX_BYTES,
+		                                    .open = talk_open,
+		                                    .eat = talk_eat,
+		                                    .close = talk_close,
+		                                    .arg = place,
+		                                    .name = "told",
+		                                    .is_told = true };
 	place->other = place->protocol;
 	place->other.is_told = false;
+	place->list = place->other;
+	place->list.open = list_open;
+	place->list.admits = list_admits;
+	place->list.is_greeting_alone = true;
 	assert_int_equal(server_new(&place->server, &events, signals), PW_OK);
 	server_set_limits(place->server, &limits);
 	listen_at(place, place->path, &place->protocol);
 	listen_at(place, place->other_path, &place->other);
+	listen_at(place, place->list_path, &place->list);
 	assert_int_equal(pthread_create(&place->thread, NULL, serve, place), 0);
 	*state = place;
 	return 0;
@@ -291,9 +321,36 @@ static void room_is_made_by_who_is_not_told(void **state)
 	hang_up(&other);
 }
 
+/* The other one is answered meanwhile; nothing the reader says is heard. */
+static void a_list_is_said_whole_and_closed(void **state)
+{
+	struct place *place = *state;
+	struct peer reader, other, stranger;
+	char line[32];
+
+	dial(&reader, place->list_path);
+	send_line(&reader, "stop");
+	dial(&other, place->path);
+	send_line(&other, "tell me");
+	expect_line(&other, "me");
+	for (int i = 0; i < LIST_LINES; i++) {
+		(void)snprintf(line, sizeof(line), "line %d", i);
+		expect_line(&reader, line);
+	}
+	assert_int_equal(fgetc(reader.in), EOF);
+	place->is_closed_to_all = true;
+	dial(&stranger, place->list_path);
+	assert_int_equal(fgetc(stranger.in), EOF);
+	hang_up(&stranger);
+	hang_up(&reader);
+	hang_up(&other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_list_is_said_whole_and_closed,
+		                                begin_small, end),
 		cmocka_unit_test_setup_teardown(everybody_is_told, begin, end),
 		cmocka_unit_test_setup_teardown(silence_does_not_close, begin, end),
 		cmocka_unit_test_setup_teardown(who_does_not_read_is_closed, begin, end),
