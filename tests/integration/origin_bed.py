@@ -72,12 +72,7 @@ class OriginBed(Bed):
     def _start(self):
         self.net, self.edge_ns, self.inner_ns = map(self.namespace, ("net", "edge", "inner"))
         self._network()
-        self.dns = Dns(self.root / "dns", self.net, NAMESERVER).start(
-            [f"{reverse(a)} 60 PTR {name}"
-             for a, name in ((SENDER, "mail.sender.test."), (SENDER6, "mail.sender.test."),
-                             (LIAR, "liar.sender.test."))]
-            + [f"mail.sender.test. 60 A {SENDER}", f"mail.sender.test. 60 AAAA {SENDER6}",
-               "liar.sender.test. 60 A 198.51.100.99"])
+        self._name_server()
         self.mail = self.root / "mail"
         self.mail.mkdir()
         os.chown(self.mail, MAIL_UID, MAIL_UID)
@@ -95,6 +90,14 @@ class OriginBed(Bed):
         self.socket = socket
         for part in (self.origin, self.inner, self.edge):
             part.start()
+
+    def _name_server(self):
+        self.dns = Dns(self.root / "dns", self.net, NAMESERVER).start(
+            [f"{reverse(a)} 60 PTR {name}"
+             for a, name in ((SENDER, "mail.sender.test."), (SENDER6, "mail.sender.test."),
+                             (LIAR, "liar.sender.test."))]
+            + [f"mail.sender.test. 60 A {SENDER}", f"mail.sender.test. 60 AAAA {SENDER6}",
+               "liar.sender.test. 60 A 198.51.100.99"])
 
     def _network(self):
         for ns in (self.net, self.edge_ns, self.inner_ns):

@@ -1,14 +1,9 @@
 /* postwardctl check: is everything in order, and if not, which command puts it there? */
-#include "tools/check/check.h"
-
-#include <stdio.h>
-#include <string.h>
-#include <sysexits.h>
+#include "tools/check/table.h"
 
 #include "tools/command.h"
-#include "tools/json.h"
+#include "tools/edge/look.h"
 #include "tools/options.h"
-#include "tools/plain.h"
 
 #define TIMEOUT_MS_DEFAULT 20000
 
@@ -60,230 +55,24 @@ static const struct check checks[] = {
 	{ "fail2ban",     "journal",      check_fail2ban,            CHECK_ANY,       false },
 	{ "snapshots",    "age",          check_snapshots,           CHECK_ANY,       false },
 	{ "space",        "disks",        check_space,               CHECK_ANY,       false },
+	{ "edge",         "inner",        edge_look_inner,           CHECK_EDGE,      false },
+	{ "edge",         "listeners",    edge_look_listeners,       CHECK_EDGE,      false },
+	{ "edge",         "queue",        edge_look_queue,           CHECK_EDGE,      false },
 	{ "queue",        "mail",         check_queue,               CHECK_ANY,       false },
 };
 /* clang-format on */
 
-struct options {
-	struct check_options check;
-	const char *only;
-	bool is_json, is_list, is_offline;
-};
-
-/* ---- choosing ---- */
-
-static bool is_among(const char *list, const char *group)
-{
-	struct pw_str rest = pw_str_from(list);
-
-	while (rest.len > 0)
-		if (pw_str_eq(pw_str_trim(pw_str_cut(&rest, ',')), pw_str_from(group)))
-			return true;
-	return false;
-}
-
-static bool is_group(struct pw_str name)
-{
-	for (size_t i = 0; i < PW_LEN(checks); i++)
-		if (pw_str_eq(name, pw_str_from(checks[i].group)))
-			return true;
-	return false;
-}
-
-static bool are_groups(const char *list)
-{
-	struct pw_str rest = pw_str_from(list);
-
-	do {
-		struct pw_str name = pw_str_trim(pw_str_cut(&rest, ','));
-
-		if (is_group(name))
-			continue;
-		(void)fprintf(stderr, "postwardctl check: no such group: %.*s\n",
-		              PW_FMT(name));
-		return false;
-	} while (rest.len > 0);
-	return true;
-}
-
-static size_t choose(struct check *out, const struct options *opt, enum check_role role)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < PW_LEN(checks); i++) {
-		if ((checks[i].roles & role) == 0 ||
-		    (opt->only != NULL && !is_among(opt->only, checks[i].group)))
-			continue;
-		out[count] = checks[i];
-		if (checks[i].needs_network && !opt->check.has_network)
-			out[count].look = check_offline;
-		count++;
-	}
-	return count;
-}
-
-/* ---- printing ---- */
-
-struct sum {
-	size_t errors, warnings;
-};
-
-static void print_problem(const struct check_problem *p)
-{
-	(void)fputs(p->severity == CHECK_ERROR ? "    error: " : "    warning: ", stdout);
-	tool_print_plain(p->text);
-	(void)putchar('\n');
-	if (p->cure.len == 0)
-		return;
-	(void)fputs("      cure: ", stdout);
-	tool_print_plain(p->cure);
-	(void)putchar('\n');
-}
-
-static void print_text(const struct check *check, const struct check_report *report)
-{
-	struct pw_str rest = pw_buf_str(&report->bytes);
-	struct check_problem p;
-	bool is_skipped = check_next(&rest, &p) && p.severity == CHECK_SKIPPED;
-
-	(void)printf("%-12s %-12s ", check->group, check->name);
-	if (is_skipped) {
-		tool_print_plain(p.text);
-		(void)putchar('\n');
-		return;
-	}
-	(void)puts(report->bytes.len == 0 ? "ok" : "");
-	rest = pw_buf_str(&report->bytes);
-	while (check_next(&rest, &p))
-		print_problem(&p);
-}
-
-static struct json_object *as_json(const struct check *check,
-                                   const struct check_report *report)
-{
-	struct json_object *json = json_object_new_object();
-	struct json_object *problems = json_object_new_array();
-	struct pw_str rest = pw_buf_str(&report->bytes);
-	struct check_problem p;
-
-	tool_json_add(json, "group", pw_str_from(check->group));
-	tool_json_add(json, "name", pw_str_from(check->name));
-	while (check_next(&rest, &p)) {
-		struct json_object *one;
-
-		if (p.severity == CHECK_SKIPPED) {
-			tool_json_add(json, "skipped", p.text);
-			continue;
-		}
-		one = json_object_new_object();
-		tool_json_add(
-			one, "severity",
-			pw_str_from(p.severity == CHECK_ERROR ? "error" : "warning"));
-		tool_json_add(one, "text", p.text);
-		tool_json_add(one, "cure", p.cure);
-		json_object_array_add(problems, one);
-	}
-	json_object_object_add(
-		json, "ok",
-		json_object_new_boolean(json_object_array_length(problems) == 0));
-	json_object_object_add(json, "problems", problems);
-	return json;
-}
-
-static struct sum count(const struct check_report *reports, size_t n)
-{
-	struct sum sum = { 0 };
-	struct check_problem p;
-
-	for (size_t i = 0; i < n; i++) {
-		struct pw_str rest = pw_buf_str(&reports[i].bytes);
-
-		while (check_next(&rest, &p)) {
-			sum.errors += p.severity == CHECK_ERROR;
-			sum.warnings += p.severity == CHECK_WARNING;
-		}
-	}
-	return sum;
-}
-
-static const char *role_text(enum check_role role)
-{
-	return role == CHECK_EDGE ? "edge" : role == CHECK_INNER ? "inner" : "single";
-}
-
-static void print_json(const struct check *chosen, const struct check_report *reports,
-                       size_t n, struct sum sum, enum check_role role)
-{
-	PW_AUTO(tool_json_put) struct json_object *json = json_object_new_object();
-	struct json_object *list = json_object_new_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_object_array_add(list, as_json(&chosen[i], &reports[i]));
-	json_object_object_add(json, "ok",
-	                       json_object_new_boolean(sum.errors + sum.warnings == 0));
-	tool_json_add(json, "role", pw_str_from(role_text(role)));
-	json_object_object_add(json, "errors",
-	                       json_object_new_int64((int64_t)sum.errors));
-	json_object_object_add(json, "warnings",
-	                       json_object_new_int64((int64_t)sum.warnings));
-	json_object_object_add(json, "checks", list);
-	tool_json_print(json);
-}
-
-static int print(const struct options *opt, const struct check *chosen,
-                 const struct check_report *reports, size_t n, enum check_role role)
-{
-	struct sum sum = count(reports, n);
-
-	if (opt->is_json) {
-		print_json(chosen, reports, n, sum, role);
-	} else {
-		for (size_t i = 0; i < n; i++)
-			print_text(&chosen[i], &reports[i]);
-		(void)printf("%s host: %zu errors, %zu warnings\n", role_text(role),
-		             sum.errors, sum.warnings);
-	}
-	return sum.errors + sum.warnings == 0 ? EXIT_FINE : EXIT_PROBLEMS;
-}
-
-/* ---- the command ---- */
-
-static int run(const struct options *opt)
-{
-	struct check_report reports[PW_LEN(checks)] = { 0 };
-	struct check chosen[PW_LEN(checks)];
-	PW_AUTO(check_context_done) struct check_context context;
-	size_t n;
-	int code = EX_OSERR;
-
-	if (check_context_init(&context, &opt->check) != PW_OK) {
-		(void)fputs("postwardctl check: out of memory\n", stderr);
-		return EX_OSERR;
-	}
-	n = choose(chosen, opt, context.role);
-	if (check_run(chosen, n, &context, reports) == PW_OK)
-		code = print(opt, chosen, reports, n, context.role);
-	else
-		(void)fputs("postwardctl check: no process could be made\n", stderr);
-	for (size_t i = 0; i < n; i++)
-		check_report_done(&reports[i]);
-	return code;
-}
-
-static int list(void)
-{
-	for (size_t i = 0; i < PW_LEN(checks); i++)
-		(void)printf("%-12s %s\n", checks[i].group, checks[i].name);
-	return EXIT_FINE;
-}
+static const struct check_table table = { "postwardctl check", checks, PW_LEN(checks),
+	                                  CHECK_ANY };
 
 int command_check(int argc, char **argv)
 {
-	struct options opt = { .check = { .timeout_ms = TIMEOUT_MS_DEFAULT } };
+	struct check_choice opt = { .check = { .timeout_ms = TIMEOUT_MS_DEFAULT } };
+	bool is_list = false, is_offline = false;
 	const struct tool_option options[] = {
 		{ "only", .text = &opt.only },
-		{ "list", .flag = &opt.is_list },
-		{ "no-network", .flag = &opt.is_offline },
+		{ "list", .flag = &is_list },
+		{ "no-network", .flag = &is_offline },
 		{ "probe", .text = &opt.check.probe },
 		{ "zone", .text = &opt.check.zone },
 		{ "dns", .text = &opt.check.dns_servers },
@@ -298,10 +87,10 @@ int command_check(int argc, char **argv)
 	if (!tool_options_take(options, PW_LEN(options), usage, argc, argv, &operand,
 	                       &code))
 		return code;
-	if (operand < argc || (opt.only != NULL && !are_groups(opt.only)))
+	if (operand < argc || (opt.only != NULL && !check_table_has(&table, opt.only)))
 		return tool_wrong_use(usage);
-	if (opt.is_list)
-		return list();
-	opt.check.has_network = !opt.is_offline;
-	return run(&opt);
+	if (is_list)
+		return check_table_list(&table);
+	opt.check.has_network = !is_offline;
+	return check_table_run(&table, &opt);
 }

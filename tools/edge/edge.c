@@ -8,6 +8,7 @@ int command_edge(int argc, char **argv)
 {
 	static const struct tool_verb verbs[] = {
 		{ "init", edge_init, edge_init_usage },
+		{ "check", edge_check, edge_check_usage },
 		{ "pass", edge_pass, edge_pass_usage },
 	};
 
