@@ -28,7 +28,7 @@ ROOMS = {  # room: folder, rooms whose headers it may include, foreign headers i
 FOREIGN = {  # header: rooms that may include it
     "libpq-fe.h": {"db"},
     "unbound.h": {"io"},
-    "openssl/ssl.h": {"origin"},
+    "openssl/ssl.h": {"origin", "tools"},
     "libmilter/mfapi.h": {"kit", "origin", "dkim", "score"},
     "opendkim/dkim.h": {"mail"},
     "libpsl.h": {"mail"},
