@@ -82,14 +82,26 @@ class Link:
     def __init__(self, ns, host, port=25):
         self._ns, self._target, self.fault = ns, (host, port), None
         self.dots = collections.Counter()
-        with ns.enter():
-            self._listener = socket.create_server(("127.0.0.1", LINK_PORT), backlog=64)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._ends = set()
+        self.up()
 
-    def _accept(self):
+    def up(self):
+        with self._ns.enter():
+            self._listener = socket.create_server(("127.0.0.1", LINK_PORT), backlog=64)
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def down(self):
+        """Nobody gets through any more, who was does not either."""
+        self._close(self._listener)
+        for end in list(self._ends):
+            self._close(end)
+
+    close = down
+
+    def _accept(self, listener):
         while True:
             try:
-                near, _ = self._listener.accept()
+                near, _ = listener.accept()
             except OSError:
                 return
             threading.Thread(target=self._serve, args=(near,), daemon=True).start()
@@ -102,6 +114,7 @@ class Link:
             near.close()
             return
         far.settimeout(None)
+        self._ends |= {near, far}
         swallow = threading.Event()
         threading.Thread(target=self._back, args=(near, far, swallow), daemon=True).start()
         self._forth(near, far, swallow)
@@ -135,20 +148,13 @@ class Link:
         self._close(far)
         self._close(near)
 
-    @staticmethod
-    def _close(end):
+    def _close(self, end):
+        self._ends.discard(end)
         try:
             end.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         end.close()
-
-    def close(self):
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._listener.close()
 
 
 class DoubtBed(OriginBed):
