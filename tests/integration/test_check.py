@@ -509,6 +509,16 @@ def test_mail_on_hold(inner):
         (folder / "4fQ2xT1z9Yz").unlink()
 
 
+def test_mail_that_an_edge_holds(edge):
+    folder = edge.postfix.spool / "hold"
+    folder.mkdir(exist_ok=True)
+    (folder / "4fQ2xT1z9Yz").write_text("x")
+    try:
+        expect(edge, "origin,queue", "origin/held", "warning", "1 messages are on hold", "postwardctl edge held")
+    finally:
+        (folder / "4fQ2xT1z9Yz").unlink()
+
+
 # the command
 
 def test_without_the_network(inner):

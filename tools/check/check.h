@@ -115,4 +115,4 @@ check_fn check_clock, check_database_clock;
 check_fn check_postfix_certificate, check_dovecot_certificate;
 check_fn check_dns, check_lists, check_outbound, check_offline;
 check_fn check_ports;
-check_fn check_fail2ban, check_snapshots, check_space, check_queue;
+check_fn check_fail2ban, check_snapshots, check_space, check_queue, check_held;

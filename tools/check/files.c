@@ -248,23 +248,61 @@ void judge_queue(struct check_report *report, const struct queue_count queues[QU
 	}
 }
 
-void check_queue(struct check_report *report, const struct check_context *context)
+void judge_held(struct check_report *report, const struct queue_count queues[QUEUES])
+{
+	for (size_t i = 0; i < QUEUES; i++) {
+		const struct queue_count *q = &queues[i];
+
+		if (strcmp(q->name, "hold") != 0 || q->messages == 0)
+			continue;
+		check_warning(report,
+		              "%" PRId64 " messages are on hold, the oldest for %" PRId64
+		              " hours: those with X-Postward-Refused were refused by the "
+		              "inner host, and nobody has been told; postsuper -r ID "
+		              "sends one once more, postsuper -d ID deletes it",
+		              q->messages, q->oldest_s / 3600);
+		check_cure(report, "postwardctl edge held");
+	}
+}
+
+/* False: it could not be read, which is reported. */
+static bool read_queues(struct check_report *report, const struct check_context *context,
+                        struct queue_count queues[QUEUES])
 {
 	PW_AUTO(pw_buf_done) struct pw_buf folder = { 0 };
-	struct queue_count queues[QUEUES];
 	enum pw_status r;
 
 	pw_buf_puts(&folder, postconf_value(&context->postfix, NULL, "queue_directory"));
 	if (folder.len == 0) {
 		check_blind(report, "%.*s", PW_FMT(context->postfix_why));
-		return;
+		return false;
 	}
 	r = queue_read(queues, pw_buf_text(&folder), pw_clock_wall_ms() / 1000);
-	if (r == PW_OK) {
-		judge_queue(report, queues);
-		return;
-	}
+	if (r == PW_OK)
+		return true;
 	check_blind(report, "%s: %s", pw_buf_text(&folder), pw_status_text(r));
 	if (r == PW_ERR_DENIED)
 		check_cure(report, "sudo postwardctl check");
+	return false;
+}
+
+/* What an edge has on hold is check_held's. */
+void check_queue(struct check_report *report, const struct check_context *context)
+{
+	struct queue_count queues[QUEUES];
+
+	if (!read_queues(report, context, queues))
+		return;
+	for (size_t i = 0; i < QUEUES; i++)
+		if (context->role == CHECK_EDGE && strcmp(queues[i].name, "hold") == 0)
+			queues[i].messages = 0;
+	judge_queue(report, queues);
+}
+
+void check_held(struct check_report *report, const struct check_context *context)
+{
+	struct queue_count queues[QUEUES];
+
+	if (read_queues(report, context, queues))
+		judge_held(report, queues);
 }

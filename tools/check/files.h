@@ -22,3 +22,5 @@ void judge_snapshot(struct check_report *report, const char *program,
 void judge_space(struct check_report *report, const char *folder, int64_t free_bytes,
                  int64_t free_percent, int64_t free_files_percent);
 void judge_queue(struct check_report *report, const struct queue_count queues[QUEUES]);
+/* On an edge: what its inner host refused after it had been queued. */
+void judge_held(struct check_report *report, const struct queue_count queues[QUEUES]);

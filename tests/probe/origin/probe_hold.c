@@ -21,9 +21,9 @@ static void write_all(struct hold *hold)
 
 int main(int argc, char **argv)
 {
-	static const char *const names[] = { [HOLD_PASS] = "pass",
-		                             [HOLD_HELD] = "held",
-		                             [HOLD_LATER] = "later" };
+	static const char *const names[] = {
+		[HOLD_PASS] = "pass", [HOLD_HELD] = "held", [HOLD_LATER] = "later"
+	};
 	PW_AUTO(holds_free) struct holds *holds = NULL;
 	PW_AUTO(hold_free) struct hold *hold = NULL;
 	PW_AUTO(smtp_reply_done) struct smtp_reply reply = { 0 };

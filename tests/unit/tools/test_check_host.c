@@ -127,6 +127,21 @@ static void test_queue(void **state)
 	}
 }
 
+static void test_held(void **state)
+{
+	struct queue_count all[QUEUES];
+	PW_AUTO(check_report_done) struct check_report none = { 0 }, some = { 0 };
+
+	(void)state;
+	for (size_t k = 0; k < QUEUES; k++)
+		all[k] = (struct queue_count){ "deferred", 2000, 100000 };
+	judge_held(&none, all);
+	report_expect(&none, "");
+	all[1] = (struct queue_count){ "hold", 3, 7300 };
+	judge_held(&some, all);
+	report_expect(&some, "w 3 messages are on hold, the oldest for 2 hours");
+}
+
 static void test_arrival(void **state)
 {
 	(void)state;
@@ -355,12 +370,12 @@ static void test_many_problems(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_filter),        cmocka_unit_test(test_snapshot),
-		cmocka_unit_test(test_space),         cmocka_unit_test(test_queue),
-		cmocka_unit_test(test_arrival),       cmocka_unit_test(test_units),
-		cmocka_unit_test(test_clocks),        cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_listing),       cmocka_unit_test(test_relay),
-		cmocka_unit_test(test_many_problems),
+		cmocka_unit_test(test_filter), cmocka_unit_test(test_snapshot),
+		cmocka_unit_test(test_space),  cmocka_unit_test(test_queue),
+		cmocka_unit_test(test_held),   cmocka_unit_test(test_arrival),
+		cmocka_unit_test(test_units),  cmocka_unit_test(test_clocks),
+		cmocka_unit_test(test_ports),  cmocka_unit_test(test_listing),
+		cmocka_unit_test(test_relay),  cmocka_unit_test(test_many_problems),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
