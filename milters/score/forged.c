@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "core/authres.h"
+#include "core/stamp.h"
 
 static const char *const names[FORGED_NAMES] = { "Authentication-Results", "X-Spam",
-	                                         "X-Spam-Score", "X-Spam-Status" };
+	                                         "X-Spam-Score", "X-Spam-Status",
+	                                         PW_CLIENT_FIELD };
 
 static enum pw_status note(struct forged *forged, const char *name, int index)
 {

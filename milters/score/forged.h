@@ -9,7 +9,7 @@ struct forged_field {
 	int index; /* among the fields of that name, 1... */
 };
 
-#define FORGED_NAMES 4
+#define FORGED_NAMES 5
 
 struct forged {
 	struct pw_arena *arena;

@@ -6,13 +6,14 @@
 
 int main(int argc, char **argv)
 {
+	static const struct kit_live_hooks hooks = { derived_new, derived_free };
 	PW_AUTO(kit_live_free) struct kit_live *live = NULL;
 	PW_AUTO(daemon_close) struct daemon shared = { 0 };
 	struct kit_daemon daemon = { .program = settings_schema.program };
 	const struct settings *set;
 	int code;
 
-	code = kit_live_start(&live, &settings_schema, NULL, argc, argv);
+	code = kit_live_start(&live, &settings_schema, &hooks, argc, argv);
 	if (code != PW_OPTIONS_RUN)
 		return code;
 	shared.live = live;

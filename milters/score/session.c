@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/score_text.h"
+#include "core/stamp.h"
 #include "io/clock.h"
 #include "io/log.h"
 #include "kit/client.h"
@@ -22,11 +23,14 @@ struct session {
 	struct pw_arena *client_arena;
 	struct pw_origin origin;
 	struct pw_str host;    /* Postfix's myhostname */
-	struct pw_str address; /* the client's, as text */
+	struct pw_str address; /* its address, as text */
+	bool is_edge;          /* one of our own: the header says who the client is */
 
 	struct pw_arena *arena;
 	const struct pw_snapshot_view *view; /* NULL: built-in rules */
 	struct pw_envelope envelope;
+	struct pw_str client; /* address of the message's client, as text */
+	bool has_client_field;
 	struct pw_mailbox *recipients;
 	size_t recipient_room;
 	struct pw_judge_tools tools;
@@ -44,6 +48,11 @@ static struct daemon *shared_of(const struct kit_session *s)
 static const struct settings *settings_of(const struct session *own)
 {
 	return own->held->set;
+}
+
+static const struct derived *derived_of(const struct session *own)
+{
+	return own->held->derived;
 }
 
 static struct pw_str authserv_id(const struct session *own)
@@ -81,6 +90,7 @@ static void on_reset(struct kit_session *s)
 	pw_snapshot_put(&own->view);
 	pw_arena_reset(own->arena);
 	own->envelope = (struct pw_envelope){ 0 };
+	own->has_client_field = false;
 	own->recipients = NULL;
 	own->recipient_room = 0;
 	own->forged = (struct forged){ 0 };
@@ -109,6 +119,7 @@ static sfsistat on_connect(struct kit_session *s, const char *name)
 	enum pw_status r = kit_client(s, own->client_arena, &own->origin);
 
 	(void)name; /* {client_name} says the same, and whether it is true */
+	own->is_edge = pw_nets_contain(&derived_of(own)->edges, s->client);
 	if (r == PW_OK)
 		r = pw_arena_copy(own->client_arena, pw_str_from(kit_macro(s, "j")),
 		                  &own->host);
@@ -154,6 +165,13 @@ static const struct rules *rules_of(const struct kit_session *s)
 	return own->view != NULL ? own->view->compiled : shared_of(s)->built_in;
 }
 
+static void begin_judge(struct session *own)
+{
+	if (own->failure == PW_OK)
+		remember(own, pw_judge_new(&own->judge, own->arena, &own->tools,
+		                           &own->envelope, pw_clock_wall_ms()));
+}
+
 static sfsistat on_mail(struct kit_session *s, char **argv)
 {
 	struct session *own = s->own;
@@ -169,10 +187,10 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 		.is_local_domain = rules_is_local,
 		.user = rules_of(s),
 	};
+	own->client = own->address;
 	remember(own, learn_envelope(s, argv[0]));
-	if (own->failure == PW_OK)
-		remember(own, pw_judge_new(&own->judge, own->arena, &own->tools,
-		                           &own->envelope, pw_clock_wall_ms()));
+	if (!own->is_edge)
+		begin_judge(own); /* the DNS is asked while the message comes */
 	return SMFIS_CONTINUE;
 }
 
@@ -214,12 +232,43 @@ static sfsistat on_rcpt(struct kit_session *s, char **argv)
 	return SMFIS_CONTINUE;
 }
 
+/* Postward-Client, which postward-origin puts above all others once it has believed the
+ * edge's stamp, and takes out of every other message. */
+static enum pw_status learn_client(struct session *own, struct pw_str value)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf address = { 0 };
+	struct pw_stamp_facts facts;
+	enum pw_status r = pw_client_parse(&facts, own->arena, value);
+
+	if (r == PW_ERR_SYNTAX)
+		return PW_OK; /* not of our making: then the edge is all we know */
+	if (r != PW_OK)
+		return r;
+	own->has_client_field = true;
+	own->envelope.origin = facts.origin;
+	own->envelope.origin.at_ms = facts.at_s * 1000;
+	pw_ip_put(&address, facts.origin.address);
+	return pw_arena_copy(own->arena, pw_buf_str(&address), &own->client);
+}
+
+/* The first field of an edge's message; true: it was for us alone. */
+static bool look_for_client(struct session *own, struct pw_str name, struct pw_str value)
+{
+	if (!own->is_edge || own->judge != NULL || own->failure != PW_OK)
+		return false;
+	if (pw_str_eq_nocase(name, PW_STR(PW_CLIENT_FIELD)))
+		remember(own, learn_client(own, value));
+	begin_judge(own);
+	return own->has_client_field;
+}
+
 static sfsistat on_header(struct kit_session *s, struct pw_str name, struct pw_str value)
 {
 	struct session *own = s->own;
+	bool is_for_us = look_for_client(own, name, value);
 
 	remember(own, forged_look(&own->forged, name, value, authserv_id(own)));
-	if (own->failure == PW_OK)
+	if (own->failure == PW_OK && !is_for_us)
 		remember(own, pw_judge_header(own->judge, name, value));
 	return SMFIS_CONTINUE;
 }
@@ -228,6 +277,8 @@ static sfsistat on_eoh(struct kit_session *s)
 {
 	struct session *own = s->own;
 
+	if (own->judge == NULL)
+		begin_judge(own); /* an edge's message without a field */
 	if (own->failure == PW_OK)
 		remember(own, pw_judge_eoh(own->judge, false));
 	return SMFIS_CONTINUE;
@@ -251,7 +302,7 @@ static sfsistat give_up(struct kit_session *s)
 	pw_count(&counters, accepts ? COUNT_unjudged : COUNT_deferred, 1);
 	pw_log(PW_LOG_ERROR, kit_id(s), PW_KV("action", accepts ? "unjudged" : "defer"),
 	       PW_KV("cause", pw_status_text(own->failure)),
-	       PW_KV_PEER("client", own->origin.name, own->address), PW_KV_END);
+	       PW_KV_PEER("client", own->envelope.origin.name, own->client), PW_KV_END);
 	if (accepts)
 		return SMFIS_ACCEPT;
 	return kit_say(s, 451, "4.3.0",
@@ -314,8 +365,9 @@ static void report(const struct kit_session *s, const struct answer *answer,
 	PW_AUTO(pw_buf_done) struct pw_buf symbols = { 0 };
 	PW_AUTO(pw_buf_done) struct pw_buf sender = { 0 };
 	bool is_submission = own->envelope.origin.login.len > 0;
+	size_t forged = own->forged.count - own->has_client_field;
 
-	count(answer, v, own->forged.count);
+	count(answer, v, forged);
 	put_symbols(&symbols, plan);
 	put_sender(&sender, &own->envelope);
 	pw_log(PW_LOG_INFO, kit_id(s), PW_KV("action", action_text(answer, v)),
@@ -324,7 +376,8 @@ static void report(const struct kit_session *s, const struct answer *answer,
 	       : answer->dmarc_dry_run ? PW_KV("dry_run", "dmarc reject")
 	                               : PW_KV_NONE,
 	       PW_KV_INT("score_milli", plan->score_milli),
-	       PW_KV_PEER("client", own->origin.name, own->address),
+	       PW_KV_PEER("client", own->envelope.origin.name, own->client),
+	       own->has_client_field ? PW_KV("edge", own->address) : PW_KV_NONE,
 	       PW_KV_ADDR("from", pw_buf_str(&sender)),
 	       PW_KV_INT("recipients", own->envelope.recipient_count),
 	       is_submission ? PW_KV("login", own->envelope.origin.login) : PW_KV_NONE,
@@ -334,8 +387,7 @@ static void report(const struct kit_session *s, const struct answer *answer,
 	                   : PW_KV_NONE,
 	       v->has_auth ? PW_KV("dmarc", pw_dmarc_result_text(v->auth.dmarc.result))
 	                   : PW_KV_NONE,
-	       own->forged.count > 0 ? PW_KV_INT("forged", own->forged.count)
-	                             : PW_KV_NONE,
+	       forged > 0 ? PW_KV_INT("forged", forged) : PW_KV_NONE,
 	       PW_KV("symbols", pw_buf_str(&symbols)),
 	       PW_KV_INT("ms", pw_clock_mono_ms() - own->started_ms), PW_KV_END);
 }

@@ -1,6 +1,7 @@
 /* Settings of postward-score; the table is settings.def. */
 #pragma once
 
+#include "core/nets.h"
 #include "io/settings.h"
 
 enum { DMARC_REJECT, DMARC_REJECT_DRY_RUN, DMARC_REJECT_SCORE };
@@ -14,3 +15,15 @@ struct settings {
 };
 
 extern const struct pw_settings_schema settings_schema;
+
+/* One generation, made at start and at each reload. */
+struct derived {
+	struct pw_nets edges; /* trusted_edges */
+};
+
+/* For struct kit_live_hooks.
+ *
+ * Errors  PW_ERR_CONFIG (with why), PW_ERR_NOMEM */
+PW_MUST_CHECK enum pw_status derived_new(void **out, const void *set,
+                                         struct pw_buf *why_out);
+void derived_free(void **derived);
