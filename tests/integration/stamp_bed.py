@@ -1,7 +1,7 @@
 """OriginBed, and on its inner host postward-origin in role inner, behind listeners that take no
 XCLIENT: 2630 believes the edge's stamps, the one on 2631 of another daemon has patience for a
 second only."""
-from origin_bed import EDGE_LINK, INNER_LINK, OPTIONS, OriginBed
+from origin_bed import EDGE_LINK, INNER_LINK, INNER_SERVICES, OPTIONS, OriginBed
 from stack.clients import SmtpClient
 from stack.postward import PROGRAMS, Program
 from stamps import Key, stamp, stamped, write_keys
@@ -10,8 +10,16 @@ VERIFY, STRICT = 2630, 2631
 UID = PROGRAMS["postward-origin"][0]
 
 
+def listener(port, *milters):
+    """A line of the inner host's master.cf."""
+    milters = ",".join(f"unix:{m}" for m in milters)
+    return f"{INNER_LINK}:{port} inet n - y - - smtpd {OPTIONS} -o smtpd_milters={milters}"
+
+
 class StampBed(OriginBed):
     parts = ("edge", "inner", "origin", "verify", "strict", "dns")
+    inner_services = [*INNER_SERVICES, listener(VERIFY, "verify/verify.sock"),
+                      listener(STRICT, "verify/strict.sock")]
 
     def _start(self):
         super()._start()
@@ -21,12 +29,6 @@ class StampBed(OriginBed):
         folder = self.inner.socket_folder("verify", UID)
         self.verify = self._daemon("inner", folder / "verify.sock")
         self.strict = self._daemon("strict", folder / "strict.sock", stamp_patience="1s")
-        master = self.inner.etc / "master.cf"
-        master.write_text(master.read_text() + "".join(
-            f"{INNER_LINK}:{port} inet n - y - - smtpd {OPTIONS}"
-            f" -o smtpd_milters=unix:verify/{socket}\n"
-            for port, socket in ((VERIFY, "verify.sock"), (STRICT, "strict.sock"))))
-        self.inner.reload()
 
     def _daemon(self, name, socket, **more):
         daemon = Program("postward-origin", self.root / name, self.inner_ns,
