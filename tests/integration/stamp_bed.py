@@ -1,12 +1,12 @@
 """OriginBed, and on its inner host postward-origin in role inner, behind listeners that take no
 XCLIENT: 2630 believes the edge's stamps, the one on 2631 of another daemon has patience for a
-second only."""
+second only; 2632 does take XCLIENT."""
 from origin_bed import EDGE_LINK, INNER_LINK, INNER_SERVICES, OPTIONS, OriginBed
 from stack.clients import SmtpClient
 from stack.postward import PROGRAMS, Program
 from stamps import Key, stamp, stamped, write_keys
 
-VERIFY, STRICT = 2630, 2631
+VERIFY, STRICT, XCLIENT = 2630, 2631, 2632
 UID = PROGRAMS["postward-origin"][0]
 
 
@@ -19,6 +19,8 @@ def listener(port, *milters):
 class StampBed(OriginBed):
     parts = ("edge", "inner", "origin", "verify", "strict", "dns")
     inner_services = [*INNER_SERVICES, listener(VERIFY, "verify/verify.sock"),
+                      listener(XCLIENT, "verify/verify.sock")
+                      + f" -o smtpd_authorized_xclient_hosts={EDGE_LINK}",
                       listener(STRICT, "verify/strict.sock")]
 
     def _start(self):

@@ -8,7 +8,7 @@ import pytest
 from origin_bed import INNER_LINK
 from stack.clients import SmtpClient, message
 from stack.proc import wait_until
-from stamp_bed import STRICT, UID, VERIFY, StampBed
+from stamp_bed import STRICT, UID, VERIFY, XCLIENT, StampBed
 from stamps import Key, b64, stamp, stamped, write_keys
 
 
@@ -179,6 +179,20 @@ def test_foreign_client_field_of_the_edge_is_taken_out(bed):
     assert tags(client)["a"] == "198.51.100.7"
     assert bed.send(mail("client2@sender.test", "Postward-Client: v=1\r\n")).code == 250
     assert not header(bed.delivered("ann", "client2@sender.test"), "Postward-Client")
+
+
+def test_behind_xclient_nobody_is_an_edge(bed):
+    """Postfix begins anew with the client it was told of: who may use XCLIENT needs no stamp, and a
+    client's is not believed because the edge passes it on."""
+    text = mail("xclient@sender.test")
+    value = stamp(bed.key, text, "ann@sender.test", ["ann@example.test"], client="203.0.113.9")
+    with bed.from_edge(XCLIENT) as client:
+        client.command("XCLIENT NAME=[UNAVAILABLE] ADDR=198.51.100.7")
+        client.command("EHLO mail.sender.test")
+        assert client.send("ann@sender.test", ["ann@example.test"],
+                           stamped(value, text))["data"].code == 250
+    assert b"Postward-" not in bed.delivered("ann", "xclient@sender.test").split(b"\n\n")[0]
+    assert bed.inner.lines("client=unknown[198.51.100.7]")
 
 
 # Replay.
