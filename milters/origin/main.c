@@ -1,10 +1,21 @@
 /* postward-origin: the originating client's way from an edge Postfix to the inner one. */
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "origin/daemon.h"
 #include "origin/live/milter.h"
 #include "origin/settings.h"
 #include "origin/stamp/verify.h"
+
+/* A session is to take 64 kB at most. libmilter reads up to 64 kB of a body into one piece
+ * of memory in whatever thread is free: such pieces go back to the system at once
+ * (mallopt(3)), and threads do not collect memory of their own. */
+static void be_frugal(void)
+{
+	(void)mallopt(M_ARENA_MAX, 2);
+	(void)mallopt(M_MMAP_THRESHOLD, 32 * 1024);
+	(void)mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+}
 
 int main(int argc, char **argv)
 {
@@ -17,6 +28,7 @@ int main(int argc, char **argv)
 	enum pw_status r;
 	int code;
 
+	be_frugal();
 	code = kit_live_start(&live, &settings_schema, &hooks, argc, argv);
 	if (code != PW_OPTIONS_RUN)
 		return code;

@@ -2,7 +2,9 @@
 and what is refused in its place, sessions that end when they should not."""
 import smtplib
 import socket
+import threading
 import time
+from pathlib import Path
 
 import pytest
 from engine_bed import PORTS, PROXIED, SMUGGLING, TRUSTING, EngineBed
@@ -438,3 +440,40 @@ def test_the_inner_gets_the_messages_that_the_edge_saw(bed, end, listener):
     assert len(smuggled) == relays - 1
     if listener == SMUGGLING:
         assert relays == 1 and not smuggled
+
+
+# ---- memory
+
+CROWD = 40
+
+
+def pss_kb(bed):
+    text = Path(f"/proc/{bed.origin.process.pid}/smaps_rollup").read_text(encoding="ascii")
+    return int(text.split("\nPss:")[1].split()[0])
+
+
+def test_a_session_takes_64_kilobytes_at_most(bed):
+    """Clients with long messages all at once, the inner thinking about each: what the process grows
+    by, libmilter's threads and buffers included."""
+    body = ("m" * 70 + "\r\n") * 10000
+    with bed.outside() as client:
+        relayed(bed, client, "warm@sender.test", mail("warm@sender.test", body=body))
+    before, answers = pss_kb(bed), []
+
+    def one(number):
+        with bed.outside() as client:
+            answers.append(client.send("dawdle@sender.test", ["ann@example.test"],
+                                       mail(f"crowd{number}@sender.test", body=body))["data"])
+    threads = [threading.Thread(target=one, args=[n]) for n in range(CROWD)]
+    start = bed.inner.log_size()
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(bed.inner.lines("message-id=<crowd", start=start)) == CROWD)
+    time.sleep(1)
+    assert not answers  # the inner takes 12 s for each
+    each_kb = (pss_kb(bed) - before) / CROWD
+    for thread in threads:
+        thread.join()
+    print(f"{each_kb:.0f} kB a session, {before} kB before")
+    assert [a.code for a in answers] == [250] * CROWD
+    assert each_kb <= 64
