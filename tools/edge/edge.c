@@ -10,6 +10,7 @@ int command_edge(int argc, char **argv)
 		{ "init", edge_init, edge_init_usage },
 		{ "check", edge_check, edge_check_usage },
 		{ "pass", edge_pass, edge_pass_usage },
+		{ "bans", edge_bans, edge_bans_usage },
 	};
 
 	return tool_run_verb(verbs, PW_LEN(verbs), argc, argv);

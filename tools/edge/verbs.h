@@ -2,7 +2,9 @@
  * connection to a database. */
 #pragma once
 
+int edge_bans(int argc, char **argv);
 int edge_check(int argc, char **argv);
 int edge_init(int argc, char **argv);
 int edge_pass(int argc, char **argv);
-extern const char edge_check_usage[], edge_init_usage[], edge_pass_usage[];
+extern const char edge_bans_usage[], edge_check_usage[], edge_init_usage[],
+	edge_pass_usage[];
