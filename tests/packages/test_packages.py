@@ -179,7 +179,8 @@ def test_workers_of_score_may_lock_themselves_in(units):
 
 
 @pytest.mark.parametrize("unit", ["postward-origin", "postward-score", "postward-dkim",
-                                  "postward-policyd", "postward-metrics"])
+                                  "postward-policyd", "postward-metrics", "postward-bans",
+                                  "postward-bans-load"])
 def test_a_service_is_locked_in(units, unit):
     if not shutil.which("systemd-analyze"):
         pytest.skip("no systemd here")
@@ -195,6 +196,17 @@ def test_systemd_understands_every_unit(units):
     complaints = [line for line in out.stdout.splitlines()
                   if line and not re.search(r"Command \S+ is not executable: No such file", line)]
     assert complaints == []
+
+
+def test_bans_are_loaded_with_one_capability_from_where_they_are_kept(units):
+    pull, load = units / "postward-bans.service", units / "postward-bans-load.service"
+    header = (SOURCE / "tools/edge/bans.h").read_text()
+    folder = re.search(r'BANS_FILE "(/var/lib/[^"]*)/list"', header)[1]
+    assert values(pull, "StateDirectory") == [folder.removeprefix("/var/lib/")]
+    assert values(load, "ConditionPathExists") == [f"{folder}/list"]
+    assert values(pull, "User") == ["postward_origin"] and values(pull, "CapabilityBoundingSet") == [""]
+    assert values(pull, "OnSuccess") == [load.name]
+    assert values(load, "CapabilityBoundingSet") == values(load, "AmbientCapabilities") == ["CAP_NET_ADMIN"]
 
 
 # ---- logcheck, fail2ban
