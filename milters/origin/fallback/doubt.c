@@ -1,20 +1,14 @@
 #include "origin/fallback/doubt.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <openssl/rand.h>
 
 #include "io/clock.h"
-#include "io/file.h"
 #include "io/log.h"
+#include "io/mapped.h"
 
 #define FILE_NAME "in-doubt.ring"
 #define SLOTS ((size_t)4096)
@@ -22,15 +16,8 @@
 struct doubt {
 	pthread_mutex_t lock;
 	struct ledger ledger;
-	void *block;
+	struct pw_mapped block;
 };
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-	*fd = -1;
-}
 
 static void complain(const char *what, enum pw_status status, const char *path)
 {
@@ -38,106 +25,39 @@ static void complain(const char *what, enum pw_status status, const char *path)
 	       PW_KV("status", pw_status_text(status)), PW_KV("path", path), PW_KV_END);
 }
 
-static enum pw_status format(struct doubt *doubt)
+static enum pw_status make(void *user, void *at, enum pw_mapped_source source)
 {
+	struct doubt *doubt = user;
 	uint8_t key[LEDGER_KEY_BYTES];
 
+	(void)source;
 	if (RAND_bytes(key, sizeof(key)) != 1)
 		return PW_ERR_CRYPTO;
-	ledger_format(&doubt->ledger, doubt->block, ledger_bytes(SLOTS), key);
+	ledger_format(&doubt->ledger, at, ledger_bytes(SLOTS), key);
 	pw_wipe(key, sizeof(key));
 	return PW_OK;
 }
 
-static enum pw_status map_shared(struct doubt *doubt, int fd)
+static enum pw_status take(void *user, void *at)
 {
-	doubt->block = mmap(NULL, ledger_bytes(SLOTS), PROT_READ | PROT_WRITE, MAP_SHARED,
-	                    fd, 0);
-	if (doubt->block != MAP_FAILED)
-		return PW_OK;
-	doubt->block = NULL;
-	return PW_ERR_IO;
+	struct doubt *doubt = user;
+
+	return ledger_attach(&doubt->ledger, at, ledger_bytes(SLOTS));
 }
 
-static void unmap(struct doubt *doubt)
+static enum pw_status map(struct doubt *doubt, const char *path)
 {
-	if (doubt->block)
-		(void)munmap(doubt->block, ledger_bytes(SLOTS));
-	doubt->block = NULL;
-}
+	const struct pw_mapped_owner owner = { doubt, make, take };
+	enum pw_mapped_source source;
+	enum pw_status why, r;
 
-/* A new file beside the name, whole before it gets it; its blocks are there from the
- * start, or a full disk would be a signal in the midst of a message. */
-static enum pw_status make(struct doubt *doubt, const char *path)
-{
-	char name[4200];
-	enum pw_status r;
-	int error;
-
-	(void)snprintf(name, sizeof(name), "%s.XXXXXX", path);
-	PW_AUTO(close_fd) int fd = mkostemp(name, O_CLOEXEC);
-	if (fd < 0)
-		return pw_file_status(errno);
-	error = posix_fallocate(fd, 0, (off_t)ledger_bytes(SLOTS));
-	r = error ? pw_file_status(error) : map_shared(doubt, fd);
-	if (r == PW_OK)
-		r = format(doubt);
-	if (r == PW_OK && rename(name, path) != 0)
-		r = pw_file_status(errno);
-	if (r == PW_OK)
-		return r;
-	unmap(doubt);
-	(void)unlink(name);
+	r = pw_mapped_open(&doubt->block, path, ledger_bytes(SLOTS), &owner, &source,
+	                   &why);
+	if (r == PW_OK && source == PW_MAPPED_ASIDE)
+		complain("is no ledger: set aside", why, path);
+	if (r == PW_OK && source == PW_MAPPED_MEMORY)
+		complain("kept in memory only", why, path);
 	return r;
-}
-
-/* Errors  PW_ERR_NOTFOUND, PW_ERR_SYNTAX (not ours, or not whole), ... */
-static enum pw_status take_over(struct doubt *doubt, const char *path)
-{
-	PW_AUTO(close_fd) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	struct stat st;
-	enum pw_status r;
-	int error;
-
-	if (fd < 0)
-		return pw_file_status(errno);
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-	    st.st_size != (off_t)ledger_bytes(SLOTS))
-		return PW_ERR_SYNTAX;
-	/* a copy may have holes */
-	if ((error = posix_fallocate(fd, 0, st.st_size)) != 0)
-		return pw_file_status(error);
-	if ((r = map_shared(doubt, fd)) != PW_OK)
-		return r;
-	if ((r = ledger_attach(&doubt->ledger, doubt->block, (size_t)st.st_size)) !=
-	    PW_OK)
-		unmap(doubt);
-	return r;
-}
-
-static enum pw_status open_file(struct doubt *doubt, const char *path)
-{
-	char aside[4200];
-	enum pw_status r = take_over(doubt, path);
-
-	if (r == PW_ERR_SYNTAX) {
-		complain("is no ledger: set aside", r, path);
-		(void)snprintf(aside, sizeof(aside), "%s.broken", path);
-		(void)rename(path, aside);
-		r = PW_ERR_NOTFOUND;
-	}
-	return r == PW_ERR_NOTFOUND ? make(doubt, path) : r;
-}
-
-static enum pw_status open_memory(struct doubt *doubt)
-{
-	doubt->block = mmap(NULL, ledger_bytes(SLOTS), PROT_READ | PROT_WRITE,
-	                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (doubt->block == MAP_FAILED) {
-		doubt->block = NULL;
-		return PW_ERR_NOMEM;
-	}
-	return format(doubt);
 }
 
 enum pw_status doubt_open(struct doubt **out, const char *folder)
@@ -150,11 +70,7 @@ enum pw_status doubt_open(struct doubt **out, const char *folder)
 		return PW_ERR_NOMEM;
 	pthread_mutex_init(&doubt->lock, NULL);
 	(void)snprintf(path, sizeof(path), "%s/" FILE_NAME, folder);
-	if ((r = open_file(doubt, path)) != PW_OK) {
-		complain("kept in memory only", r, path);
-		r = open_memory(doubt);
-	}
-	if (r != PW_OK) {
+	if ((r = map(doubt, path)) != PW_OK) {
 		doubt_close(&doubt);
 		return r;
 	}
@@ -169,7 +85,7 @@ void doubt_close(struct doubt **doubt)
 {
 	if (!*doubt)
 		return;
-	unmap(*doubt);
+	pw_mapped_close(&(*doubt)->block);
 	pthread_mutex_destroy(&(*doubt)->lock);
 	free(*doubt);
 	*doubt = NULL;

@@ -1,42 +1,31 @@
 #include "origin/stamp/replay.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <openssl/sha.h>
 
-#include "io/file.h"
 #include "io/log.h"
+#include "io/mapped.h"
 
 #define FILE_NAME "replay.table"
 #define ENTRIES ((size_t)256 * 1024) /* 8 MB: 32,000 deliveries a day */
-#define PATH_BYTES 4200
+#define PATH_BYTES 4100
 
 struct replay {
 	pthread_mutex_t lock;
 	struct replay_table table;
-	void *block;
+	struct pw_mapped block;
+	int64_t opened_s;
 };
 
 static size_t block_bytes(void)
 {
 	return replay_table_bytes(ENTRIES);
-}
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-	*fd = -1;
 }
 
 static void complain(const char *what, enum pw_status status, const char *path)
@@ -54,121 +43,55 @@ static int64_t boot_s(int64_t now_s)
 	return now_s - up.tv_sec;
 }
 
-static enum pw_status map(struct replay *replay, int fd, int flags)
+static enum pw_status make(void *user, void *at, enum pw_mapped_source source)
 {
-	void *block = mmap(NULL, block_bytes(), PROT_READ | PROT_WRITE, flags, fd, 0);
-
-	if (block == MAP_FAILED)
-		return errno == ENOMEM ? PW_ERR_NOMEM : PW_ERR_IO;
-	replay->block = block;
-	return PW_OK;
-}
-
-static void unmap(struct replay *replay)
-{
-	if (replay->block)
-		(void)munmap(replay->block, block_bytes());
-	replay->block = NULL;
-}
-
-static enum pw_status format(struct replay *replay, int64_t horizon_s)
-{
+	struct replay *replay = user;
+	/* the first one: nothing was here before this second; else who knows */
+	int64_t horizon_s =
+		replay->opened_s + (source == PW_MAPPED_NEW ? -1 : PW_STAMP_SKEW_S);
 	uint8_t seed[16];
 
 	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		return PW_ERR_CRYPTO;
-	replay_table_format(&replay->table, replay->block, block_bytes(), seed,
-	                    horizon_s);
+	replay_table_format(&replay->table, at, block_bytes(), seed, horizon_s);
 	return PW_OK;
 }
 
-/* A new file beside the name, whole before it gets it; its blocks are there from the
- * start, or a full disk would be a signal in the midst of a message. */
-static enum pw_status make(struct replay *replay, const char *path, int64_t horizon_s)
+static enum pw_status take(void *user, void *at)
 {
-	char name[PATH_BYTES];
-	enum pw_status r;
-	int error;
+	struct replay *replay = user;
 
-	(void)snprintf(name, sizeof(name), "%s.XXXXXX", path);
-	PW_AUTO(close_fd) int fd = mkostemp(name, O_CLOEXEC);
-	if (fd < 0)
-		return pw_file_status(errno);
-	error = posix_fallocate(fd, 0, (off_t)block_bytes());
-	r = error ? pw_file_status(error) : map(replay, fd, MAP_SHARED);
-	if (r == PW_OK)
-		r = format(replay, horizon_s);
-	if (r == PW_OK && rename(name, path) != 0)
-		r = pw_file_status(errno);
-	if (r == PW_OK)
-		return r;
-	unmap(replay);
-	(void)unlink(name);
+	return replay_table_attach(&replay->table, at, block_bytes(),
+	                           boot_s(replay->opened_s),
+	                           replay->opened_s + PW_STAMP_SKEW_S);
+}
+
+static enum pw_status map(struct replay *replay, const char *path)
+{
+	const struct pw_mapped_owner owner = { replay, make, take };
+	enum pw_mapped_source source;
+	enum pw_status why, r;
+
+	r = pw_mapped_open(&replay->block, path, block_bytes(), &owner, &source, &why);
+	if (r == PW_OK && source == PW_MAPPED_ASIDE)
+		complain("is no table of replays: set aside", why, path);
+	if (r == PW_OK && source == PW_MAPPED_MEMORY)
+		complain("no file: what is seen is forgotten at the end", why, path);
 	return r;
-}
-
-/* Errors  PW_ERR_NOTFOUND, PW_ERR_SYNTAX (not ours, or not whole), ... */
-static enum pw_status take_over(struct replay *replay, const char *path, int64_t now_s)
-{
-	PW_AUTO(close_fd) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	struct stat st;
-	enum pw_status r;
-	int error;
-
-	if (fd < 0)
-		return pw_file_status(errno);
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-	    st.st_size != (off_t)block_bytes())
-		return PW_ERR_SYNTAX;
-	/* a copy may have holes */
-	if ((error = posix_fallocate(fd, 0, st.st_size)) != 0)
-		return pw_file_status(error);
-	if ((r = map(replay, fd, MAP_SHARED)) != PW_OK)
-		return r;
-	r = replay_table_attach(&replay->table, replay->block, block_bytes(),
-	                        boot_s(now_s), now_s + PW_STAMP_SKEW_S);
-	if (r != PW_OK)
-		unmap(replay);
-	return r;
-}
-
-static enum pw_status open_file(struct replay *replay, const char *path, int64_t now_s)
-{
-	char aside[PATH_BYTES];
-	enum pw_status r = take_over(replay, path, now_s);
-
-	if (r == PW_ERR_SYNTAX) {
-		complain("is no table of replays: set aside", r, path);
-		(void)snprintf(aside, sizeof(aside), "%s.broken", path);
-		(void)rename(path, aside);
-		return make(replay, path, now_s + PW_STAMP_SKEW_S);
-	}
-	/* the first one: nothing was here before this second */
-	return r == PW_ERR_NOTFOUND ? make(replay, path, now_s - 1) : r;
-}
-
-static enum pw_status open_memory(struct replay *replay, int64_t now_s)
-{
-	enum pw_status r = map(replay, -1, MAP_PRIVATE | MAP_ANONYMOUS);
-
-	return r == PW_OK ? format(replay, now_s + PW_STAMP_SKEW_S) : r;
 }
 
 enum pw_status replay_open(struct replay **out, const char *folder, int64_t now_s)
 {
 	PW_AUTO(replay_close) struct replay *replay = calloc(1, sizeof(*replay));
-	char path[PATH_BYTES - 8];
+	char path[PATH_BYTES];
 	enum pw_status r;
 
 	if (!replay)
 		return PW_ERR_NOMEM;
 	pthread_mutex_init(&replay->lock, NULL);
+	replay->opened_s = now_s;
 	(void)snprintf(path, sizeof(path), "%s/" FILE_NAME, folder);
-	if ((r = open_file(replay, path, now_s)) != PW_OK) {
-		complain("no file: what is seen is forgotten at the end", r, path);
-		r = open_memory(replay, now_s);
-	}
-	if (r != PW_OK)
+	if ((r = map(replay, path)) != PW_OK)
 		return r;
 	replay_table_open(&replay->table, boot_s(now_s));
 	*out = PW_TAKE(replay);
@@ -179,11 +102,11 @@ void replay_close(struct replay **replay)
 {
 	if (!*replay)
 		return;
-	if ((*replay)->block) {
-		(void)msync((*replay)->block, block_bytes(), MS_SYNC);
+	if ((*replay)->block.at) {
+		pw_mapped_sync(&(*replay)->block);
 		replay_table_close(&(*replay)->table);
 	}
-	unmap(*replay);
+	pw_mapped_close(&(*replay)->block);
 	pthread_mutex_destroy(&(*replay)->lock);
 	free(*replay);
 	*replay = NULL;
