@@ -62,7 +62,8 @@ FIELDS = ("Subject2:no blank\r\nX-Fold: one\r\n\ttwo\r\n  three\r\nReceived: fro
           "X-Empty:\r\nX-Long: " + "y" * 3000 + "\r\n")
 FORGED = ("Postward-Origin: v=1; k=00000000\r\nPostward-Client: v=1; t=1; a=203.0.113.1\r\n"
           "postward-client: v=1\r\nPostward-Retry: yes\r\nPostward-Transaction: AAAA\r\n"
-          "Postward-Check: stamp\r\nPostward-Else: x\r\n")
+          "Postward-Check: stamp\r\nPostward-Else: x\r\nPostward-Retry : yes\r\n"
+          "Postward-Transaction\t: BBBB\r\nPOSTWARD-origin : x\r\n")
 
 
 @pytest.fixture(params=["live", "queue"])
@@ -118,6 +119,7 @@ def test_every_byte_is_digested_alike(bed, way, text):
     got = bed.delivered("ann", marker)
     assert not [n for n in ("Postward-Check", "Postward-Else", "Postward-Retry") if header(got, n)]
     assert header(got, "Postward-Transaction") != [" AAAA"]
+    assert got.split(b"\n\n")[0].lower().count(b"\npostward-") == 2
 
 
 @pytest.mark.parametrize("recipient", [

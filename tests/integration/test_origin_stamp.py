@@ -158,7 +158,9 @@ def test_stamps_and_marks_of_strangers_are_taken_out(bed):
     """Right in every point, but not from an edge: a replay from somewhere else."""
     text = mail("stranger@sender.test", "Postward-Client: v=1; a=203.0.113.1\r\n"
                 "Postward-Retry: yes\r\nPostward-Transaction: AAAAAAAAAAAAAAAA\r\n"
-                "postward-origin: second\r\nPostward-Whatever: x\r\n")
+                "postward-origin: second\r\nPostward-Whatever: x\r\n"
+                "Postward-Retry : yes\r\nPostward-Client\t: v=1\r\nPostward-Origin  : x\r\n"
+                "Postward-Retry: no\r\n")
     value = stamp(bed.key, text, "ann@sender.test", ["ann@example.test"])
     before = len(bed.verify.lines("event=stamp_forged"))
     for _ in range(3):
