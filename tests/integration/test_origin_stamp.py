@@ -3,6 +3,7 @@ made by the tests, from the text of the format alone."""
 import os
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from origin_bed import INNER_LINK
@@ -233,6 +234,17 @@ def test_replay_with_another_message_is_refused(bed):
     reply, _ = bed.send_stamped(mail("other@sender.test"), nonce=nonce)
     assert reply.code == 550 and reply.text.startswith("5.7.1 ")
     assert "action=reject, why=replay" in bed.verify.lines("action=reject")[-1]
+
+
+def test_of_many_at_once_one_is_new(bed):
+    text = mail("atonce@sender.test")
+    value = stamp(bed.key, text, "once@sender.test", ["ann@example.test"])
+    with ThreadPoolExecutor(10) as pool:
+        replies = list(pool.map(lambda _: bed.send(stamped(value, text), sender="once@sender.test"),
+                                range(30)))
+    assert [r.code for r in replies] == [250] * 30
+    assert len(bed.verify.lines("action=accept", "from=<once@sender.test>")) == 1
+    assert len(bed.verify.lines("action=retry", "from=<once@sender.test>")) == 29
 
 
 def test_one_message_in_several_deliveries(bed):
