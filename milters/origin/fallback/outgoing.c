@@ -243,11 +243,16 @@ static void conclude(struct outgoing *out, enum upstream_verdict verdict)
 		doubt_settle(out->doubt, &out->digest.key, out->rcpts, out->rcpt_count);
 	if (verdict == UPSTREAM_OK)
 		return;
-	if (verdict == UPSTREAM_FAILED && upstream_failure(out->up)->in_doubt) {
-		doubt_keep(out->doubt, out->slot);
-		out->slot = LEDGER_NONE;
-	}
+	if (verdict == UPSTREAM_FAILED && upstream_failure(out->up)->in_doubt)
+		outgoing_unheard(out);
 	let_go(out);
+}
+
+void outgoing_unheard(struct outgoing *out)
+{
+	if (out->slot != LEDGER_NONE)
+		doubt_keep(out->doubt, out->slot);
+	out->slot = LEDGER_NONE;
 }
 
 enum upstream_verdict outgoing_finish(struct outgoing *out, void (*alive)(void *user),

@@ -43,6 +43,9 @@ void outgoing_body(struct outgoing *out, struct pw_str bytes);
  * never left this host. */
 enum upstream_verdict outgoing_finish(struct outgoing *out, void (*alive)(void *user),
                                       void *user);
+/* The inner server has it, and whoever handed it over cannot be told any more: it will
+ * come again. */
+void outgoing_unheard(struct outgoing *out);
 /* The message is over, however it ended; half of it never gets its final dot. */
 void outgoing_reset(struct outgoing *out);
 

@@ -15,13 +15,12 @@ void spool_reset(struct spool *spool)
 	spool->is_open = false;
 	spool->bytes = 0;
 	spool->status = PW_OK;
-	pw_buf_reset(&spool->buffer);
+	pw_buf_done(&spool->buffer); /* seldom used, and sessions are many */
 }
 
 void spool_done(struct spool *spool)
 {
 	spool_reset(spool);
-	pw_buf_done(&spool->buffer);
 }
 
 static enum pw_status disk_status(int error)

@@ -4,7 +4,7 @@
 
 #include "core/buf.h"
 
-#define SPOOL_MEMORY ((size_t)8 * 1024)
+#define SPOOL_MEMORY ((size_t)4 * 1024)
 
 /* All zero but folder is an empty one. */
 struct spool {
@@ -17,7 +17,7 @@ struct spool {
 };
 
 void spool_done(struct spool *spool);
-/* Empty again, the file closed, failure forgotten. */
+/* Empty again, the file closed, the memory given back, failure forgotten. */
 void spool_reset(struct spool *spool);
 /* Appends; the first failure is remembered and ends it. */
 void spool_write(struct spool *spool, struct pw_str bytes);

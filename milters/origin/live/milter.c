@@ -9,6 +9,8 @@
 #include "origin/live/answer.h"
 #include "origin/live/fall_back.h"
 
+#define LONG_WAIT_MS 1000
+
 /* Envelope. */
 
 static sfsistat on_connect(struct kit_session *s, const char *name)
@@ -185,6 +187,14 @@ static void keep_alive(void *user)
 	(void)smfi_progress(s->ctx);
 }
 
+/* The inner server took its time: is anybody left on our side who will tell the client?
+ */
+static bool is_heard(struct kit_session *s, int64_t since_ms)
+{
+	return pw_clock_mono_ms() - since_ms < LONG_WAIT_MS ||
+	       smfi_progress(s->ctx) == MI_SUCCESS;
+}
+
 /* The inner has taken the message: our own Postfix must forget it. */
 static sfsistat relayed(struct kit_session *s)
 {
@@ -201,6 +211,7 @@ static sfsistat relayed(struct kit_session *s)
 static sfsistat on_eom(struct kit_session *s)
 {
 	struct session *own = s->own;
+	int64_t since_ms = pw_clock_mono_ms();
 	enum upstream_verdict verdict;
 	enum pw_status r;
 
@@ -208,6 +219,8 @@ static sfsistat on_eom(struct kit_session *s)
 		return fall_back_finish(s);
 	verdict = outgoing_finish(own->outgoing, keep_alive, s);
 	r = outgoing_status(own->outgoing);
+	if (verdict == UPSTREAM_OK && !is_heard(s, since_ms))
+		outgoing_unheard(own->outgoing);
 	if (verdict == UPSTREAM_FAILED && r == PW_OK && fall_back(s, "dot"))
 		return fall_back_finish(s);
 	record_count_message(verdict);

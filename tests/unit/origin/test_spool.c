@@ -37,9 +37,9 @@ struct row {
 static struct row rows[] = {
 	{ "nothing", 0, 0 },
 	{ "small: no file", 10, 10 },
-	{ "grown over the buffer", 1000, 100 },
+	{ "grown over the buffer", 700, 100 },
 	{ "one large piece", 100000, 1 },
-	{ "large pieces", 9000, 20 },
+	{ "large pieces", 5000, 20 },
 };
 
 static void comes_back_as_it_was(void **state)
