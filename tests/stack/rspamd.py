@@ -1,6 +1,6 @@
 """rspamd as a milter, with the few modules that tests of origins look at. From the package, or
-from a folder its packages were unpacked in (PW_RSPAMD: rspamd, libluajit and libhyperscan, which
-cannot be installed beside libvectorscan)."""
+from the folder tests/install unpacked it in (PW_RSPAMD names another): it depends on libhyperscan,
+which cannot be installed beside libvectorscan."""
 import os
 import shutil
 from pathlib import Path
@@ -10,8 +10,8 @@ from .proc import Process, grep, wait_until
 
 def root():
     """The folder in which usr/bin/rspamd lies, or None."""
-    folder = Path(os.environ.get("PW_RSPAMD", "/"))
-    return folder if (folder / "usr/bin/rspamd").exists() else None
+    places = [os.environ.get("PW_RSPAMD") or "/", "/var/cache/postward-tests/rspamd"]
+    return next((Path(p) for p in places if Path(p, "usr/bin/rspamd").exists()), None)
 
 
 class Rspamd:
