@@ -4,6 +4,7 @@ import contextlib
 import imaplib
 import json
 import os
+import re
 import shutil
 import socket
 import socketserver
@@ -18,7 +19,7 @@ from policy_bed import Bed
 from stack.clients import Imap, SmtpClient
 from stack.netns import run
 from stack.passing import Haproxy
-from stack.postward import PROGRAMS, build
+from stack.postward import PROGRAMS, SOURCE, build
 from stack.proc import wait_until
 from stack.stack import Stack
 from stack.world import EDGE, EDGE6, EDGE_LINK, INNER_LINK, SENDER, THIEF
@@ -117,6 +118,19 @@ def test_who_guesses_passwords_is_in_it(bed):
         bed.wait(lambda: len(bed.program.lines("action=block")) >= 3, what="three blocks")
     assert set(bed.bans()) == {"198.51.100.7", "2001:db8::/64"}
     bed.pg.sql("UPDATE mail.auth_limits SET dry_run = true")
+    bed.settle()
+    assert bed.text() == "end 0\n"
+
+
+def test_fail2ban_bans_at_the_edge_as_the_page_says(bed):
+    page = (SOURCE / "docs/bans.md").read_text()
+    actions = dict(re.findall(r'^(action\w+) = .* -c "(.*)"$', page, re.M))
+    fill = lambda text: text.replace("<ip>", "192.0.2.7").replace("<bantime>", "600").replace("<name>", "postfix")
+    bed.pg.sql(fill(actions["actionban"]))
+    bed.settle()
+    assert 590 < bed.bans()["192.0.2.7"] <= 600
+    assert bed.pg.value("SELECT reason FROM mail.bans") == "fail2ban postfix"
+    bed.pg.sql(fill(actions["actionunban"]))
     bed.settle()
     assert bed.text() == "end 0\n"
 
