@@ -449,14 +449,17 @@ def main():
     parser.add_argument("--once", action="store_true", help="end after the story")
     parser.add_argument("--json", action="store_true", help="last line: one JSON object")
     parser.add_argument("--only", help="these steps, separated by commas")
+    parser.add_argument("--tunnel", choices=("wireguard", "veth"), default="wireguard",
+                        help="between edge and inner host; veth where there is no WireGuard")
     options = parser.parse_args()
     chosen = [f for f in STEPS if not options.only or f.__name__ in options.only.split(",")]
     out = sys.stderr if options.json else sys.stdout
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing behind either
     begin = time.monotonic()
-    with Stack() as stack:
+    with Stack(tunnel=options.tunnel) as stack:
         stack.furnish()
-        print(f"The stack is up ({time.monotonic() - begin:.1f} s): {stack.root}", file=out)
+        print(f"The stack is up ({time.monotonic() - begin:.1f} s), its edge and inner host joined by"
+              f" {stack.tunnel}: {stack.root}", file=out)
         steps = {}
         for number, function in enumerate(chosen, 1):
             facts, lines, reason = play(stack, function)
@@ -466,7 +469,7 @@ def main():
         if not options.once and ok:
             stay(stack, out)
     if options.json:
-        print(json.dumps({"ok": ok, "steps": steps}))
+        print(json.dumps({"ok": ok, "tunnel": stack.tunnel, "steps": steps}))
     return 0 if ok else 1
 
 
