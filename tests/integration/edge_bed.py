@@ -46,7 +46,8 @@ class EdgeBed(OriginBed):
         socket = self.edge.socket_folder("postward", PROGRAMS["postward-origin"][0]) / "origin.sock"
         self.origin = Program("postward-origin", self.root / "conf", self.edge_ns,
                               {"socket": f"unix:{socket}", "inner": f"{INNER_LINK}:25",
-                               "trace_name": f"mx.{DOMAIN}"}, [socket])
+                               "trace_name": f"mx.{DOMAIN}",
+                               "pool_size": 0}, [socket])  # reloads of the inner server wait for nobody
         for part in (self.origin, self.inner, self.edge):
             part.start()
         self.firewall()
@@ -71,6 +72,7 @@ class EdgeBed(OriginBed):
         folder = self.etc / "postward"
         folder.mkdir()
         shutil.copy(self.kit / "edge/postward-origin.conf", folder)
+        shutil.copy(self.kit / "edge/origin.keys", folder)
         (folder / "setup.conf").write_text(f"role = edge\ndomain = {DOMAIN}\nhostname = mx.{DOMAIN}\n"
                                            f"listen_private = {EDGE_LINK}\npeer = {INNER_LINK}\n")
 

@@ -1,6 +1,7 @@
 """postwardctl edge check: a right edge and inner host have no problem, each wrong one is found by trying,
 and the cure cures."""
 import contextlib
+import json
 import re
 import shutil
 import socket
@@ -260,6 +261,60 @@ def test_no_tunnel(bed):
 def test_a_queue_that_leads_elsewhere(bed, commands, words):
     with changed(bed.edge, *commands):
         found(bed.look("--only", "queue")[0], words)
+
+
+# keys
+
+def test_keys_of_stamps(bed):
+    keys = bed.etc / "postward/origin.keys"
+    text = keys.read_text()
+    try:
+        keys.write_text(text.replace("20", "19"))
+        found(bed.look("--only", "stamps")[0], "no key whose time it is|line 2")
+        keys.write_text("")
+        problems = found(bed.look("--only", "stamps")[0], "no key whose time it is")
+        assert problems[0][3].startswith("postwardctl edge keys new")
+        done = bed.ctl("edge", "keys", "new", "--json")
+        assert done.returncode == 0, done.stderr
+        assert (keys.stat().st_mode & 0o777, keys.stat().st_uid) == (0o600, 0)
+        assert bed.look("--only", "stamps")[0] == []
+    finally:
+        keys.write_text(text)
+
+
+# mail on hold
+
+HOLD = """import smtplib, sys
+with smtplib.SMTP("127.0.0.1", 10027) as client:
+    client.sendmail("stranger@sender.test", ["ann@example.test", "bob@example.test"], sys.stdin.read())
+"""
+MESSAGE = "{0}From: stranger@sender.test\r\nSubject: held\r\n\r\nX-Postward-Refused: in the body\r\n"
+
+
+def hold(bed, head):
+    """What postward-origin does with mail that nobody may be told of."""
+    subprocess.run(bed.inside("setpriv", "--reuid=postward_origin", "--regid=postward_origin", "--clear-groups",
+                              "/usr/bin/python3", "-c", HOLD), input=MESSAGE.format(head), text=True, check=True)
+
+
+def test_held_mail_is_told_and_may_go(bed):
+    assert bed.ctl("edge", "held").stdout == "nothing is on hold\n"
+    hold(bed, "X-Postward-Refused: 550 5.1.1 <ann@example.test>: no\r\n such user\r\n")
+    hold(bed, "")
+    done = bed.ctl("edge", "held", "--json")
+    held = json.loads(done.stdout)["held"]
+    assert done.returncode == 1 and len(held) == 2
+    assert {h["sender"] for h in held} == {"stranger@sender.test"}
+    assert {tuple(h["recipients"]) for h in held} == {("ann@example.test", "bob@example.test")}
+    reasons = {h["refused"]: h["id"] for h in held}
+    assert set(reasons) == {"", "550 5.1.1 <ann@example.test>: no such user"}
+    text = bed.ctl("edge", "held").stdout
+    assert "550 5.1.1 <ann@example.test>: no such user" in text and "somebody else put it on hold" in text
+    # check tells it too, and where to look
+    done = bed.ctl("check", "--only", "origin")
+    assert "2 messages are on hold" in done.stdout and "cure: postwardctl edge held" in done.stdout
+    bed.edge_ns.run("postsuper", "-c", bed.edge.etc, "-d", "ALL")
+    assert bed.ctl("edge", "held").returncode == 0
 
 
 # the short look of postwardctl check

@@ -18,7 +18,7 @@ from stack.proc import Process, wait_until
 
 CTL = build() / "bin/postwardctl"
 FILES = {"edge/wg0.conf": 0o600, "edge/nftables.conf": 0o644, "edge/haproxy.cfg": 0o644,
-         "edge/postfix.sh": 0o755, "edge/postward-origin.conf": 0o644,
+         "edge/postfix.sh": 0o755, "edge/postward-origin.conf": 0o644, "edge/origin.keys": 0o600,
          "inner/wg0.conf": 0o600, "inner/nftables.conf": 0o644, "inner/postfix.sh": 0o755}
 NEEDED = "--domain", "example.test", "--public", "192.0.2.10"
 
@@ -115,6 +115,42 @@ def test_each_run_has_keys_of_its_own(kit, tmp_path):
     init(tmp_path / "kit")
     keys = [re.findall(r"Key = (\S+)", (f / "edge/wg0.conf").read_text()) for f in (kit, tmp_path / "kit")]
     assert len(keys[0]) == 3 and not set(keys[0]) & set(keys[1])
+
+
+def keys(folder, *args):
+    return subprocess.run([CTL, "edge", "keys", *args, "--file", folder / "keys"], capture_output=True, text=True,
+                          check=False)
+
+
+def test_stamp_keys_rotate(tmp_path):
+    assert keys(tmp_path, "list").returncode == 1  # none
+    first = json.loads(keys(tmp_path, "new", "--json").stdout)
+    assert first["ok"] and [k["state"] for k in first["keys"]] == ["signs"]
+    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o600
+    # the second one waits a day, so that the inner host can have it before
+    second = json.loads(keys(tmp_path, "new", "--json").stdout)
+    assert [k["state"] for k in second["keys"]] == ["signs", "waits"]
+    assert second["made"] == second["keys"][1]["id"]
+    listed = keys(tmp_path, "list").stdout
+    secrets = [l.split()[3] for l in (tmp_path / "keys").read_text().splitlines() if not l.startswith("#")]
+    assert len(secrets) == 2 and not any(s in listed for s in secrets)
+
+
+def test_stamp_keys_that_nothing_is_accepted_with_go(tmp_path):
+    keys(tmp_path, "new", "--days", "1")
+    text = (tmp_path / "keys").read_text()
+    old = re.sub(r"20\d\d-", "2001-", text)
+    (tmp_path / "keys").write_text("# mine\n" + old)
+    new = json.loads(keys(tmp_path, "new", "--json").stdout)
+    assert len(new["keys"]) == 1 and (tmp_path / "keys").read_text().startswith("# mine\n")
+
+
+@pytest.mark.parametrize("content", ["nonsense\n", "01234567 2026-01-01 2027-01-01 AAAA\n"])
+def test_a_file_of_something_else_stays(tmp_path, content):
+    (tmp_path / "keys").write_text(content)
+    done = keys(tmp_path, "new")
+    assert done.returncode == 65 and "line 1" in done.stderr
+    assert (tmp_path / "keys").read_text() == content
 
 
 # what is done with it

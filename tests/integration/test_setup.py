@@ -403,7 +403,10 @@ def test_edge_opens_no_database():
         listener = host.service(f"{PEER}:2525")
         assert listener["smtpd_milters"] == "" and listener["mynetworks"] == f"{PRIVATE}/32"
         origin = host.path("/etc/postward/postward-origin.conf").read_text()
-        assert origin == f"inner = {PRIVATE}:25\ntrace_name = mx.example.test\n"
+        assert origin == (f"inner = {PRIVATE}:25\ntrace_name = mx.example.test\n"
+                          "stamp_keys = /etc/postward/origin.keys\n")
+        keys = host.path("/etc/postward/origin.keys")
+        assert (stat.S_IMODE(keys.stat().st_mode), keys.stat().st_uid) == (0o600, 61001)
         assert not host.path("/etc/dovecot/conf.d/95-postward.conf").exists()
         assert host.setup("--yes").stdout.count("nothing to change") == 1
         host.setup("--undo")

@@ -27,6 +27,7 @@ static const struct check checks[] = {
 	{ "tunnel", "packets",   edge_look_tunnel,    CHECK_EDGE, false },
 	{ "tunnel", "clock",     edge_look_clock,     CHECK_EDGE, false },
 	{ "queue",  "way",       edge_look_queue,     CHECK_EDGE, false },
+	{ "stamps", "keys",      edge_look_stamps,    CHECK_EDGE, false },
 };
 /* clang-format on */
 

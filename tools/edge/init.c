@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "tools/command.h"
 #include "tools/edge/kit.h"
 #include "tools/edge/verbs.h"
@@ -16,6 +17,7 @@
 #include "tools/json.h"
 #include "tools/options.h"
 #include "tools/shipped.h"
+#include "tools/stamp_keys.h"
 
 #define FOLDER "postward-edge"
 #define TEXT_MAX_BYTES ((size_t)1024 * 1024)
@@ -175,6 +177,18 @@ static void report(const struct options *opt)
 	tool_json_print(json);
 }
 
+static enum pw_status make_stamp_keys(struct edge_keys *keys)
+{
+	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	enum pw_status r = stamp_keys_first(&text, pw_clock_wall_ms() / 1000);
+
+	if (r == PW_OK && text.len < sizeof(keys->stamps))
+		memcpy(keys->stamps, text.at, text.len + 1);
+	else if (r == PW_OK)
+		r = PW_ERR_LIMIT;
+	return r;
+}
+
 static int run(struct options *opt)
 {
 	PW_AUTO(pw_arena_free) struct pw_arena *arena = NULL;
@@ -191,7 +205,7 @@ static int run(struct options *opt)
 	if ((code = look_for_others(opt)) != EXIT_FINE ||
 	    (code = make_folders(opt)) != EXIT_FINE)
 		return code;
-	if (edge_keys_make(&keys) != PW_OK)
+	if (edge_keys_make(&keys) != PW_OK || make_stamp_keys(&keys) != PW_OK)
 		return fail(EX_SOFTWARE, "no keys could be made", NULL);
 	for (size_t i = 0; i < EDGE_FILES; i++)
 		if ((code = write_file(opt, &edge_files[i], &keys)) != EXIT_FINE)

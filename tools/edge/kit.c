@@ -15,6 +15,7 @@ const struct edge_file edge_files[EDGE_FILES] = {
 	{ "edge/haproxy.cfg",          EDGE_HAPROXY,  0644, 0,          "/etc/haproxy/haproxy.cfg: users' mail programs" },
 	{ "edge/postfix.sh",           EDGE_POSTFIX,  0755, SETUP_EDGE, "Postfix's lines, as postwardctl setup --role edge writes them" },
 	{ "edge/postward-origin.conf", EDGE_ORIGIN,   0644, SETUP_EDGE, "/etc/postward/postward-origin.conf, likewise" },
+	{ "edge/origin.keys",          EDGE_STAMP_KEYS, 0600, 0,        "/etc/postward/origin.keys: what waits in the queue is stamped with it" },
 	{ "inner/wg0.conf",            EDGE_TEMPLATE, 0600, 0,          "/etc/wireguard/wg0.conf: the other end" },
 	{ "inner/nftables.conf",       EDGE_TEMPLATE, 0644, 0,          "/etc/nftables.conf: nothing comes in but through the tunnel" },
 	{ "inner/postfix.sh",          EDGE_POSTFIX,  0755, SETUP_LINK, "the listener for the edge, for an inner host without postward" },
@@ -253,6 +254,8 @@ enum pw_status edge_file_text(struct pw_buf *out, const struct edge_file *file,
 
 	if (r == PW_OK && file->kind == EDGE_TEMPLATE)
 		put_template(out, template, wish, keys);
+	else if (r == PW_OK && file->kind == EDGE_STAMP_KEYS)
+		pw_buf_puts(out, pw_str_from(keys->stamps));
 	else if (r == PW_OK && file->kind == EDGE_HAPROXY)
 		r = put_haproxy(out, wish);
 	else if (r == PW_OK && file->kind == EDGE_POSTFIX)

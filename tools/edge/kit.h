@@ -9,6 +9,7 @@
 
 #define EDGE_NETWORKS_MAX 20
 #define EDGE_WG_KEY 45 /* 32 bytes in base64, with the NUL */
+#define EDGE_STAMPS_MAX 512
 
 struct edge_wish {
 	const char *domain, *hostname, *inner_hostname;
@@ -20,17 +21,20 @@ struct edge_wish {
 	size_t admin_count;
 };
 
-/* Keys of both ends of the tunnel, as WireGuard writes them. */
+/* Keys of both ends of the tunnel, as WireGuard writes them; and for the edge's stamps.
+ */
 struct edge_keys {
 	char edge[EDGE_WG_KEY], edge_public[EDGE_WG_KEY];
 	char inner[EDGE_WG_KEY], inner_public[EDGE_WG_KEY];
 	char shared[EDGE_WG_KEY];
+	char stamps[EDGE_STAMPS_MAX]; /* a file of stamp keys */
 };
 
 /* What is written, in order. */
 enum edge_file_kind {
 	EDGE_TEMPLATE, /* shipped under the same name */
 	EDGE_HAPROXY,
+	EDGE_STAMP_KEYS,
 	EDGE_POSTFIX,
 	EDGE_ORIGIN,
 };
@@ -43,7 +47,7 @@ struct edge_file {
 	const char *purpose;
 };
 
-#define EDGE_FILES 8
+#define EDGE_FILES 9
 extern const struct edge_file edge_files[EDGE_FILES];
 
 /* Two different addresses of one family, names that are names, and so on; fills in what

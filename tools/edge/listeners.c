@@ -1,7 +1,14 @@
 /* The edge's own Postfix: what it believes, and where its queue leads. Reads settings
  * alone. */
+#include <inttypes.h>
+
+#include "io/clock.h"
+#include "io/file.h"
 #include "tools/edge/look.h"
+#include "tools/input.h"
 #include "tools/settings_file.h"
+
+#define SOON_S INT64_C(1209600) /* two weeks */
 
 #define QUEUE "postward"
 #define QUEUE_TRANSPORT "postward:unix:postward/queue.sock"
@@ -104,6 +111,64 @@ void judge_edge_queue(struct check_report *report, const struct postconf *conf,
 		           PW_FMT(hold));
 	}
 }
+
+/* ---- stamps ---- */
+
+void judge_stamp_keys(struct check_report *report, const struct pw_stamp_keys *keys,
+                      int64_t now_s)
+{
+	const struct pw_stamp_key *key = pw_stamp_keys_signer(keys, now_s);
+
+	if (key == NULL) {
+		check_warning(report,
+		              "no key whose time it is: nothing is stamped, and "
+		              "what waits in the queue loses login and TLS of its "
+		              "client");
+		check_cure(report, "postwardctl edge keys new && systemctl reload "
+		                   "postward-origin");
+		return;
+	}
+	for (size_t i = 0; i < keys->count; i++)
+		if (keys->keys[i].not_before_s <= now_s + SOON_S &&
+		    keys->keys[i].not_after_s > now_s + SOON_S)
+			return;
+	check_warning(report,
+	              "the key with which mail is stamped ends in %" PRId64
+	              " days, and none follows",
+	              (key->not_after_s - now_s) / 86400);
+	check_cure(report,
+	           "postwardctl edge keys new && systemctl reload postward-origin");
+}
+
+void edge_look_stamps(struct check_report *report, const struct check_context *context)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 }, why = { 0 };
+	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_stamp_keys_done) struct pw_stamp_keys keys = { 0 };
+	enum pw_status r;
+
+	(void)context;
+	settings_file_value(&path, "postward-origin", "stamp_keys", "");
+	if (path.len == 0) {
+		check_skip(report, "no stamps are made");
+		return;
+	}
+	r = pw_file_read(&text, pw_buf_text(&path), PW_STAMP_KEY_FILE_MAX);
+	if (r == PW_OK)
+		r = pw_stamp_keys_parse(&keys, pw_buf_str(&text), &why);
+	if (r == PW_OK) {
+		judge_stamp_keys(report, &keys, pw_clock_wall_ms() / 1000);
+	} else if (r == PW_ERR_DENIED) {
+		check_blind(report, "%s: %s", pw_buf_text(&path), pw_status_text(r));
+		check_cure(report, "sudo postwardctl check");
+	} else {
+		check_error(report, "%s: %s", pw_buf_text(&path),
+		            why.len > 0 ? pw_buf_text(&why) : pw_status_text(r));
+		check_cure(report, "postwardctl edge keys list");
+	}
+}
+
+/* ---- facts ---- */
 
 static bool is_readable(struct check_report *report, const struct check_context *context)
 {

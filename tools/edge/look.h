@@ -4,10 +4,12 @@
 #pragma once
 
 #include "core/ip.h"
+#include "core/stamp_key.h"
 #include "tools/check/check.h"
 
 check_fn edge_look_inner, edge_look_relay, edge_look_users, edge_look_public;
-check_fn edge_look_tunnel, edge_look_clock, edge_look_listeners, edge_look_queue;
+check_fn edge_look_tunnel, edge_look_clock, edge_look_listeners, edge_look_queue,
+	edge_look_stamps;
 
 /* Where the inner server listens for this edge, by postward-origin's own setting; what is
  * wrong with it is reported.
@@ -55,3 +57,6 @@ void judge_edge_listeners(struct check_report *report, const struct postconf *co
  * hold  setting hold_listener of postward-origin, may be empty */
 void judge_edge_queue(struct check_report *report, const struct postconf *conf,
                       struct pw_str hold);
+/* Is there a key to stamp with, and for how long? */
+void judge_stamp_keys(struct check_report *report, const struct pw_stamp_keys *keys,
+                      int64_t now_s);

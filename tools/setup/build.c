@@ -181,7 +181,8 @@ static void plan_origin_service(struct setup_plan *plan)
 	for (size_t i = 0; setup_has_systemd() && i < PW_LEN(units); i++)
 		if (!setup_service_runs(units[i]))
 			serve(plan, units[i], "enable");
-	if (setup_plan_has_file(plan, "/etc/postward/postward-origin.conf"))
+	if (setup_plan_has_file(plan, "/etc/postward/postward-origin.conf") ||
+	    setup_plan_has_file(plan, "/etc/postward/origin.keys"))
 		serve(plan, "postward-origin.service", "restart");
 }
 
@@ -198,7 +199,7 @@ static int plan_edge(struct setup_plan *plan, struct setup_wish *wish,
 	if ((r = setup_plan_certificate(plan, wish, now, now_ms, why)) != PW_OK)
 		return give_up(r, why, EX_DATAERR);
 	setup_plan_private(plan, wish);
-	setup_plan_origin(plan, wish);
+	setup_plan_origin(plan, wish, now_ms);
 	plan_origin_service(plan);
 	plan_postfix(plan, wish, now);
 	return EXIT_FINE;

@@ -57,6 +57,14 @@ static bool begins(struct pw_str line, const char *name)
 	       pw_str_eq(pw_str_trim_wsp(before), pw_str_from(name));
 }
 
+bool setup_conf_has(struct pw_str text, const char *name)
+{
+	while (text.len > 0)
+		if (begins(pw_str_cut(&text, '\n'), name))
+			return true;
+	return false;
+}
+
 void setup_conf_set(struct pw_buf *out, struct pw_str text, const char *name,
                     const char *value)
 {

@@ -6,9 +6,11 @@
 #include "core/ip.h"
 #include "db/conninfo.h"
 #include "io/child.h"
+#include "tools/input.h"
 #include "tools/postconf.h"
 #include "tools/setup/file.h"
 #include "tools/setup/list.h"
+#include "tools/stamp_keys.h"
 
 #define SYSCTL_FILE "/etc/sysctl.d/60-postward.conf"
 #define ORIGIN_FILE "/etc/postward/postward-origin.conf"
@@ -124,6 +126,9 @@ const char *setup_origin_text(struct setup_plan *plan, const struct setup_wish *
 		          : setup_text(plan, "%s %s", wish->peer, wish->listen) },
 		{ "fallback", wish->fallback },
 		{ "hold_listener", setup_wish_queues(wish) ? SETUP_HOLD : NULL },
+		{ "stamp_keys", setup_conf_has(pw_str_from(now), "stamp_keys")
+		                        ? NULL
+		                        : STAMP_KEYS_FILE },
 	};
 	const char *text = now;
 
@@ -138,7 +143,29 @@ const char *setup_origin_text(struct setup_plan *plan, const struct setup_wish *
 	return text;
 }
 
-void setup_plan_origin(struct setup_plan *plan, const struct setup_wish *wish)
+/* What waits in the queue tells postward-origin of its client what Postfix does not
+ * keep. A key that is there stays. */
+static void plan_stamp_keys(struct setup_plan *plan, int64_t now_s)
+{
+	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	struct setup_step step = { .name = STAMP_KEYS_FILE,
+		                   .owner = STAMP_KEYS_OWNER,
+		                   .group = STAMP_KEYS_OWNER,
+		                   .mode = 0600,
+		                   .is_secret = true };
+	enum pw_status r = PW_OK;
+
+	if ((step.value = setup_file_text(plan, STAMP_KEYS_FILE)) == NULL) {
+		r = stamp_keys_first(&text, now_s);
+		step.value = setup_text_of(plan, &text);
+	}
+	if (r != PW_OK && plan->status == PW_OK)
+		plan->status = r;
+	setup_plan_file(plan, &step);
+}
+
+void setup_plan_origin(struct setup_plan *plan, const struct setup_wish *wish,
+                       int64_t now_ms)
 {
 	struct setup_step step = {
 		.name = ORIGIN_FILE, .owner = "root", .group = "postward", .mode = 0640
@@ -147,4 +174,8 @@ void setup_plan_origin(struct setup_plan *plan, const struct setup_wish *wish)
 
 	step.value = setup_origin_text(plan, wish, now != NULL ? now : "");
 	setup_plan_file(plan, &step);
+	/* a setting of one's own names a file of one's own */
+	if (pw_str_contains(pw_str_from(step.value),
+	                    PW_STR("\nstamp_keys = " STAMP_KEYS_FILE "\n")))
+		plan_stamp_keys(plan, now_ms / 1000);
 }

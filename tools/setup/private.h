@@ -13,5 +13,8 @@ void setup_plan_private(struct setup_plan *plan, const struct setup_wish *wish);
 /* Settings of postward-origin on an edge: the text now, with ours put in. */
 const char *setup_origin_text(struct setup_plan *plan, const struct setup_wish *wish,
                               const char *now);
-/* The same as a step. */
-void setup_plan_origin(struct setup_plan *plan, const struct setup_wish *wish);
+/* The same as a step, and the keys of its stamps.
+ *
+ * now_ms  wall clock */
+void setup_plan_origin(struct setup_plan *plan, const struct setup_wish *wish,
+                       int64_t now_ms);

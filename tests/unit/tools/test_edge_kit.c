@@ -11,8 +11,8 @@
 #define V4 "192.0.2.10"
 #define V6 "2001:db8::10"
 
-static const struct edge_keys keys = { "EDGE-KEY", "EDGE-PUBLIC", "INNER-KEY",
-	                               "INNER-PUBLIC", "SHARED" };
+static const struct edge_keys keys = { "EDGE-KEY",     "EDGE-PUBLIC", "INNER-KEY",
+	                               "INNER-PUBLIC", "SHARED",      "# STAMPS\n" };
 
 static struct row {
 	const char *label;
@@ -114,9 +114,14 @@ static struct row {
 	{ "and its setting",
 	  "edge/postward-origin.conf",
 	  "inner = 10.9.0.2:25\ntrace_name = mx.example.org\nfallback = queue\n"
-	  "hold_listener = 127.0.0.1:10027\n",
+	  "hold_listener = 127.0.0.1:10027\nstamp_keys = /etc/postward/origin.keys\n",
 	  "private",
 	  { .domain = "example.org", .endpoint = V4, .fallback = "queue" } },
+	{ "keys of stamps",
+	  "edge/origin.keys",
+	  "# STAMPS\n",
+	  "@",
+	  { .domain = "example.org", .endpoint = V4 } },
 	{ "a tunnel of public addresses",
 	  "edge/postward-origin.conf",
 	  "private_networks = 198.51.100.2 198.51.100.1\n",

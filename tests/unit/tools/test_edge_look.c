@@ -190,6 +190,35 @@ static void check_conf(void **state)
 	free(conf);
 }
 
+#define DAY INT64_C(86400)
+
+static struct key_row {
+	const char *label;
+	int64_t from_s, until_s, next_s; /* next_s: when another begins; 0 = none does */
+	const char *wanted;
+} key_rows[] = {
+	{ "a key for long", 0, 400 * DAY, 0, "" },
+	{ "no key yet", 200 * DAY, 400 * DAY, 0, "w no key whose time it is" },
+	{ "its time is over", 0, 99 * DAY, 0, "w no key whose time it is" },
+	{ "it ends soon", 0, 105 * DAY, 0, "w ends in 5 days, and none follows" },
+	{ "another follows", 0, 105 * DAY, 103 * DAY, "" },
+	{ "another follows too late", 0, 105 * DAY, 120 * DAY, "w none follows" },
+};
+
+static void check_keys(void **state)
+{
+	const struct key_row *row = *state;
+	PW_AUTO(check_report_done) struct check_report report = { 0 };
+	struct pw_stamp_keys keys = { .count = row->next_s != 0 ? 2 : 1 };
+
+	keys.keys[0].not_before_s = row->from_s;
+	keys.keys[0].not_after_s = row->until_s;
+	keys.keys[1].not_before_s = row->next_s;
+	keys.keys[1].not_after_s = row->next_s + 400 * DAY;
+	judge_stamp_keys(&report, &keys, 100 * DAY);
+	report_expect(&report, row->wanted);
+}
+
 static void test_keywords(void **state)
 {
 	struct pw_str lines = PW_STR("mx.test\nSize 17\nSTARTTLS\n");
@@ -209,7 +238,8 @@ int main(void)
 		TUNNELS = GUISES + PW_LEN(guises),
 		CLOCKS = TUNNELS + PW_LEN(tunnels),
 		CONFS = CLOCKS + PW_LEN(clocks),
-		ALL = CONFS + PW_LEN(confs),
+		KEYS = CONFS + PW_LEN(confs),
+		ALL = KEYS + PW_LEN(key_rows),
 	};
 	struct CMUnitTest tests[ALL + 1] = { [ALL] = cmocka_unit_test(test_keywords) };
 
@@ -218,5 +248,6 @@ int main(void)
 	PW_TABLE_TESTS(tests, TUNNELS, tunnels, check_tunnel);
 	PW_TABLE_TESTS(tests, CLOCKS, clocks, check_clock_row);
 	PW_TABLE_TESTS(tests, CONFS, confs, check_conf);
+	PW_TABLE_TESTS(tests, KEYS, key_rows, check_keys);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
