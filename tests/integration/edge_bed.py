@@ -17,7 +17,8 @@ INNER_MAIN = f"""inet_interfaces = {INNER_LINK}
 mynetworks = 127.0.0.0/8
 virtual_mailbox_domains = {DOMAIN}
 virtual_mailbox_base = {{mail}}
-virtual_mailbox_maps = inline:{{{{ {{{{ann@example.test = ann/}}}} {{{{bob@example.test = bob/}}}} }}}}
+virtual_mailbox_maps = inline:{{{{ {{{{ann@example.test = ann/}}}} {{{{bob@example.test = bob/}}}}
+  {{{{postmaster@example.test = postmaster/}}}} }}}}
 virtual_uid_maps = static:{MAIL_UID}
 virtual_gid_maps = static:{MAIL_UID}
 """

@@ -2,6 +2,7 @@
 and the cure cures."""
 import contextlib
 import json
+import os
 import re
 import shutil
 import socket
@@ -10,7 +11,8 @@ import threading
 
 import pytest
 from edge_bed import EdgeBed, clock_shim
-from origin_bed import EDGE, INNER_LINK
+from origin_bed import EDGE, EDGE_LINK, INNER_LINK
+from stack.postward import PROGRAMS, Program
 
 LISTENER = f"{INNER_LINK}:smtp/inet"
 
@@ -56,7 +58,8 @@ def found(problems, words):
 
 def test_a_right_edge_has_no_problem(bed):
     problems, skipped = bed.look()
-    assert problems == [] and skipped == {}
+    assert problems == []
+    assert skipped == {"stamps/inner": "the origin goes inside by XCLIENT"}
     # and mail was not sent, nor refused for another reason than that it may not be relayed
     refusals = bed.inner.lines("NOQUEUE: reject")
     assert refusals and all("Relay access denied" in l for l in refusals)
@@ -280,6 +283,48 @@ def test_keys_of_stamps(bed):
         assert bed.look("--only", "stamps")[0] == []
     finally:
         keys.write_text(text)
+
+
+@contextlib.contextmanager
+def stamps_read(bed):
+    """The origin goes inside in a stamp, and a postward-origin of the inner host reads it."""
+    keys = bed.root / "inner.keys"
+    keys.write_text((bed.etc / "postward/origin.keys").read_text())
+    os.chown(keys, PROGRAMS["postward-origin"][0], -1)
+    keys.chmod(0o600)
+    socket_path = bed.inner.socket_folder("verify", PROGRAMS["postward-origin"][0]) / "origin.sock"
+    reader = Program("postward-origin", bed.root / "conf-inner", bed.inner_ns,
+                     {"role": "inner", "socket": f"unix:{socket_path}", "trusted_edges": EDGE_LINK,
+                      "stamp_keys": keys}, [socket_path])
+    conf = bed.etc / "postward/postward-origin.conf"
+    text = conf.read_text()
+    try:
+        reader.start()
+        conf.write_text(text + "carry = stamp\n")
+        with changed(bed.inner, ("-P", f"{LISTENER}/smtpd_authorized_xclient_hosts="),
+                     ("-P", f"{LISTENER}/smtpd_milters=unix:verify/origin.sock")):
+            yield
+    finally:
+        conf.write_text(text)
+        reader.stop()
+
+
+def test_an_inner_host_that_reads_stamps(bed, tmp_path):
+    keys = bed.etc / "postward/origin.keys"
+    text = keys.read_text()
+    with stamps_read(bed):
+        assert bed.look("--only", "stamps,inner") == ([], {})
+        found(bed.look("--only", "stamps", **clock_shim(tmp_path, 120))[0], "is 1(19|2[0-9]) s behind")
+        assert bed.inner.queue() == [] and not bed.inner.lines("status=sent")
+        try:
+            keys.unlink()
+            bed.ctl("edge", "keys", "new")
+            found(bed.look("--only", "stamps")[0], "does not believe our stamps: unknown_key")
+        finally:
+            keys.write_text(text)
+        bed.inner.postconf("-P", f"{LISTENER}/smtpd_milters=")
+        bed.inner.reload()
+        found(bed.look("--only", "stamps")[0], "reads no stamps")
 
 
 # mail on hold

@@ -11,7 +11,9 @@ const char edge_check_usage[] =
 	"usage: postwardctl edge check [OPTION...]\n"
 	"On the edge: tries out, by talking to it, what the inner host believes and lets "
 	"pass,\n"
-	"and what strangers can make this host believe. Sends no message.\n"
+	"and what strangers can make this host believe. Sends no message, but for one "
+        "with a\n"
+	"stamp where setting carry is stamp, which the inner host answers and drops.\n"
 	"  --only GROUP,...     only these groups; --list names them\n"
 	"  --list               print what is looked at and end\n"
 	"  --timeout MS         longest time for any of it; default 60000\n"
@@ -28,6 +30,7 @@ static const struct check checks[] = {
 	{ "tunnel", "clock",     edge_look_clock,     CHECK_EDGE, false },
 	{ "queue",  "way",       edge_look_queue,     CHECK_EDGE, false },
 	{ "stamps", "keys",      edge_look_stamps,    CHECK_EDGE, false },
+	{ "stamps", "inner",     edge_look_stamped,   CHECK_EDGE, false },
 };
 /* clang-format on */
 

@@ -134,14 +134,15 @@ static bool begin(struct check_report *report, struct talk *t, struct pw_buf *re
 
 /* ---- what it offers ---- */
 
-void judge_inner_offer(struct check_report *report, struct pw_str lines, int64_t limit,
-                       struct pw_str edge, struct pw_str inner)
+void judge_inner_offer(struct check_report *report, struct pw_str lines, bool is_stamped,
+                       int64_t limit, struct pw_str edge, struct pw_str inner)
 {
 	struct pw_str xclient = talk_keyword(lines, "XCLIENT");
 	struct pw_str size = talk_keyword(lines, "SIZE");
 	int64_t theirs = 0;
 
-	if (xclient.at == NULL || !pw_str_contains(xclient, PW_STR("ADDR"))) {
+	if (!is_stamped &&
+	    (xclient.at == NULL || !pw_str_contains(xclient, PW_STR("ADDR")))) {
 		check_error(report, "the inner server offers this edge no XCLIENT: mail "
 		                    "waits with the senders");
 		check_cure(report,
@@ -179,21 +180,23 @@ static void try_long_line(struct check_report *report, struct talk *t,
 
 void edge_look_inner(struct check_report *report, const struct check_context *context)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf reply = { 0 }, inner = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf reply = { 0 }, inner = { 0 }, carry = { 0 };
 	struct pw_str text;
 	struct talk t;
 	struct pw_ip ip;
 	unsigned int port;
 	int64_t limit = 0;
 
+	settings_file_value(&carry, "postward-origin", "carry", "xclient");
 	if (!edge_inner(report, &ip, &port) || !edge_become_origin(report) ||
 	    !begin(report, &t, &reply, context, ip, port))
 		return;
 	text = postconf_value(&context->postfix, NULL, "message_size_limit");
 	(void)!pw_str_to_int64(text, 0, INT64_MAX, &limit);
 	pw_ip_put(&inner, ip);
-	judge_inner_offer(report, pw_buf_str(&reply), limit, context->listen_private,
-	                  pw_buf_str(&inner));
+	judge_inner_offer(report, pw_buf_str(&reply),
+	                  pw_str_eq(pw_buf_str(&carry), PW_STR("stamp")), limit,
+	                  context->listen_private, pw_buf_str(&inner));
 	try_long_line(report, &t, &reply);
 	talk_close(&t);
 }

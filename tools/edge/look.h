@@ -9,7 +9,7 @@
 
 check_fn edge_look_inner, edge_look_relay, edge_look_users, edge_look_public;
 check_fn edge_look_tunnel, edge_look_clock, edge_look_listeners, edge_look_queue,
-	edge_look_stamps;
+	edge_look_stamps, edge_look_stamped;
 
 /* Where the inner server listens for this edge, by postward-origin's own setting; what is
  * wrong with it is reported.
@@ -35,11 +35,12 @@ struct edge_guise {
 
 /* The edge's EHLO at the inner server.
  *
+ * is_stamped  the origin goes inside in a stamp: XCLIENT is not needed
  * lines  of its reply
  * limit  the edge's message_size_limit
  * edge, inner  addresses, for cures */
-void judge_inner_offer(struct check_report *report, struct pw_str lines, int64_t limit,
-                       struct pw_str edge, struct pw_str inner);
+void judge_inner_offer(struct check_report *report, struct pw_str lines, bool is_stamped,
+                       int64_t limit, struct pw_str edge, struct pw_str inner);
 void judge_guise(struct check_report *report, const struct edge_guise *guise,
                  struct pw_str edge, struct pw_str inner);
 /* The way to the inner host.
@@ -60,3 +61,7 @@ void judge_edge_queue(struct check_report *report, const struct postconf *conf,
 /* Is there a key to stamp with, and for how long? */
 void judge_stamp_keys(struct check_report *report, const struct pw_stamp_keys *keys,
                       int64_t now_s);
+/* What the inner host said about a stamp of ours.
+ *
+ * code, text  reply to the message (talk_hear) */
+void judge_stamp_reply(struct check_report *report, int code, struct pw_str text);

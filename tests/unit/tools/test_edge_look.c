@@ -16,17 +16,21 @@ static struct offer_row {
 	const char *lines;
 	int64_t limit;
 	const char *wanted;
+	bool is_stamped;
 } offers[] = {
-	{ "all is offered", OFFER, 10240000, "" },
-	{ "less is taken here", OFFER, 1000, "" },
-	{ "no limit there", "x\nSIZE 0\nXCLIENT ADDR\n", 99, "" },
-	{ "no size there", "x\nSIZE\nXCLIENT ADDR\n", 99, "" },
-	{ "more is taken here", OFFER, 10240001, "w the inner server's 10240000" },
-	{ "anything is taken here", OFFER, 0, "w message_size_limit is 0" },
-	{ "no XCLIENT", "x\nSIZE 10240000\n", 1000, "e offers this edge no XCLIENT" },
+	{ "all is offered", OFFER, 10240000, "", false },
+	{ "less is taken here", OFFER, 1000, "", false },
+	{ "no limit there", "x\nSIZE 0\nXCLIENT ADDR\n", 99, "", false },
+	{ "no size there", "x\nSIZE\nXCLIENT ADDR\n", 99, "", false },
+	{ "more is taken here", OFFER, 10240001, "w the inner server's 10240000", false },
+	{ "anything is taken here", OFFER, 0, "w message_size_limit is 0", false },
+	{ "no XCLIENT", "x\nSIZE 10240000\n", 1000, "e offers this edge no XCLIENT",
+	  false },
 	{ "an XCLIENT without an address", "x\nXCLIENT NAME LOGIN\n", 1000,
-	  "e no XCLIENT" },
-	{ "a word that only begins so", "x\nXCLIENTS ADDR\n", 1000, "e no XCLIENT" },
+	  "e no XCLIENT", false },
+	{ "no XCLIENT, and none needed", "x\nSIZE 10240000\n", 1000, "", true },
+	{ "a word that only begins so", "x\nXCLIENTS ADDR\n", 1000, "e no XCLIENT",
+	  false },
 };
 
 static void check_offer(void **state)
@@ -34,7 +38,8 @@ static void check_offer(void **state)
 	const struct offer_row *row = *state;
 	PW_AUTO(check_report_done) struct check_report report = { 0 };
 
-	judge_inner_offer(&report, pw_str_from(row->lines), row->limit, EDGE, INNER);
+	judge_inner_offer(&report, pw_str_from(row->lines), row->is_stamped, row->limit,
+	                  EDGE, INNER);
 	report_expect(&report, row->wanted);
 }
 
@@ -219,6 +224,31 @@ static void check_keys(void **state)
 	report_expect(&report, row->wanted);
 }
 
+static struct reply_row {
+	const char *label;
+	int code;
+	const char *text;
+	const char *wanted;
+} replies[] = {
+	{ "believed", 550, "5.7.0 postward stamp=ok, skew_s=-3\n", "" },
+	{ "with another clock", 550, "5.7.0 postward stamp=ok, skew_s=-300\n",
+	  "w clock is 300 s ahead of" },
+	{ "with another key", 550, "5.7.0 postward stamp=unknown_key, skew_s=0\n",
+	  "e does not believe our stamps: unknown_key" },
+	{ "nobody reads it", 250, "2.0.0 Ok: queued as 1\n", "e reads no stamps" },
+	{ "refused by somebody else", 554, "5.7.1 spam\n", "w could not look" },
+	{ "nothing is said", TALK_SILENT, "", "w could not look" },
+};
+
+static void check_reply(void **state)
+{
+	const struct reply_row *row = *state;
+	PW_AUTO(check_report_done) struct check_report report = { 0 };
+
+	judge_stamp_reply(&report, row->code, pw_str_from(row->text));
+	report_expect(&report, row->wanted);
+}
+
 static void test_keywords(void **state)
 {
 	struct pw_str lines = PW_STR("mx.test\nSize 17\nSTARTTLS\n");
@@ -239,7 +269,8 @@ int main(void)
 		CLOCKS = TUNNELS + PW_LEN(tunnels),
 		CONFS = CLOCKS + PW_LEN(clocks),
 		KEYS = CONFS + PW_LEN(confs),
-		ALL = KEYS + PW_LEN(key_rows),
+		REPLIES = KEYS + PW_LEN(key_rows),
+		ALL = REPLIES + PW_LEN(replies),
 	};
 	struct CMUnitTest tests[ALL + 1] = { [ALL] = cmocka_unit_test(test_keywords) };
 
@@ -249,5 +280,6 @@ int main(void)
 	PW_TABLE_TESTS(tests, CLOCKS, clocks, check_clock_row);
 	PW_TABLE_TESTS(tests, CONFS, confs, check_conf);
 	PW_TABLE_TESTS(tests, KEYS, key_rows, check_keys);
+	PW_TABLE_TESTS(tests, REPLIES, replies, check_reply);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
