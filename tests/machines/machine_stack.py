@@ -1,7 +1,9 @@
 """A mail host on a whole machine (or an edge and an inner one), set up as an admin does, with the
 Internet of the tests around it."""
+import contextlib
 import shlex
 import shutil
+import types
 
 from stack import dns as zone
 from stack.clients import Sink
@@ -122,6 +124,11 @@ class PairStack(Surroundings):
                                f"{EDGE6}/64", **options)
         self.inner_machine.boot(self.network, f"{INNER_PUBLIC} inner.example.test inner\n",
                                 f"{INNER_PUBLIC}/24", **options)
+
+    @contextlib.contextmanager
+    def pass_users(self):
+        """What docs/edge.md has set up passes them on."""
+        yield types.SimpleNamespace(name="haproxy")
 
     def link_down(self):
         """The inner host's cable is out: what the tunnel carries goes nowhere, without a word."""

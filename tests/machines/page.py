@@ -1,4 +1,4 @@
-"""What docs/install.md says is to be typed, word for word: each block of commands has a name there."""
+"""What a page of docs says is to be typed, word for word: each block of commands has a name there."""
 import re
 
 from stack.postward import SOURCE
@@ -8,7 +8,7 @@ from stack.world import EDGE
 OWN = {"example.org": "example.test", "192.0.2.10": EDGE}
 
 
-def blocks(path="docs/install.md"):
+def blocks(path):
     """name -> text."""
     text = (SOURCE / path).read_text(encoding="utf8")
     found = dict(re.findall(r"(?ms)^```(\S+)\n(.*?)^```$", text))
