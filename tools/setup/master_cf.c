@@ -1,6 +1,7 @@
 /* The lines of master.cf: services and what they set for themselves. */
 #include "tools/postconf.h"
 #include "tools/setup/list.h"
+#include "tools/setup/master.h"
 #include "tools/setup/postfix.h"
 #include "tools/setup/template.h"
 
@@ -124,57 +125,9 @@ static const struct service {
 	} },
 };
 
-/* Services that are no smtpd of a port: the whole line is ours. */
-static const struct fixed {
-	const char *name, *line;
-	bool is_screen; /* comes with postscreen */
-} fixed[] = {
-	{ "postward/unix", "postward unix - - y - - lmtp -o syslog_name=postfix/postward"
-	  " -o lmtp_send_xforward_command=yes -o lmtp_line_length_limit=0"
-	  " -o lmtp_tls_security_level=none", false },
-	{ "dnsblog/unix",  "dnsblog unix - - y - 0 dnsblog", true },
-	{ "tlsproxy/unix", "tlsproxy unix - - y - 0 tlsproxy", true },
-};
 /* clang-format on */
 
-struct work {
-	struct setup_plan *plan;
-	const struct setup_wish *wish;
-	const struct setup_postfix *now;
-};
-
-/* Fields of a line of master.cf. */
-enum { FIELD_NAME, FIELD_TYPE, FIELD_COMMAND = 7, FIELDS };
-
-/* The next line that serves a port of a service on whatever address. */
-static bool next_line(struct pw_str *rest, const struct service *service,
-                      struct pw_str fields[FIELDS])
-{
-	while (rest->len > 0) {
-		struct pw_str line = pw_str_cut(rest, '\n'), port;
-		size_t n = 0;
-
-		while (n < FIELDS && postconf_next_item(&line, &fields[n]))
-			n++;
-		if (n < FIELDS || !pw_str_eq(fields[FIELD_TYPE], PW_STR("inet")))
-			continue;
-		port = fields[FIELD_NAME];
-		if (pw_str_contains(port, PW_STR(":")))
-			port = pw_str_sub(port, pw_str_rfind(port, ':') + 1, port.len);
-		for (size_t i = 0; i < NAMES_MAX && service->names[i] != NULL; i++)
-			if (pw_str_eq(port, pw_str_from(service->names[i])))
-				return true;
-	}
-	return false;
-}
-
-/* postscreen hands on to smtpd, and is none. */
-static bool is_smtpd(const struct pw_str fields[FIELDS])
-{
-	return pw_str_eq(fields[FIELD_COMMAND], PW_STR("smtpd"));
-}
-
-static const char *expand(const struct work *w, const char *text)
+static const char *expand(const struct master_work *w, const char *text)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
 	size_t count;
@@ -185,7 +138,8 @@ static const char *expand(const struct work *w, const char *text)
 }
 
 /* With commas alone, since blanks are refused. */
-static const char *in_front(const struct work *w, const char *value, struct pw_str list)
+static const char *in_front(const struct master_work *w, const char *value,
+                            struct pw_str list)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
 	struct pw_str item;
@@ -197,7 +151,7 @@ static const char *in_front(const struct work *w, const char *value, struct pw_s
 }
 
 /* What an option should be; NULL = as it is. */
-static const char *wanted(const struct work *w, const struct option *option,
+static const char *wanted(const struct master_work *w, const struct option *option,
                           struct pw_str before)
 {
 	const char *value = expand(w, option->value);
@@ -213,7 +167,7 @@ static const char *wanted(const struct work *w, const struct option *option,
 }
 
 /* A service that is there: option by option, all others stay. */
-static void plan_options(const struct work *w, const struct service *service,
+static void plan_options(const struct master_work *w, const struct service *service,
                          struct pw_str name)
 {
 	for (size_t i = 0; i < OPTIONS_MAX && service->options[i].name != NULL; i++) {
@@ -238,7 +192,7 @@ static void plan_options(const struct work *w, const struct service *service,
 }
 
 /* A service that is not there comes in one step, never without what protects it. */
-static void plan_new(const struct work *w, const struct service *service,
+static void plan_new(const struct master_work *w, const struct service *service,
                      const char *address)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf line = { 0 };
@@ -256,22 +210,7 @@ static void plan_new(const struct work *w, const struct service *service,
 	setup_plan_add(w->plan, &step);
 }
 
-/* "" = all of inet_interfaces. */
-static struct pw_str address_of(struct pw_str name)
-{
-	size_t colon = pw_str_rfind(name, ':');
-
-	return colon < name.len ? pw_str_sub(name, 0, colon) : PW_STR("");
-}
-
-static bool is_loopback(struct pw_str address)
-{
-	return pw_str_starts(address, PW_STR("127.")) ||
-	       pw_str_eq(address, PW_STR("localhost")) ||
-	       pw_str_eq(address, PW_STR("[::1]"));
-}
-
-static void plan_removal(const struct work *w, struct pw_str name)
+static void plan_removal(const struct master_work *w, struct pw_str name)
 {
 	setup_plan_add(w->plan,
 	               &(struct setup_step){
@@ -280,15 +219,15 @@ static void plan_removal(const struct work *w, struct pw_str name)
 }
 
 /* On one address, under the name it is served there already, else ours. */
-static void plan_address(const struct work *w, const struct service *service,
+static void plan_address(const struct master_work *w, const struct service *service,
                          const char *address)
 {
 	struct pw_str rest = pw_buf_str(&w->now->services), fields[FIELDS];
 
-	while (next_line(&rest, service, fields)) {
-		if (!pw_str_eq(address_of(fields[FIELD_NAME]), pw_str_from(address)))
+	while (master_next(&rest, service->names, NAMES_MAX, fields)) {
+		if (!pw_str_eq(master_address(fields[FIELD_NAME]), pw_str_from(address)))
 			continue;
-		if (is_smtpd(fields))
+		if (master_is_smtpd(fields))
 			plan_options(w, service, fields[FIELD_NAME]);
 		return;
 	}
@@ -297,32 +236,33 @@ static void plan_address(const struct work *w, const struct service *service,
 
 /* On all addresses, or on those the administrator has chosen; those that nobody reaches
  * from elsewhere are in the way. */
-static void plan_anywhere(const struct work *w, const struct service *service)
+static void plan_anywhere(const struct master_work *w, const struct service *service)
 {
 	struct pw_str rest = pw_buf_str(&w->now->services), fields[FIELDS];
 	bool is_served = false;
 
-	while (next_line(&rest, service, fields))
-		is_served = is_served || !is_loopback(address_of(fields[FIELD_NAME]));
+	while (master_next(&rest, service->names, NAMES_MAX, fields))
+		is_served = is_served ||
+		            !master_is_loopback(master_address(fields[FIELD_NAME]));
 	if (!is_served)
 		plan_new(w, service, "");
 	rest = pw_buf_str(&w->now->services);
-	while (next_line(&rest, service, fields)) {
+	while (master_next(&rest, service->names, NAMES_MAX, fields)) {
 		if (!is_served)
 			plan_removal(w, fields[FIELD_NAME]);
-		else if (is_smtpd(fields))
+		else if (master_is_smtpd(fields))
 			plan_options(w, service, fields[FIELD_NAME]);
 	}
 }
 
 /* What is served on other addresses than the VPN's and loopback is to go. */
-static void plan_others(const struct work *w, const struct service *service,
+static void plan_others(const struct master_work *w, const struct service *service,
                         enum where where, struct pw_str vpn)
 {
 	struct pw_str rest = pw_buf_str(&w->now->services), fields[FIELDS];
 
-	while (next_line(&rest, service, fields)) {
-		struct pw_str address = address_of(fields[FIELD_NAME]);
+	while (master_next(&rest, service->names, NAMES_MAX, fields)) {
+		struct pw_str address = master_address(fields[FIELD_NAME]);
 
 		if (!pw_str_eq(address, vpn) && !pw_str_eq(address, PW_STR(LOCALHOST)) &&
 		    (where != BESIDE || address.len == 0))
@@ -330,15 +270,15 @@ static void plan_others(const struct work *w, const struct service *service,
 	}
 }
 
-static void plan_nowhere(const struct work *w, const struct service *service)
+static void plan_nowhere(const struct master_work *w, const struct service *service)
 {
 	struct pw_str rest = pw_buf_str(&w->now->services), fields[FIELDS];
 
-	while (next_line(&rest, service, fields))
+	while (master_next(&rest, service->names, NAMES_MAX, fields))
 		plan_removal(w, fields[FIELD_NAME]);
 }
 
-static void plan_places(const struct work *w, const struct service *service)
+static void plan_places(const struct master_work *w, const struct service *service)
 {
 	const char *vpn = expand(w, "@listen_host@");
 	enum where where = service->where;
@@ -363,109 +303,14 @@ static void plan_places(const struct work *w, const struct service *service)
 		plan_others(w, service, where, pw_str_from(vpn));
 }
 
-/* ---- what is no smtpd of a port ---- */
-
-/* The line of a service as postconf prints it, its columns parted by one blank; at is
- * NULL where there is none. */
-static struct pw_str find_line(const struct work *w, const char *name)
-{
-	struct pw_str rest = pw_buf_str(&w->now->services);
-
-	while (rest.len > 0) {
-		struct pw_str line = pw_str_cut(&rest, '\n'), words = line, first, type;
-		PW_AUTO(pw_buf_done) struct pw_buf found = { 0 };
-
-		if (!postconf_next_item(&words, &first) ||
-		    !postconf_next_item(&words, &type))
-			continue;
-		pw_buf_printf(&found, "%.*s/%.*s", PW_FMT(first), PW_FMT(type));
-		if (pw_str_eq(pw_buf_str(&found), pw_str_from(name)))
-			return line;
-	}
-	return (struct pw_str){ NULL, 0 };
-}
-
-static bool is_same_line(struct pw_str line, struct pw_str wanted)
-{
-	struct pw_str one, two;
-
-	while (postconf_next_item(&wanted, &two))
-		if (!postconf_next_item(&line, &one) || !pw_str_eq(one, two))
-			return false;
-	return !postconf_next_item(&line, &one);
-}
-
-static void plan_line(const struct work *w, const char *name, const char *line)
-{
-	struct pw_str before = find_line(w, name);
-
-	if (before.at == NULL || !is_same_line(before, pw_str_from(line)))
-		setup_plan_add(w->plan, &(struct setup_step){ .kind = SETUP_SERVICE,
-		                                              .name = name,
-		                                              .value = line });
-}
-
-/* What an smtpd behind postscreen was told while it stood in front. */
-static struct pw_str arguments_of(struct pw_str line)
-{
-	struct pw_str item;
-
-	for (size_t i = 0; i < FIELDS; i++)
-		(void)postconf_next_item(&line, &item);
-	return pw_str_trim(line);
-}
-
-/* postscreen in place of the one smtpd of port 25, and that one behind it. */
-static void plan_screen(const struct work *w)
-{
-	const struct service port = { .names = { "smtp", "25" } };
-	struct pw_str rest = pw_buf_str(&w->now->services), fields[FIELDS];
-	struct pw_str arguments = PW_STR("");
-	const char *name = "smtp";
-	size_t count = 0;
-
-	while (next_line(&rest, &port, fields)) {
-		if (is_loopback(address_of(fields[FIELD_NAME])))
-			continue;
-		count++;
-		name = setup_text(w->plan, "%.*s", PW_FMT(fields[FIELD_NAME]));
-		if (is_smtpd(fields))
-			arguments = arguments_of(
-				find_line(w, setup_text(w->plan, "%s/inet", name)));
-	}
-	if (count > 1) {
-		setup_note(w->plan, "port 25 is served by several lines of master.cf: "
-		                    "postscreen was not put in front of them");
-		return;
-	}
-	plan_line(w, setup_text(w->plan, "%s/inet", name),
-	          setup_text(w->plan, "%s inet n - y - 1 postscreen", name));
-	if (find_line(w, "smtpd/pass").at == NULL)
-		plan_line(w, "smtpd/pass",
-		          setup_text(w->plan, "smtpd pass - - y - - smtpd%s%.*s",
-		                     arguments.len > 0 ? " " : "", PW_FMT(arguments)));
-	for (size_t i = 0; i < PW_LEN(fixed); i++)
-		if (fixed[i].is_screen)
-			plan_line(w, fixed[i].name, fixed[i].line);
-}
-
-static void plan_fixed(const struct work *w)
-{
-	for (size_t i = 0; i < PW_LEN(fixed); i++)
-		if (!fixed[i].is_screen)
-			plan_line(w, fixed[i].name, fixed[i].line);
-	if (setup_wish_screens(w->wish))
-		plan_screen(w);
-}
-
 void setup_plan_master(struct setup_plan *plan, const struct setup_wish *wish,
                        const struct setup_postfix *now)
 {
-	const struct work w = { .plan = plan, .wish = wish, .now = now };
+	const struct master_work w = { .plan = plan, .wish = wish, .now = now };
 
 	for (size_t i = 0; i < PW_LEN(services); i++)
 		if ((services[i].roles & wish->role) != 0)
 			plan_places(&w, &services[i]);
 	if (wish->role == SETUP_EDGE)
-		plan_fixed(&w);
+		master_plan_lines(&w);
 }
