@@ -372,6 +372,31 @@ def test_check_has_part_of_it(bed):
         assert done.returncode == 1 and "offers this edge no XCLIENT" in done.stdout
 
 
+def test_no_database_is_asked(bed):
+    """Whatever is said about one."""
+    asked = []
+    conf = bed.etc / "postward/postward.conf"
+    conf.write_text("database = host=127.0.0.1 dbname=postward user=postgres\n")
+    with bed.edge_ns.enter():
+        listener = socket.create_server(("127.0.0.1", 5432))
+
+    def count():
+        with contextlib.suppress(OSError):
+            while True:
+                asked.append(listener.accept()[0])
+
+    threading.Thread(target=count, daemon=True).start()
+    try:
+        for words in (["edge", "check"], ["edge", "held"], ["edge", "keys", "list"], ["check", "--only", "edge,queue"],
+                      ["edge", "init", "--domain", "a.test", "--public", "192.0.2.1", "--out", bed.root / "other"]):
+            assert bed.ctl(*words, PGHOST="127.0.0.1").returncode == 0
+        assert asked == []
+    finally:
+        conf.unlink()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
 def test_another_role_is_told_that_it_is_none(bed):
     conf = bed.etc / "postward/setup.conf"
     text = conf.read_text()

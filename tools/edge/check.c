@@ -12,7 +12,7 @@ const char edge_check_usage[] =
 	"On the edge: tries out, by talking to it, what the inner host believes and lets "
 	"pass,\n"
 	"and what strangers can make this host believe. Sends no message, but for one "
-        "with a\n"
+	"with a\n"
 	"stamp where setting carry is stamp, which the inner host answers and drops.\n"
 	"  --only GROUP,...     only these groups; --list names them\n"
 	"  --list               print what is looked at and end\n"

@@ -184,8 +184,8 @@ void edge_look_tunnel(struct check_report *report, const struct check_context *c
 		return;
 	}
 	judge_tunnel(report, name, mtu, is_wireguard(name),
-	             icmp_echo(inner, SMALL_BYTES, ECHO_MS),
-	             icmp_echo(inner, (size_t)mtu, ECHO_MS));
+	             (int)icmp_echo(inner, SMALL_BYTES, ECHO_MS),
+	             (int)icmp_echo(inner, (size_t)mtu, ECHO_MS));
 }
 
 void edge_look_clock(struct check_report *report, const struct check_context *context)

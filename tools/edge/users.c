@@ -22,8 +22,8 @@ static int try_door(void *arg)
 {
 	const struct door *door = arg;
 
-	return probe_tcp(door->ip, door->port, PROBE_CONNECT,
-	                 pw_clock_mono_ms() + CONNECT_MS);
+	return (int)probe_tcp(door->ip, door->port, PROBE_CONNECT,
+	                      pw_clock_mono_ms() + CONNECT_MS);
 }
 
 static bool is_open_to(const struct identity *who, struct door *door)

@@ -62,6 +62,8 @@ static void print_text(const struct setup_wish *wish, const struct setup_outcome
 		puts("\nDNS records:");
 	for (size_t i = 0; rows != NULL && i < pw_db_rows(rows); i++)
 		print_record(rows, i);
+	if (wish->role == SETUP_EDGE)
+		puts("\nWhat the inner host believes and lets pass: postwardctl edge check");
 	if (outcome->password[0] != '\0')
 		printf("\nMailbox %s, password %s\nIt is shown this once; another one: "
 		       "postwardctl passwd %s\n",
