@@ -356,7 +356,7 @@ def test_held_mail_is_told_and_may_go(bed):
     text = bed.ctl("edge", "held").stdout
     assert "550 5.1.1 <ann@example.test>: no such user" in text and "somebody else put it on hold" in text
     # check tells it too, and where to look
-    done = bed.ctl("check", "--only", "origin")
+    done = bed.ctl("check", "--only", "edge")
     assert "2 messages are on hold" in done.stdout and "cure: postwardctl edge held" in done.stdout
     bed.edge_ns.run("postsuper", "-c", bed.edge.etc, "-d", "ALL")
     assert bed.ctl("edge", "held").returncode == 0

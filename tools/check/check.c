@@ -59,7 +59,7 @@ static const struct check checks[] = {
 	{ "edge",         "listeners",    edge_look_listeners,       CHECK_EDGE,      false },
 	{ "edge",         "queue",        edge_look_queue,           CHECK_EDGE,      false },
 	{ "edge",         "stamps",       edge_look_stamps,          CHECK_EDGE,      false },
-	{ "origin",       "held",         check_held,                CHECK_EDGE,      false },
+	{ "edge",         "held",         check_held,                CHECK_EDGE,      false },
 	{ "queue",        "mail",         check_queue,               CHECK_ANY,       false },
 };
 /* clang-format on */
