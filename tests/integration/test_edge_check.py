@@ -237,6 +237,22 @@ def test_a_tunnel_that_swallows_large_packets(bed):
         bed.inner_ns.run("nft", "delete table inet way")
 
 
+def test_a_tunnel_of_ipv6(bed):
+    bed.edge_ns.address("vpn", "fd09::1/64")
+    bed.inner_ns.address("vpn", "fd09::2/64")
+    conf = bed.etc / "postward/postward-origin.conf"
+    text = conf.read_text()
+    conf.write_text(text.replace(f"inner = {INNER_LINK}:25", "inner = [fd09::2]:25"))
+    try:
+        assert bed.look("--only", "tunnel") == ([], {"tunnel/clock": "IPv6 has no question for a clock"})
+        bed.inner_ns.run("nft", "add table inet way; add chain inet way in { type filter hook prerouting priority "
+                         "-400; }; add rule inet way in meta length > 1300 drop")
+        found(bed.look("--only", "tunnel")[0], "packets of 1500 bytes do not")
+    finally:
+        conf.write_text(text)
+        bed.inner_ns.run("nft", "flush ruleset")
+
+
 def test_a_clock_that_is_off(bed, tmp_path):
     problems = found(bed.look("--only", "tunnel", **clock_shim(tmp_path, 120))[0], "is 1(19|20) s behind")
     assert problems[0][1] == "warning"
