@@ -84,6 +84,10 @@ struct kit_daemon {
 	void *user;         /* the daemon's own, e.g. its settings */
 	enum pw_status (*reload)(
 		void *user); /* SIGHUP; runs in the main thread; NULL = nothing */
+	/* What the daemon serves besides libmilter's sessions; both may be NULL. stop:
+	 * the drain begins, take no more; others: how many the drain still waits for */
+	void (*stop)(void *user);
+	int64_t (*others)(void *user);
 	void (*report)(
 		void *user); /* SIGUSR1 and every 60 s: write counters; may be NULL */
 };

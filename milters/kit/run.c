@@ -125,15 +125,22 @@ static enum pw_status serve(const struct kit_daemon *daemon)
 	return PW_OK;
 }
 
-/* Returns true when all sessions have ended. */
-static bool wait_for_sessions(int64_t deadline_ms)
+/* Sessions of libmilter, and what else the daemon serves. */
+static int64_t all_sessions(const struct kit_daemon *daemon)
 {
+	return kit_sessions() + (daemon->others ? daemon->others(daemon->user) : 0);
+}
+
+/* Returns true when all sessions have ended. */
+static bool wait_for_sessions(const struct kit_daemon *daemon)
+{
+	int64_t deadline_ms = pw_clock_mono_ms() + daemon->drain_ms;
 	int64_t quiet_since_ms = pw_clock_mono_ms();
 
 	for (;;) {
 		int64_t now_ms = pw_clock_mono_ms();
 
-		if (kit_sessions() > 0)
+		if (all_sessions(daemon) > 0)
 			quiet_since_ms = now_ms;
 		if (now_ms - quiet_since_ms >= DRAIN_QUIET_MS)
 			return true;
@@ -151,11 +158,13 @@ static enum pw_status drain(const struct kit_daemon *daemon, struct pw_listener 
 
 	pw_notify_stopping();
 	pw_log(PW_LOG_INFO, "", PW_KV("event", "stopping"),
-	       PW_KV_INT("sessions", kit_sessions()), PW_KV_END);
+	       PW_KV_INT("sessions", all_sessions(daemon)), PW_KV_END);
 	if (pw_listener_silence(listener) != PW_OK)
 		(void)complain(PW_ERR_IO, "drain", strerror(errno));
-	if (!wait_for_sessions(pw_clock_mono_ms() + daemon->drain_ms)) {
-		left = kit_sessions();
+	if (daemon->stop)
+		daemon->stop(daemon->user);
+	if (!wait_for_sessions(daemon)) {
+		left = all_sessions(daemon);
 		report(daemon);
 		pw_log(PW_LOG_WARNING, "", PW_KV("event", "stopped"),
 		       PW_KV_INT("sessions_abandoned", left), PW_KV_END);
@@ -182,7 +191,9 @@ enum pw_status kit_run(const struct kit_daemon *daemon)
 	pw_log(PW_LOG_INFO, "", PW_KV("event", "started"), PW_KV("version", PW_VERSION),
 	       PW_KV("socket", daemon->socket), PW_KV_END);
 	if ((r = serve(daemon)) != PW_OK) {
-		if (!wait_for_sessions(pw_clock_mono_ms() + daemon->drain_ms))
+		if (daemon->stop)
+			daemon->stop(daemon->user);
+		if (!wait_for_sessions(daemon))
 			_exit(EX_SOFTWARE); /* as in drain */
 		return r;
 	}
