@@ -17,7 +17,9 @@ enum pw_status daemon_open(struct daemon *daemon)
 	const struct kit_held *held = kit_live_get(daemon->live);
 	enum pw_status r = open_role(daemon, held->set);
 
-	if (r != PW_OK)
+	if (r == PW_OK && daemon->fallback)
+		r = listener_open(&daemon->listener, daemon->live, daemon->fallback);
+	else if (r != PW_OK)
 		pw_log(PW_LOG_ERROR, "", PW_KV("event", "start"),
 		       PW_KV("why", "no place to remember what has been here"),
 		       PW_KV("status", pw_status_text(r)), PW_KV_END);
@@ -27,6 +29,7 @@ enum pw_status daemon_open(struct daemon *daemon)
 
 void daemon_close(struct daemon *daemon)
 {
+	listener_close(&daemon->listener);
 	fallback_close(&daemon->fallback);
 	inner_close(&daemon->inner);
 }
@@ -45,6 +48,21 @@ static void report_fallback(struct fallback *fallback, const struct settings *se
 	known_write(fallback->known, set->recipients_age_ms);
 }
 
+static void stop(void *user)
+{
+	struct daemon *daemon = user;
+
+	if (daemon->listener)
+		listener_stop(daemon->listener);
+}
+
+static int64_t others(void *user)
+{
+	struct daemon *daemon = user;
+
+	return daemon->listener ? listener_sessions(daemon->listener) : 0;
+}
+
 static void report(void *user)
 {
 	struct daemon *daemon = user;
@@ -52,6 +70,7 @@ static void report(void *user)
 	const struct settings *set = held->set;
 
 	pw_count_set(&counters, COUNT_sessions, kit_sessions());
+	pw_count_set(&counters, COUNT_listener_sessions, others(daemon));
 	if (daemon->fallback)
 		report_fallback(daemon->fallback, set);
 	if (pw_counters_write(&counters, set->common.state_directory) != PW_OK)
@@ -71,5 +90,7 @@ void daemon_describe(struct kit_daemon *kit, struct daemon *daemon)
 	kit->user = daemon;
 	kit->reload = reload;
 	kit->report = report;
+	kit->stop = stop;
+	kit->others = others;
 	kit_live_put(daemon->live, &held);
 }

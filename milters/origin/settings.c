@@ -3,6 +3,7 @@
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,10 +18,19 @@ static const struct pw_setting rows[] = {
 #undef PW
 };
 
+/* Whoever may connect there may call himself anybody: on a port that is everybody on this
+ * host. */
+static void check_local(struct pw_str spec, const char *name, struct pw_buf *why_out)
+{
+	if (spec.len && !pw_str_starts(spec, PW_STR("unix:")) &&
+	    !pw_str_starts(spec, PW_STR("fd:")))
+		pw_buf_printf(why_out, "%s: must be unix:/path, fd:NAME or empty\n",
+		              name);
+}
+
 static bool settings_check(const void *settings, struct pw_buf *why_out)
 {
 	const struct settings *set = settings;
-
 	bool is_inner = set->role == ROLE_INNER;
 
 	if (!is_inner && !set->inner[0])
@@ -31,7 +41,9 @@ static bool settings_check(const void *settings, struct pw_buf *why_out)
 		                            "the edges\n"));
 	if (is_inner && !set->stamp_keys[0])
 		pw_buf_puts(why_out, PW_STR("stamp_keys: must name the file of keys\n"));
-	return is_inner ? set->trusted_edges[0] && set->stamp_keys[0] : set->inner[0];
+	check_local(pw_str_from(set->queue_socket), "queue_socket", why_out);
+	check_local(pw_str_from(set->proxy_socket), "proxy_socket", why_out);
+	return why_out->len == 0;
 }
 
 const struct pw_settings_schema settings_schema = {
@@ -177,6 +189,22 @@ static enum pw_status derive_edge(struct derived *d, const struct settings *set,
 	                 set->pool_age_ms);
 }
 
+/* Only asked for where a socket of ours needs it. */
+static enum pw_status find_mail_owner(uid_t *out, const struct settings *set,
+                                      struct pw_buf *why_out)
+{
+	struct passwd entry, *found = NULL;
+	char text[4096];
+	int error = getpwnam_r(set->mail_owner, &entry, text, sizeof(text), &found);
+
+	*out = found ? found->pw_uid : (uid_t)-1;
+	if (found || (!set->queue_socket[0] && !set->proxy_socket[0]))
+		return PW_OK;
+	pw_buf_printf(why_out, "mail_owner = %s: %s", set->mail_owner,
+	              error ? strerror(error) : "no such user");
+	return PW_ERR_CONFIG;
+}
+
 enum pw_status derived_new(void **out, const void *settings, struct pw_buf *why_out)
 {
 	const struct settings *set = settings;
@@ -198,7 +226,8 @@ enum pw_status derived_new(void **out, const void *settings, struct pw_buf *why_
 		return r;
 	if ((r = find_edges(&d->edges, pw_str_from(set->trusted_edges), why_out)) !=
 	            PW_OK ||
-	    (r = keyfile_load(&d->keys, set->stamp_keys, why_out)) != PW_OK)
+	    (r = keyfile_load(&d->keys, set->stamp_keys, why_out)) != PW_OK ||
+	    (r = find_mail_owner(&d->mail_owner, set, why_out)) != PW_OK)
 		return r;
 	*out = PW_TAKE(made);
 	return PW_OK;

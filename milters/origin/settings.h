@@ -1,6 +1,8 @@
 /* Settings of postward-origin and what is computed from them. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "core/ip.h"
 #include "core/nets.h"
 #include "core/stamp_key.h"
@@ -29,6 +31,7 @@ struct derived {
 	struct pw_stamp_keys keys; /* of stamp_keys */
 	struct pw_nets edges;      /* trusted_edges */
 	char name[256];            /* trace_name or the host's */
+	uid_t mail_owner;          /* (uid_t)-1 = nobody of that name */
 };
 
 /* For struct kit_live_hooks. inner is looked up, the addresses of our interfaces are

@@ -38,7 +38,7 @@ smtpd_recipient_restrictions = check_recipient_access inline:{{{{
   {{{{percent@example.test = 550 5.7.1 100% no}}}} {{{{later@example.test = 450 4.7.1 come back}}}}
   {{{{shut@example.test = 421 4.7.0 leaving}}}} }}}}
 smtpd_sender_restrictions = check_sender_access inline:{{{{
-  {{{{nobody@sender.test = 554 5.7.1 not you}}}} }}}}
+  {{{{nobody@sender.test = 554 5.7.1 not you}}}} {{{{hold@sender.test = HOLD}}}} }}}}
 smtpd_end_of_data_restrictions = check_sender_access inline:{{{{
   {{{{spam@sender.test = 550 5.7.1 spam: 100% sure}}}}
   {{{{slow@sender.test = 451 4.7.1 busy}}}} {{{{dawdle@sender.test = sleep 12}}}} }}}}
