@@ -165,6 +165,18 @@ def test_a_daemon_is_started_as_its_settings_say(units, program):
     assert values(socket, "FileDescriptorName") == ["policy" if "policyd" in program else "milter"]
 
 
+@pytest.mark.parametrize("name", ["queue", "proxy"])
+def test_only_postfix_may_speak_for_others(units, name):
+    socket = units / f"postward-origin-{name}.socket"
+    assert values(socket, "FileDescriptorName") == [name]  # as queue/listener.c asks for it
+    assert values(socket, "ListenStream") == [f"/var/spool/postfix/postward/{name}.sock"]
+    assert values(socket, "SocketUser") == ["postfix"] and values(socket, "SocketMode") == ["0600"]
+    assert values(socket, "Service") == ["postward-origin.service"]
+    assert f"postward-origin-{name}.socket" in values(units / "postward-origin.service", "Wants")[0]
+    assert f"postward-origin-{name}.socket" in values(units / "postward-origin.socket", "Wants")[0]
+    assert f"postward-origin-{name}.socket" in (DEBIAN / "postward-origin.prerm").read_text()
+
+
 @pytest.mark.parametrize("program", DAEMONS)
 def test_a_stop_is_given_as_long_as_a_drain_may_take(units, program):
     table, name = ("policy-daemon/settings.def", "drain_timeout") if "policyd" in program else (

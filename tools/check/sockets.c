@@ -73,6 +73,8 @@ static const char *unit_of(const char *path)
 		{ "score.sock", "postward-score" },
 		{ "dkim.sock", "postward-dkim" },
 		{ "origin.sock", "postward-origin" },
+		{ "queue.sock", "postward-origin" },
+		{ "proxy.sock", "postward-origin" },
 		{ "policy.sock", "postward-policyd" },
 		{ "usage.sock", "postward-usage" },
 		{ "auth.sock", "postward-auth" },
