@@ -1,6 +1,5 @@
 """Mail without a pause, and a book of it: each message that was taken is to be found once, and what
 was said to those who sent it."""
-import collections
 import contextlib
 import itertools
 import smtplib
@@ -8,22 +7,21 @@ import threading
 import time
 
 from stack.clients import SmtpClient, last_reply, message
+from stack.ledger import Book
 from stack.proc import wait_until
 from stack.world import EDGE, SENDER
 
 STRANGERS, USERS = 4, 2  # sessions at once: on port 25, on 587
 
 
-class Ledger:
+class Ledger(Book):
     """Writes from outside to users, and from users to users and outward, until finish()."""
 
     def __init__(self, stack, users, pause_s=0.05):
+        super().__init__()
         self.stack, self.users, self.pause_s = stack, users, pause_s
-        self.taken = {}      # message id -> recipient
-        self.refused = []    # what was said instead of 250, or what broke
         self.longest_s = 0.0
         self._stop, self._numbers = threading.Event(), itertools.count()
-        self._lock = threading.Lock()
         work = [self._stranger] * STRANGERS + [self._user] * USERS
         self._threads = [threading.Thread(target=self._repeat, args=(w,), daemon=True) for w in work]
 
@@ -74,15 +72,10 @@ class Ledger:
         text = message(sender, to, message_id=message_id)
         reply = last_reply(client.send(sender, [to], self.stack.signer.sign(text) if sign else text))
         if reply.code == 250:
-            with self._lock:
-                self.taken[message_id] = to
+            self.take(message_id, to)
         else:
             self.note(f"{sender} to {to}: {reply}")
         return reply
-
-    def note(self, line):
-        with self._lock:
-            self.refused.append(f"{time.strftime('%H:%M:%S')} {line}")
 
     # the end
 
@@ -91,15 +84,14 @@ class Ledger:
         with contextlib.suppress(TimeoutError):  # the book tells what is missing
             wait_until(lambda: not self.stack.inner.queue(), timeout_s, "an empty queue", 0.5)
 
-    def lost_and_doubled(self):
-        """Message ids that are nowhere, and those that are somewhere twice."""
-        found = collections.Counter()
+    def messages(self):
+        """The Message-ID of all that is in mailboxes or came to the sink."""
+        found = [data for _, _, _, data in list(self.stack.sink.messages)]
         for user in self.users:
             with self.stack.imap(user) as imap:
                 for folder in ("INBOX", "Junk"):
-                    found.update(_message_ids(imap, folder))
-        found.update(_id_of(data) for _, _, _, data in list(self.stack.sink.messages))
-        return ([i for i in self.taken if not found[i]], [i for i in self.taken if found[i] > 1])
+                    found += _message_ids(imap, folder)
+        return found
 
 
 def _message_ids(imap, folder):
@@ -107,11 +99,4 @@ def _message_ids(imap, folder):
     if kind != "OK":
         return []
     _, data = imap.uid("FETCH", "1:*", "(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
-    return [_id_of(part[1]) for part in data if isinstance(part, tuple)]
-
-
-def _id_of(data):
-    for line in data.splitlines():
-        if line.lower().startswith(b"message-id:"):
-            return line.split(b"<", 1)[1].split(b">", 1)[0].decode()
-    return ""
+    return [part[1] for part in data if isinstance(part, tuple)]

@@ -90,7 +90,7 @@ def test_upgrade_with_mail_flowing(old_host, release, number):
             assert book.send(again, "stranger@sender.test", USERS[0], True, long_id).code == 250
     book.taken[long_id] = USERS[0]
     book.wait_until_delivered()
-    lost, doubled = book.lost_and_doubled()
+    lost, doubled = book.lost_and_doubled(book.messages())
     number(f"{release}, upgrade from {OLD} in {took:.0f} s: {len(book.taken)} messages, {len(lost)} lost,"
            f" {len(doubled)} doubled, {len(book.refused)} refused; longest session {book.longest_s:.1f} s;"
            f" session of {held_s:.0f} s: {reply}")
