@@ -20,11 +20,17 @@ static void answer(struct talk *t, enum upstream_verdict verdict, const char *st
 	talk_pass(t, reply);
 }
 
+/* A stamp takes a whole message to be made, and here nobody waits for that. */
+static const char *objection(struct talk *t)
+{
+	return t->set->carry == CARRY_XCLIENT ? talk_objection(t) : "carry";
+}
+
 /* Postfix tells everything in one command if it fits; PROTO comes late. The reply is on
  * its way before the inner server is asked: that takes a while, and MAIL is to come. */
 static void on_told(struct talk *t)
 {
-	if (t->xforward.protocol.len == 0 || talk_objection(t))
+	if (t->xforward.protocol.len == 0 || objection(t))
 		return;
 	if (wire_flush(&t->wire) == WIRE_OK)
 		upstream_hello(t->up, &t->origin);
@@ -37,7 +43,7 @@ static void on_mail(struct talk *t)
 	const char *why;
 
 	talk_begin(t);
-	if ((why = talk_objection(t)) != NULL) {
+	if ((why = objection(t)) != NULL) {
 		about = talk_record(t);
 		record_withhold(&about, why);
 		talk_say(t, 451, "4.7.0", RECORD_WITHHELD);

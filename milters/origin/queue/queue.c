@@ -11,14 +11,11 @@
 static enum pw_status on_open(struct talk *t)
 {
 	struct queued *q = calloc(1, sizeof(*q));
-	enum pw_status r;
 
 	if (!q)
 		return PW_ERR_NOMEM;
 	t->queued = q;
-	if ((r = recipient_list_new(&q->list)) != PW_OK)
-		return r;
-	return hold_new(&q->hold, t->fallback->holds);
+	return recipient_list_new(&q->list);
 }
 
 static void on_close(struct talk *t)
@@ -37,9 +34,9 @@ static void on_reset(struct talk *t)
 {
 	struct queued *q = t->queued;
 
-	hold_reset(q->hold);
+	hold_free(&q->hold);
 	q->list->count = q->list->accepted = 0;
-	q->may_hold = q->is_asked = false;
+	q->may_hold = q->is_asked = q->has_stamp = false;
 	q->at_ms = 0;
 }
 
@@ -65,6 +62,14 @@ static void on_rcpt(struct talk *t)
 
 /* Message. */
 
+/* The stamp says inside who the client is, so it goes on. */
+static void ask_with_stamp(struct talk *t)
+{
+	queued_ask(t, NULL);
+	if (t->letter.is_wanted)
+		outgoing_top(t->outgoing, stamped_field(pw_buf_str(&t->letter.top)));
+}
+
 /* Our own fields are known: the stamp among them tells more than XFORWARD. */
 static void on_top(struct talk *t)
 {
@@ -74,11 +79,15 @@ static void on_top(struct talk *t)
 	if (q->is_asked)
 		return;
 	if (talk_origin(t) && pw_buf_status(&t->letter.top) == PW_OK)
-		q->at_ms = 1000 * stamped_origin(&t->origin, pw_buf_str(&t->letter.top),
-		                                 &t->derived->keys, t->set->send_login,
-		                                 q->list, q->list->arena,
-		                                 talk_record(t).queue_id, now_s);
-	queued_ask(t);
+		q->has_stamp = stamped_origin(&t->origin, pw_buf_str(&t->letter.top),
+		                              &t->derived->keys, t->set->send_login,
+		                              q->list, talk_record(t).queue_id, now_s);
+	if (!talk_origin(t) || t->set->carry == CARRY_XCLIENT)
+		queued_ask(t, talk_origin(t));
+	else if (q->has_stamp)
+		ask_with_stamp(t);
+	else
+		queued_withhold(t, "no stamp");
 }
 
 static void on_piece(struct talk *t, struct pw_str bytes)
@@ -105,16 +114,19 @@ static void withhold(struct talk *t, const char *why)
 }
 
 /* Without keys there can be no stamp: the inner server is asked before the message is.
+ * With them it is only asked whether it is there.
  *
  * Returns false if DATA has been refused. */
 static bool ask_first(struct talk *t)
 {
-	if (t->derived->keys.count > 0)
+	if (t->derived->keys.count == 0)
+		on_top(t);
+	else if (queued_is_reachable(t))
 		return true;
-	on_top(t);
 	if (!queued_needs_no_message(t))
 		return true;
 	record_count_message(t->queued->verdict);
+	queued_settle(t);
 	refuse_data(t);
 	return false;
 }
@@ -140,6 +152,7 @@ static void on_data(struct talk *t)
 		talk_say(t, 503, "5.5.1", "No valid recipients");
 		return;
 	}
+	q->at_ms = 1000 * xforward_arrival_s(&t->xforward, pw_clock_wall_ms() / 1000);
 	if ((why = talk_objection(t)) != NULL) {
 		withhold(t, why);
 	} else if (ask_first(t)) {

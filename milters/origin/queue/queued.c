@@ -70,11 +70,11 @@ static enum upstream_verdict refuse_all(struct talk *t)
 	return UPSTREAM_REFUSED;
 }
 
-static enum upstream_verdict ask(struct talk *t)
+static enum upstream_verdict ask(struct talk *t, const struct pw_origin *origin)
 {
 	struct recipient_list *list = t->queued->list;
 	char *const *const *argvs = (char *const *const *)list->argvs;
-	enum upstream_verdict verdict = upstream_mail(t->up, talk_origin(t), list->mail);
+	enum upstream_verdict verdict = upstream_mail(t->up, origin, list->mail);
 
 	if (verdict == UPSTREAM_FAILED)
 		return fail(t, "mail");
@@ -84,16 +84,55 @@ static enum upstream_verdict ask(struct talk *t)
 	return verdict == UPSTREAM_FAILED ? fail(t, "rcpt") : verdict;
 }
 
-/* A copy is only kept of what hold_commit could have to put there. */
-void queued_ask(struct talk *t)
+static bool has_hold(struct talk *t)
 {
 	struct queued *q = t->queued;
 
-	q->may_hold = t->set->hold_listener[0] && talk_origin(t) && t->sender.len > 0;
-	hold_begin(q->hold, talk_origin(t), q->list->mail);
-	q->is_asked = true;
-	q->verdict = ask(t);
-	t->letter.is_wanted = q->verdict == UPSTREAM_OK;
+	if (!q->hold && hold_new(&q->hold, t->fallback->holds) == PW_OK)
+		hold_begin(q->hold, talk_origin(t), q->list->mail);
+	return q->hold != NULL;
+}
+
+/* A copy is only kept of what hold_commit could have to put there. */
+static void keep_copy(struct talk *t)
+{
+	struct queued *q = t->queued;
+
+	q->may_hold = t->set->hold_listener[0] && talk_origin(t) && t->sender.len > 0 &&
+	              has_hold(t);
+}
+
+static void conclude(struct talk *t, enum upstream_verdict verdict)
+{
+	t->queued->is_asked = true;
+	t->queued->verdict = verdict;
+	t->letter.is_wanted = verdict == UPSTREAM_OK;
+}
+
+void queued_ask(struct talk *t, const struct pw_origin *origin)
+{
+	keep_copy(t);
+	conclude(t, ask(t, origin));
+}
+
+void queued_withhold(struct talk *t, const char *why)
+{
+	struct recipient_list *list = t->queued->list;
+	struct record about = talk_record(t);
+
+	record_withhold(&about, why);
+	for (size_t i = 0; i < list->count; i++)
+		recipient_list_say(list, i, CODE_LATER, "4.7.0", RECORD_WITHHELD);
+	conclude(t, UPSTREAM_FAILED);
+}
+
+bool queued_is_reachable(struct talk *t)
+{
+	if (upstream_ready(t->up) == UPSTREAM_OK)
+		return true;
+	keep_copy(t);
+	conclude(t, fail(t, "data"));
+	return false;
 }
 
 /* One for all. */
@@ -170,15 +209,16 @@ static void settle(struct talk *t, size_t first)
 	}
 	smtp_reply_set(&reply, refusal.code, refusal.enhanced, "");
 	pw_buf_puts(&reply.text, refusal.text);
-	verdict = hold_commit(t->queued->hold, &set, talk_record(t).queue_id, rcpts,
-	                      count, &reply);
+	verdict = has_hold(t) ? hold_commit(t->queued->hold, &set,
+	                                    talk_record(t).queue_id, rcpts, count, &reply)
+	                      : HOLD_LATER;
 	for (size_t i = 0; i < count; i++)
 		apply(list, indices[i], verdict);
 }
 
 /* Each group of refusals is decided once: what apply says of it is not final, but for the
  * bounce, which is left as it is. */
-static void settle_all(struct talk *t)
+void queued_settle(struct talk *t)
 {
 	struct recipient_list *list = t->queued->list;
 
@@ -207,6 +247,6 @@ void queued_answer(struct talk *t, enum upstream_verdict of_message,
 	for (size_t i = 0; of_message == UPSTREAM_REFUSED && i < list->count; i++)
 		if (!list->answers[i].code)
 			recipient_list_refuse(list, i, reply);
-	settle_all(t);
+	queued_settle(t);
 	recipient_list_put(list, &t->wire.out, pw_buf_str(&answer));
 }

@@ -5,6 +5,8 @@
 #include "core/ascii.h"
 #include "core/xtext.h"
 
+#define AGE_MAX_S ((int64_t)400 * 86400)
+
 typedef enum pw_status (*take_value)(struct xforward *x, struct pw_str value);
 
 static void set(struct xforward_value *out, struct pw_str value)
@@ -161,7 +163,25 @@ void xforward_origin(const struct xforward *xforward, struct pw_origin *out)
 	};
 }
 
-struct pw_str xforward_ident(const struct xforward *xforward)
+/* Postfix's mail_queue.h: seconds in base 52 (digits and letters that are no vowels), six
+ * of them for now; four more for the microseconds; a z. */
+int64_t xforward_arrival_s(const struct xforward *xforward, int64_t now_s)
 {
-	return get(&xforward->ident);
+	static const struct pw_str digits = {
+		"0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz", 52
+	};
+	struct pw_str ident = get(&xforward->ident);
+	int64_t at_s = 0;
+
+	if (ident.len < 12 || ident.at[10] != 'z')
+		return 0;
+	for (size_t i = 0; i < 6; i++) {
+		size_t digit = pw_str_find(digits, ident.at[i]);
+
+		if (digit == digits.len)
+			return 0;
+		at_s = at_s * 52 + (int64_t)digit;
+	}
+	/* what cannot be is no such id */
+	return at_s > now_s - AGE_MAX_S && at_s < now_s + AGE_MAX_S ? at_s : 0;
 }

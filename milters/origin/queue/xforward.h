@@ -35,5 +35,6 @@ PW_MUST_CHECK enum pw_status xforward_take(struct xforward *xforward,
 /* The client; slices are borrowed from xforward. XFORWARD knows of no TLS, login or PTR
  * that does not lead back. */
 void xforward_origin(const struct xforward *xforward, struct pw_origin *out);
-/* Postfix's queue id on this host; empty = not told. Borrowed. */
-struct pw_str xforward_ident(const struct xforward *xforward);
+/* When Postfix took the message, as its queue id says (enable_long_queue_ids), seconds
+ * since the epoch; 0 = not known. */
+int64_t xforward_arrival_s(const struct xforward *xforward, int64_t now_s);

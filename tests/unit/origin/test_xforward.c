@@ -96,11 +96,41 @@ static void test_told(void **state)
 	assert_true(x.is_told);
 }
 
+/* A queue id of Postfix 3.7, made at 18:16:41 on 30 November 2026. */
+#define IDENT "4jdXKP1kRrz1bgsJ"
+#define MADE_S 1796062601
+
+static void test_arrival(void **state)
+{
+	static const struct {
+		const char *ident;
+		int64_t now_s, at_s;
+	} cases[] = {
+		{ IDENT, MADE_S + 5, MADE_S },
+		{ IDENT, MADE_S - 5, MADE_S },
+		{ IDENT, MADE_S + 401 * 86400, 0 }, /* so old is nothing in a queue */
+		{ "4jdXKP1kRra1bgsJ", MADE_S, 0 },
+		{ "4jdXAP1kRrz1bgsJ", MADE_S, 0 },
+		{ "3F2A91C0D7", MADE_S, 0 }, /* a short id */
+		{ "", MADE_S, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PW_LEN(cases); i++) {
+		struct xforward x = { 0 };
+
+		x.ident.len = strlen(cases[i].ident);
+		memcpy(x.ident.text, cases[i].ident, x.ident.len);
+		assert_int_equal(xforward_arrival_s(&x, cases[i].now_s), cases[i].at_s);
+	}
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[PW_LEN(rows) + 2] = { cmocka_unit_test(test_long_values),
-		                                      cmocka_unit_test(test_told) };
+	struct CMUnitTest tests[PW_LEN(rows) + 3] = { cmocka_unit_test(test_long_values),
+		                                      cmocka_unit_test(test_told),
+		                                      cmocka_unit_test(test_arrival) };
 
-	PW_TABLE_TESTS(tests, 2, rows, check_row);
+	PW_TABLE_TESTS(tests, 3, rows, check_row);
 	return cmocka_run_group_tests_name("xforward", tests, NULL, NULL);
 }
