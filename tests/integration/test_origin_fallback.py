@@ -70,10 +70,10 @@ class FallbackBed(DoubtBed):
         return self.edge.ns.run("postcat", "-c", self.edge.etc, "-h", "-b", file)
 
     def refused(self, sender, client, rcpts=(NOBODY,), *, helo="mail.sender.test", login="", listener=HOLD,
-                dns=NAMESERVER, text=None, code=550):
+                dns=NAMESERVER, text=None, code=550, folder=None):
         """The queue's front end was told a refusal: what becomes of the message?"""
         done = subprocess.run(self.edge_ns.command(
-            build() / "tests/probe/probe_hold", self.root, listener, dns, f"<{sender}>", client, helo, login, code,
+            build() / "tests/probe/probe_hold", folder or self.root, listener, dns, f"<{sender}>", client, helo, login, code,
             "User unknown\nAsk postmaster \x07", *(f"<{r}>" for r in rcpts)),
             input=(text or mail("held")).encode(), check=True, capture_output=True, timeout=90)
         return done.stdout.decode().strip(), done.stderr.decode()
@@ -366,6 +366,12 @@ def test_a_dns_that_does_not_answer_is_asked_again(bed):
 def test_without_a_place_to_hold_it_stays_in_the_queue(bed, listener, words):
     verdict, log = bed.refused("ann@sender.test", LIAR, listener=listener)
     assert verdict == "later" and "action=defer, cause=hold" in log and words in log
+    assert bed.edge.queue() == []
+
+
+def test_without_room_for_a_copy_it_stays_in_the_queue(bed):
+    verdict, log = bed.refused("ann@sender.test", LIAR, folder="/nonexistent", text=mail("copy", body="x\r\n" * 9000))
+    assert verdict == "later" and "action=defer, cause=hold" in log and "status=" in log
     assert bed.edge.queue() == []
 
 
