@@ -44,8 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const uint8_t key[RECIPIENTS_KEY_BYTES] = "a key";
 	PW_AUTO(recipients_done) struct recipients first, second;
 	PW_AUTO(pw_buf_done)
-	struct pw_buf file = { 0 },
-		      again = { 0 }, once = { 0 }, twice = { 0 };
+	struct pw_buf file = { 0 }, again = { 0 }, once = { 0 }, twice = { 0 };
 	struct pw_str bytes = { (const char *)data, size };
 
 	recipients_init(&first, key, 64);
