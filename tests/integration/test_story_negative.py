@@ -93,6 +93,11 @@ def no_policy(stack):
     return main_cf(stack, "inner", "smtpd_recipient_restrictions", "")
 
 
+def queue_without_origin(stack):
+    """Postfix hands queued mail to the inner host itself: as the edge."""
+    return main_cf(stack, "edge", "relay_transport", f"relay:[{INNER_LINK}]:25")
+
+
 @contextlib.contextmanager
 def wrong_key_published(stack):
     right = dict(stack.dkim_records)
@@ -134,6 +139,7 @@ def database_stays(stack):
 BREAKS = [(story.inbound, xclient_forbidden), (story.inbound6, no_ipv6_in_spf),
           (story.unknown_user, catch_all), (story.spoof, bank_asks_for_nothing),
           (story.spam, spam_is_never_marked), (story.link_down, no_origin_milter),
+          (story.tunnel_down_queue, queue_without_origin),
           (story.outbound, wrong_key_published), (story.rate_limit, limit_of_six),
           (story.over_quota, no_policy), (story.ownership, ann_may_be_bob),
           (story.imap_through_edge, blind_proxy), (story.database_down, database_stays)]

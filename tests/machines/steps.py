@@ -7,7 +7,8 @@ import time
 
 from stack.clients import last_reply, message, tls_context
 from stack.proc import wait_until
-from stack.story import STEPS, imap_through_edge, inbound, link_down, play, rate_limit
+from stack.story import (STEPS, imap_through_edge, inbound, link_down, play, rate_limit,
+                         tunnel_down_queue)
 
 LOOKUPS_BACK_S = 90
 LATENCIES = 30  # messages of the step inbound
@@ -67,7 +68,7 @@ def _refuses_clear_password(stack):
         pop.close()
 
 
-SINGLE = [s for s in STEPS if s not in (link_down, imap_through_edge)] + [all_ports]
+SINGLE = [s for s in STEPS if s not in (link_down, tunnel_down_queue, imap_through_edge)] + [all_ports]
 
 
 def tell(stack, step, round_=1):

@@ -6,6 +6,7 @@
     inner  10.9.0.2 inner.example.test: submission 587, IMAPS 993, POP3S 995, ManageSieve 4190,
            the edge's listener 25; for what the edge passes on 10465, 10587, 10993, 10995, 14190
 """
+import contextlib
 import itertools
 import os
 import pwd
@@ -25,6 +26,7 @@ from .passing import Haproxy
 from .postfix import Postfix, processes_of
 from .postgres import Postgres
 from .postward import PROGRAMS, SOURCE, Program, build
+from .proc import wait_until
 from .world import (EDGE, EDGE6, EDGE_LINK, INNER_LINK, NAMESERVER, SENDER, SENDER6, SINK, THIEF,
                     records)
 
@@ -34,11 +36,13 @@ inet_interfaces = all
 mynetworks =
 relay_domains = example.test
 smtpd_relay_restrictions = reject_unauth_destination
+relay_transport = postward:unix:origin/queue.sock
 smtpd_milters = unix:origin/origin.sock
 in_flow_delay = 0
 """
-# the Internet's side; and, without the origin milter, what the inner host sends out
+# the Internet's side; without the origin milter, what the inner host sends out; and out of the queue
 EDGE_SERVICES = [
+    "postward unix - - y - - lmtp -o lmtp_send_xforward_command=yes -o lmtp_line_length_limit=0",
     f"{EDGE}:smtp inet n - y - - smtpd",
     f"[{EDGE6}]:smtp inet n - y - - smtpd",
     f"{EDGE_LINK}:2525 inet n - y - - smtpd -o smtpd_milters= -o mynetworks={INNER_LINK}/32"
@@ -241,7 +245,8 @@ class Stack(MailHost):
     def _programs(self):
         self._add("postward-origin", self.edge_ns, self.edge, "origin.sock",
                   role="edge", inner=f"{INNER_LINK}:25", trace_name="mx.example.test",
-                  private_networks="10.9.0.0/24")
+                  private_networks="10.9.0.0/24",
+                  queue_socket=f"unix:{self.edge.spool}/origin/queue.sock")
         self._add("postward-score", self.inner_ns, self.inner, "score.sock",
                   authserv_id="mx.example.test", dns_servers=NAMESERVER)
         self._add("postward-dkim", self.inner_ns, self.inner, "dkim.sock")
@@ -276,3 +281,18 @@ class Stack(MailHost):
     def link_up(self):
         self.edge_ns.ip("link", "set", self._link.cable, "up")
         self.inner_ns.ip("route", "replace", f"{NAMESERVER}/32", "via", EDGE_LINK)
+
+    @contextlib.contextmanager
+    def fallback(self, choice):
+        """postward-origin's setting of that name."""
+        self._set_fallback(choice)
+        try:
+            yield
+        finally:
+            self._set_fallback("defer")
+
+    def _set_fallback(self, choice):
+        origin = self.programs["postward-origin"]
+        before = len(origin.lines("event=reloaded"))
+        origin.reload(fallback=choice)
+        wait_until(lambda: len(origin.lines("event=reloaded")) > before, what="reload")

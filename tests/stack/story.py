@@ -1,4 +1,4 @@
-"""The story: twelve steps of a mail host's day, each true only by what the real system shows.
+"""The story: thirteen steps of a mail host's day, each true only by what the real system shows.
 
 A step reads facts (Postfix's log, IMAP, SQL, the client's own socket) and fails with `False_` when
 one is not as it must be. `python3 -m stack.story` plays all of them; see main()."""
@@ -169,6 +169,36 @@ def link_down(step, stack):
     _, line = _inner_client_line(stack, message_id)
     step.must(f"[{SENDER}]" in line, f"inner log: {line}")
     step.facts.update(reply=str(reply), after_s=round(took, 2),
+                      back_s=round(time.monotonic() - begin, 2))
+
+
+def tunnel_down_queue(step, stack):
+    """The same, where the operator says that mail for known recipients is to be queued: it waits on
+    the edge, and arrives inside as from the client that brought it. Others are told to come again."""
+    known, to = _transaction(stack, "ann@example.test"), "ann@example.test"
+    step.must(last_reply(known[1]).code == 250, f"client, before: {last_reply(known[1])}")
+    with stack.fallback("queue"):
+        stack.link_down()
+        try:
+            message_id, result = _transaction(stack, to)
+            reply = last_reply(result)
+            step.must(reply.code == 250, f"client: {reply}")
+            queued = wait_until(stack.edge.queue, what="the message in the edge's queue")
+            step.saw(f"edge: {len(queued)} message in the queue")
+            refused = last_reply(_transaction(stack, "nobody@example.test")[1])
+            step.must(refused.code == 451, f"client, for somebody unknown: {refused}")
+        finally:
+            stack.link_up()
+        begin = time.monotonic()
+        stack.edge.flush()
+        stack.delivered(to, message_id, timeout_s=60)
+    queue_id, line = _inner_client_line(stack, message_id)
+    step.must(f"client=mail.sender.test[{SENDER}]" in line, f"inner log: {line}")
+    row = wait_until(lambda: stack.pg.sql("SELECT host(client_address), spf FROM mail.messages"
+                                          " WHERE queue_id = %s", queue_id), what="mail.messages")[0]
+    step.must(row == (SENDER, "pass"), f"mail.messages: {row}")
+    wait_until(lambda: not stack.edge.queue(), what="an empty queue")
+    step.facts.update(reply=str(reply), unknown=str(refused), client=row[0], spf=row[1],
                       back_s=round(time.monotonic() - begin, 2))
 
 
@@ -396,8 +426,8 @@ def _policy_answer_s(stack):
         return time.monotonic() - begin
 
 
-STEPS = [inbound, inbound6, unknown_user, spoof, spam, link_down, outbound, rate_limit, over_quota,
-         ownership, imap_through_edge, database_down]
+STEPS = [inbound, inbound6, unknown_user, spoof, spam, link_down, tunnel_down_queue, outbound,
+         rate_limit, over_quota, ownership, imap_through_edge, database_down]
 
 
 def play(stack, function, **options):
