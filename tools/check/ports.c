@@ -114,8 +114,8 @@ static enum reach reach_of_port(const struct listeners *all, unsigned int port)
 /* When a port may be public. */
 enum leave {
 	LEAVE_PUBLIC,
-	LEAVE_USERS, /* not where a private network was given for what users and we need
-	              */
+	LEAVE_USERS, /* not where a private network was given for what users and we need;
+	              * an edge passes it on to the inner host */
 	LEAVE_INTERNAL, /* never */
 	LEAVE_OURS,     /* never, and setup gives it its address */
 };
@@ -140,6 +140,8 @@ static const struct port {
 	{ 2525,  "what the inner host sends", CHECK_EDGE,     LEAVE_OURS,     "postwardctl setup" },
 	{ 10465, "submission through the edge", 0,            LEAVE_OURS,     "" },
 	{ 10587, "submission through the edge", 0,            LEAVE_OURS,     "" },
+	{ 10027, "mail that is to be held",  0,               LEAVE_OURS,     "" },
+	{ 10028, "the list of bans",         0,               LEAVE_OURS,     "" },
 	{ 10993, "IMAP through the edge",    0,               LEAVE_OURS,     "" },
 	{ 10995, "POP3 through the edge",    0,               LEAVE_OURS,     "" },
 	{ 14190, "ManageSieve through the edge", 0,           LEAVE_OURS,     "" },
@@ -161,7 +163,7 @@ static bool may_be_public(const struct port *p, enum check_role role, bool has_p
 	case LEAVE_PUBLIC:
 		return role != CHECK_INNER;
 	case LEAVE_USERS:
-		return role != CHECK_INNER && !has_private;
+		return role == CHECK_EDGE || (role != CHECK_INNER && !has_private);
 	case LEAVE_INTERNAL:
 	case LEAVE_OURS:
 	default:

@@ -247,6 +247,10 @@ static void test_ports(void **state)
 		  "e nobody listens on port 2525" },
 		{ LINE("00000000:0019", "0A") LINE("0100090A:09DD", "0A"), CHECK_EDGE,
 		  "10.9.0.1", "" },
+		{ BASE LINE("0100090A:09DD", "0A"), CHECK_EDGE, "10.9.0.1", "" },
+		{ BASE LINE("0100090A:09DD", "0A") LINE("00000000:272B", "0A"),
+		  CHECK_EDGE, "10.9.0.1",
+		  "e port 10027 (mail that is to be held) is open" },
 		{ LINE("00000000:0019", "0A") LINE("00000000:09DD", "0A"), CHECK_EDGE,
 		  "10.9.0.1", "e port 2525 (what the inner host sends) is open" },
 	};
