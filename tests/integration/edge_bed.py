@@ -6,15 +6,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from origin_bed import EDGE, EDGE_LINK, INNER_LINK, MAIL_UID, OriginBed
+from origin_bed import EDGE, EDGE_LINK, INNER_LINK, MAIL_UID, NAMESERVER, OriginBed
 from setup_bed import USERS
 from stack.netns import run
 from stack.postfix import Postfix
 from stack.postward import PROGRAMS, Program, build
 
 DOMAIN = "example.test"
-INNER_MAIN = f"""inet_interfaces = {INNER_LINK}
-mynetworks = 127.0.0.0/8
+# all interfaces, as setup has it: one named that is gone ends processes of Postfix
+INNER_MAIN = f"""mynetworks = 127.0.0.0/8
 virtual_mailbox_domains = {DOMAIN}
 virtual_mailbox_base = {{mail}}
 virtual_mailbox_maps = inline:{{{{ {{{{ann@example.test = ann/}}}} {{{{bob@example.test = bob/}}}}
@@ -44,11 +44,16 @@ class EdgeBed(OriginBed):
         self.inner = self._postfix("inner", self.inner_ns, INNER_MAIN.format(mail=self.mail))
         self.edge = self._postfix("edge", self.edge_ns, "")
         self._lay_out_etc()
-        socket = self.edge.socket_folder("postward", PROGRAMS["postward-origin"][0]) / "origin.sock"
+        folder = self.edge.socket_folder("postward", PROGRAMS["postward-origin"][0])
+        keys = self.root / "origin.keys"  # that of /etc is root's in here
+        shutil.copy(self.kit / "edge/origin.keys", keys)
+        os.chown(keys, PROGRAMS["postward-origin"][0], -1)
+        given = dict(l.split(" = ") for l in (self.kit / "edge/postward-origin.conf").read_text().splitlines())
         self.origin = Program("postward-origin", self.root / "conf", self.edge_ns,
-                              {"socket": f"unix:{socket}", "inner": f"{INNER_LINK}:25",
-                               "trace_name": f"mx.{DOMAIN}",
-                               "pool_size": 0}, [socket])  # reloads of the inner server wait for nobody
+                              {**given, "stamp_keys": keys, "socket": f"unix:{folder}/origin.sock",
+                               "queue_socket": f"unix:{folder}/queue.sock", "dns_servers": NAMESERVER,
+                               "pool_size": 0},  # reloads of the inner server wait for nobody
+                              [folder / "origin.sock", folder / "queue.sock"])
         for part in (self.origin, self.inner, self.edge):
             part.start()
         self.firewall()

@@ -2,7 +2,10 @@
 docs/edge.md says and nothing else; wireguard-go does what the kernel's module does elsewhere."""
 import pytest
 
+from stack.clients import last_reply, message
+from stack.proc import wait_until
 from stack.story import imap_through_edge, inbound, inbound6, link_down, outbound
+from stack.world import SENDER
 
 from . import health
 from .bases import RELEASES
@@ -91,6 +94,30 @@ def test_nothing_of_the_inner_host_is_public(pair):
                          ids=lambda f: f.__name__)
 def test_story(pair, step):
     assert tell(pair, step) is None
+
+
+def _send(pair, message_id):
+    with pair.outside() as client:
+        return last_reply(client.send("stranger@sender.test", ["ann@example.test"], message(
+            "stranger@sender.test", "ann@example.test", message_id=message_id)))
+
+
+def test_mail_waits_on_the_edge_where_that_is_wanted(pair):
+    """The page's way to a queue, what it says of it, and its last command."""
+    page = blocks("docs/edge.md")
+    print(follow(pair.edge_machine, page["sh-queue"]))
+    assert _send(pair, "page-known@sender.test").code == 250  # ann is known from now on
+    pair.link_down()
+    try:
+        assert _send(pair, "page-waits@sender.test").code == 250
+        assert len(pair.edge.queue()) == 1
+    finally:
+        pair.link_up()
+    wait_until(lambda: pair.edge.flush() or not pair.edge.queue(), 120, "the queue to be empty", 5)
+    text = pair.delivered("ann@example.test", "page-waits@sender.test")
+    assert f"[{SENDER}]".encode() in text and b"Postward-" not in text
+    assert "nothing is on hold" in follow(pair.edge_machine, page["sh-held"])
+    assert "0 errors, 0 warnings" in follow(pair.edge_machine, page["sh-edge-check"])
 
 
 def test_story_after_a_reboot_of_both(pair):
