@@ -1,7 +1,10 @@
+#include <string.h>
+
 #include "tools/check/postfix.h"
 
 #define RELOAD " && postfix reload"
 #define MILTERS_MAX 32
+#define PROXY_TIMEOUT_S 290 /* postward-origin gives an inner host 280 s */
 
 /* Milters of one service, in their order. */
 struct chain {
@@ -132,11 +135,61 @@ static void need_last(struct check_report *report, const struct chain *chain, si
 	cure(report, chain, pw_buf_str(&value));
 }
 
+/* Seconds of a time as postconf prints it with its unit; 0 = not understood. */
+static int64_t seconds_of(struct pw_str time)
+{
+	static const char units[] = "smhdw";
+	static const int64_t lengths[] = { 1, 60, 3600, 86400, 604800 };
+	int64_t number = 0;
+	size_t digits = time.len > 0 ? time.len - 1 : 0;
+	const char *unit = time.len > 0 ? strchr(units, time.at[digits]) : NULL;
+
+	if (unit == NULL)
+		return pw_str_to_int64(time, 0, INT32_MAX, &number) == PW_OK ? number : 0;
+	if (pw_str_to_int64(pw_str_sub(time, 0, digits), 0, INT32_MAX, &number) != PW_OK)
+		return 0;
+	return number * lengths[unit - units];
+}
+
+/* postward-origin as a proxy filter stands in place of the milter. Returns whether it
+ * does. */
+static bool judge_proxy_filter(struct check_report *report, const struct chain *chain,
+                               size_t origin)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf command = { 0 };
+	struct pw_str filter =
+		postconf_value(chain->conf, chain->service, "smtpd_proxy_filter");
+	struct pw_str timeout =
+		postconf_value(chain->conf, chain->service, "smtpd_proxy_timeout");
+
+	if (!pw_str_contains(filter, PW_STR("proxy.sock")))
+		return false;
+	if (origin < chain->count) {
+		check_error(report,
+		            "%.*s: postward-origin is both milter and proxy filter: each "
+		            "recipient is asked twice",
+		            PW_FMT(where(chain)));
+		cure(report, chain, (struct pw_str){ 0 });
+	}
+	if (seconds_of(timeout) < PROXY_TIMEOUT_S) {
+		check_warning(report,
+		              "%.*s: smtpd_proxy_timeout is %.*s, an inner host may need "
+		              "longer for a message, which then comes twice",
+		              PW_FMT(where(chain)), PW_FMT(timeout));
+		postconf_put_command(&command, chain->conf, chain->service,
+		                     "smtpd_proxy_timeout", PW_STR("300s"));
+		check_cure(report, "%s", pw_buf_text(&command));
+	}
+	return true;
+}
+
 static void judge_edge(struct check_report *report, const struct chain *chain,
                        unsigned int port)
 {
 	size_t i = chain_find(chain, "origin.sock");
 
+	if (judge_proxy_filter(report, chain, i))
+		return;
 	if (port == 25 || port == 0) {
 		i = need(
 			report, chain, "origin.sock", false,

@@ -105,6 +105,10 @@ static struct row rows[] = {
 	{ "edge without origin",      judge_milters, "smtpd_milters =\n", "", "e smtp: origin.sock is not among", CHECK_EDGE },
 	{ "a milter behind origin",   judge_milters, "smtpd_milters = " ORIGIN " inet:127.0.0.1:1\n", "", "e stands behind " ORIGIN, CHECK_EDGE },
 	{ "a milter before origin",   judge_milters, "smtpd_milters = inet:127.0.0.1:1, " ORIGIN "\n", "", "", CHECK_EDGE },
+	{ "a proxy filter instead",   judge_milters, "", "smtp/inet/smtpd_milters =\nsmtp/inet/smtpd_proxy_filter = unix:postward/proxy.sock\nsmtp/inet/smtpd_proxy_timeout = 300s\n", "", CHECK_EDGE },
+	{ "a proxy filter in a hurry", judge_milters, "", "smtp/inet/smtpd_milters =\nsmtp/inet/smtpd_proxy_filter = unix:postward/proxy.sock\nsmtp/inet/smtpd_proxy_timeout = 100s\n", "w smtpd_proxy_timeout is 100s", CHECK_EDGE },
+	{ "a proxy filter besides",   judge_milters, "", "smtp/inet/smtpd_proxy_filter = unix:postward/proxy.sock\nsmtp/inet/smtpd_proxy_timeout = 5m\n", "e both milter and proxy filter", CHECK_EDGE },
+	{ "another's proxy filter",   judge_milters, "smtpd_proxy_filter = inet:127.0.0.1:10026\n", "", "", CHECK_EDGE },
 	{ "origin on the way out",    judge_milters, "", "10.9.0.1:2525/inet/smtpd_milters = " ORIGIN "\n", "e hand it back there", CHECK_EDGE },
 
 	{ "stages in order",          judge_stages, "", "", "", CHECK_SINGLE },
