@@ -282,6 +282,16 @@ def test_a_queue_that_leads_elsewhere(bed, commands, words):
         found(bed.look("--only", "queue")[0], words)
 
 
+def test_a_queue_to_which_nobody_listens(bed):
+    bed.origin.stop()
+    try:
+        problems = found(bed.look("--only", "queue")[0], "queue.sock: (nobody listens|there is no such socket)")
+        assert "postward-origin-queue.socket" in problems[0][3]
+    finally:
+        bed.origin.start()
+    assert bed.look("--only", "queue")[0] == []
+
+
 # keys
 
 def test_keys_of_stamps(bed):

@@ -6,8 +6,10 @@
 #include "io/file.h"
 #include "tools/edge/look.h"
 #include "tools/input.h"
+#include "tools/probe.h"
 #include "tools/settings_file.h"
 
+#define SOCKET_MS 5000
 #define SOON_S INT64_C(1209600) /* two weeks */
 
 #define QUEUE "postward"
@@ -183,11 +185,42 @@ void edge_look_listeners(struct check_report *report, const struct check_context
 		judge_edge_listeners(report, &context->postfix);
 }
 
+/* Does somebody listen where the queue's mail is handed over? */
+static void look_at_socket(struct check_report *report,
+                           const struct check_context *context)
+{
+	static const char way[] = QUEUE ":unix:";
+	struct pw_str target = postconf_value(&context->postfix, NULL, "relay_transport");
+	struct pw_str folder = postconf_value(&context->postfix, NULL, "queue_directory");
+	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 };
+	enum probe_result result;
+
+	if (!pw_str_starts(target, PW_STR(QUEUE ":unix:")))
+		return;
+	target = pw_str_sub(target, sizeof(way) - 1, target.len);
+	pw_buf_printf(&path, "%.*s/%.*s", PW_FMT(folder), PW_FMT(target));
+	result = probe_unix(pw_buf_text(&path), PROBE_SMTP,
+	                    pw_clock_mono_ms() + SOCKET_MS);
+	if (result == PROBE_FINE)
+		return;
+	if (result == PROBE_DENIED) {
+		check_blind(report, "%s: %s", pw_buf_text(&path), probe_text(result));
+		check_cure(report, "sudo postwardctl check");
+		return;
+	}
+	check_error(report, "%s: %s: what waits in the queue stays there",
+	            pw_buf_text(&path), probe_text(result));
+	check_cure(report, "systemctl restart postward-origin-queue.socket "
+	                   "postward-origin.service");
+}
+
 void edge_look_queue(struct check_report *report, const struct check_context *context)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf hold = { 0 };
 
 	settings_file_value(&hold, "postward-origin", "hold_listener", "");
-	if (is_readable(report, context))
-		judge_edge_queue(report, &context->postfix, pw_buf_str(&hold));
+	if (!is_readable(report, context))
+		return;
+	judge_edge_queue(report, &context->postfix, pw_buf_str(&hold));
+	look_at_socket(report, context);
 }
