@@ -44,6 +44,7 @@ mynetworks =
 relay_domains = example.test
 relay_recipient_maps =
 smtpd_relay_restrictions = reject_unauth_destination
+max_use = 1000
 """
 NGINX = """load_module /usr/lib/nginx/modules/ngx_mail_module.so;
 worker_processes 1; daemon off; user www-data;
@@ -198,6 +199,21 @@ class EdgeBed(Bed):
         postfix = self._postfix(folder, "live", "smtpd_milters = unix:origin/origin.sock\n")
         origin = self._origin(folder, postfix, inner, port, socket="origin.sock")
         return Edge(self, "live", [origin, postfix], postfix=postfix)
+
+    def _queue(self, folder, inner, port):
+        postfix = self._postfix(
+            folder, "queue", "relay_transport = postward:unix:origin/queue.sock\n",
+            "postward unix - - y - - lmtp -o lmtp_send_xforward_command=yes"
+            " -o lmtp_line_length_limit=0")
+        origin = self._origin(folder, postfix, inner, port, socket="origin.sock",
+                              queue_socket="queue.sock")
+        return Edge(self, "queue", [origin, postfix], postfix=postfix)
+
+    def _proxy(self, folder, inner, port):
+        postfix = self._postfix(folder, "proxy", "smtpd_proxy_filter = unix:origin/proxy.sock\n")
+        origin = self._origin(folder, postfix, inner, port, socket="origin.sock",
+                              proxy_socket="proxy.sock")
+        return Edge(self, "proxy", [origin, postfix], postfix=postfix)
 
     def _null(self, folder, inner, port):
         postfix = self._postfix(folder, "null", "smtpd_proxy_filter = unix:null/null.sock\n")

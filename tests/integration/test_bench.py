@@ -32,10 +32,12 @@ def test_the_auth_bench_runs():
 
 @pytest.mark.long
 def test_the_edge_bench_runs():
-    edges = ["direct", "nginx", "null", "live"] + (["haraka"] if HARAKA.is_dir() else [])
+    edges = (["direct", "nginx", "proxy", "null", "queue", "live"]
+             + (["haraka"] if HARAKA.is_dir() else []))
     said = ratios_of(SOURCE / "tests/bench/edge", "--json", "--quick", "--edges", ",".join(edges))
     assert set(said["rows"]["10 kB, 20 at once"]) == set(edges)
     assert 0 < said["origin_pss_mb_100_sessions"] < 15
+    assert {"proxy_rate_vs_nginx_10k", "proxy_rate_vs_null_10k"} <= set(said["ratios"])
     if HARAKA.is_dir():
         assert {"live_rate_vs_haraka_10k", "live_rate_vs_haraka_100k", "live_time_vs_haraka_rtt20",
                 "edge_cpu_vs_haraka", "edge_pss_vs_haraka"} <= set(said["ratios"])
