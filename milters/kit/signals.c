@@ -45,6 +45,9 @@ void kit_signals_block(void)
 {
 	sigset_t set;
 
+	/* here, for other threads may wake us before kit_signals_open is done */
+	if (wake_fd < 0)
+		wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fill(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
@@ -56,7 +59,7 @@ enum pw_status kit_signals_open(void)
 		                    .sa_flags = SA_NODEFER | SA_RESTART };
 	sigset_t set;
 
-	if (wake_fd < 0 && (wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+	if (wake_fd < 0)
 		return PW_ERR_IO;
 	sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < PW_LEN(handled); i++)

@@ -13,8 +13,9 @@
 #include "core/base.h"
 #include "core/status.h"
 
-/* Install the handlers and unblock in the calling thread, which must be the main one.
- * kit_signals_wait returns at each signal and at each kit_signals_wake.
+/* After kit_signals_block: install the handlers and unblock in the calling thread, which
+ * must be the main one. kit_signals_wait returns at each signal and at each
+ * kit_signals_wake.
  *
  * Errors  PW_ERR_IO */
 PW_MUST_CHECK enum pw_status kit_signals_open(void);
