@@ -38,7 +38,7 @@ void kit_edit_order(size_t *order_out, const struct kit_edit *edits, size_t coun
 	}
 }
 
-/* What libmilter wants: the blank after the colon is ours when it was negotiated, folds
+/* What Postfix wants: the blank after the colon is ours when it was negotiated, folds
  * are LF, and a stray CR must not reach the header. */
 static enum pw_status put_value(struct pw_buf *out, const struct kit_session *s,
                                 const char *value)

@@ -25,7 +25,7 @@ struct kit_edit {
 /* Carry out edits in an order in which no index shifts: deletes last to first, then
  * inserts (those of one index stand in the message in the order given), then adds.
  *
- * Errors  PW_ERR_NOMEM, PW_ERR_IO (libmilter refused: wrong stage, or not in `actions`)
+ * Errors  PW_ERR_NOMEM, PW_ERR_IO (the wire refused: wrong stage, or not in `actions`)
  */
 PW_MUST_CHECK enum pw_status kit_apply(struct kit_session *s,
                                        const struct kit_edit *edits, size_t count);

@@ -1,9 +1,9 @@
-/* Inside the kit: libmilter and its arguments, which are not const. */
+/* Inside the kit: arguments of smfi_* functions, which are not const. */
 #pragma once
 
 #include <stdint.h>
 
-/* libmilter takes char * where it only reads. */
+/* They take char * where they only read. */
 static inline char *kit_foreign(const char *text)
 {
 	return (char *)(uintptr_t)text;

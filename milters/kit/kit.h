@@ -1,4 +1,4 @@
-/* A milter daemon on libmilter, without libmilter's odd corners: binding, signals, drain,
+/* A milter daemon, without the protocol's odd corners: binding, signals, drain,
  * negotiation and the life of a session are decided here, once, for every milter.
  *
  * Life of a session as a daemon sees it:

@@ -1,10 +1,10 @@
-/* SMTP replies through libmilter: multi-line, '%' doubled, hostile text cleaned. */
+/* SMTP replies for an MTA: multi-line, '%' doubled, hostile text cleaned. */
 #pragma once
 
 #include "core/buf.h"
 #include "kit/kit.h"
 
-#define KIT_REPLY_LINES 32     /* libmilter's limit */
+#define KIT_REPLY_LINES 32     /* Sendmail's limit */
 #define KIT_REPLY_LINE_MAX 512 /* bytes of one line's text */
 
 /* What will be said. lines are slices of text. */
@@ -28,6 +28,6 @@ PW_MUST_CHECK enum pw_status kit_reply_plan(struct kit_reply *out, int code,
 void kit_reply_done(struct kit_reply *reply);
 
 /* Plan and hand over: the callback's verdict, SMFIS_TEMPFAIL or SMFIS_REJECT. Should
- * libmilter refuse the text, the bare verdict stands. */
+ * the wire refuse the text, the bare verdict stands. */
 sfsistat kit_say(struct kit_session *s, int code, const char *enhanced,
                  struct pw_str text);

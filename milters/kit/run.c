@@ -3,30 +3,24 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "io/clock.h"
 #include "io/listen.h"
 #include "io/log.h"
 #include "io/notify.h"
-#include "kit/foreign.h"
 #include "kit/session.h"
 #include "kit/signals.h"
+#include "kit/wire/wire.h"
 
 #define STACK_BYTES ((size_t)1024 * 1024)
 #define REPORT_EVERY_MS 60000
-#define BACKLOG 512
 #define DRAIN_LOOK_MS 20
 /* A connection that was accepted but has not negotiated yet is not counted as a session.
  */
 #define DRAIN_QUIET_MS 200
-
-static atomic_bool library_ended;
 
 static enum pw_status complain(enum pw_status status, const char *event, const char *why)
 {
@@ -35,16 +29,7 @@ static enum pw_status complain(enum pw_status status, const char *event, const c
 	return status;
 }
 
-static void *run_library(void *unused)
-{
-	(void)unused;
-	(void)smfi_main();
-	atomic_store(&library_ended, true);
-	kit_signals_wake();
-	return NULL;
-}
-
-/* libmilter makes its threads with the default attributes: make the default small. */
+/* For the threads of connections, and for those of libraries. */
 static enum pw_status shrink_stacks(void)
 {
 	pthread_attr_t attributes;
@@ -59,27 +44,18 @@ static enum pw_status shrink_stacks(void)
 	return error == 0 ? PW_OK : PW_ERR_IO;
 }
 
-/* libmilter gets a descriptor that listens already ("fd:N"), whatever kind of socket it
- * is. */
-static enum pw_status start_library(const struct kit_daemon *daemon, int fd)
+static enum pw_status start_wire(const struct kit_daemon *daemon, int fd)
 {
 	struct sockaddr_storage address = { 0 };
 	socklen_t len = sizeof(address);
-	char place[16];
-	pthread_t thread;
+	enum pw_status r;
 
-	snprintf(place, sizeof(place), "fd:%d", fd);
-	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
-		return PW_ERR_IO;
-	if (smfi_setconn(place) != MI_SUCCESS || smfi_setbacklog(BACKLOG) != MI_SUCCESS ||
-	    kit_session_register(daemon, address.ss_family != AF_UNIX) != PW_OK ||
+	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||
 	    shrink_stacks() != PW_OK)
 		return PW_ERR_IO;
-	kit_signals_block(); /* the thread and all that libmilter makes inherit it */
-	if (pthread_create(&thread, NULL, run_library, NULL) != 0)
-		return PW_ERR_NOMEM;
-	pthread_detach(thread);
-	return kit_signals_open();
+	kit_signals_block(); /* the wire's threads inherit it */
+	r = kit_wire_start(kit_session_calls(daemon, address.ss_family != AF_UNIX), fd);
+	return r == PW_OK ? kit_signals_open() : r;
 }
 
 static void reload(const struct kit_daemon *daemon)
@@ -106,13 +82,11 @@ static int64_t tick_ms(void)
 }
 
 /* Until SIGTERM or SIGINT. */
-static enum pw_status serve(const struct kit_daemon *daemon)
+static void serve(const struct kit_daemon *daemon)
 {
 	int64_t report_at_ms = pw_clock_mono_ms() + REPORT_EVERY_MS;
 
 	while (!kit_signals_take(SIGTERM) && !kit_signals_take(SIGINT)) {
-		if (atomic_load(&library_ended))
-			return complain(PW_ERR_IO, "stop", "libmilter gave up");
 		pw_notify_watchdog();
 		if (kit_signals_take(SIGHUP))
 			reload(daemon);
@@ -122,10 +96,9 @@ static enum pw_status serve(const struct kit_daemon *daemon)
 		}
 		kit_signals_wait((int)tick_ms());
 	}
-	return PW_OK;
 }
 
-/* Sessions of libmilter, and what else the daemon serves. */
+/* Sessions of the milter, and what else the daemon serves. */
 static int64_t all_sessions(const struct kit_daemon *daemon)
 {
 	return kit_sessions() + (daemon->others ? daemon->others(daemon->user) : 0);
@@ -150,8 +123,8 @@ static bool wait_for_sessions(const struct kit_daemon *daemon)
 	}
 }
 
-/* smfi_stop(3) would abandon running sessions where they are; so libmilter is left alone,
- * its listening descriptor is made silent under its hands, and we wait. */
+/* Running sessions go on to their ends; the listening descriptor is made silent under the
+ * hands of whoever waits at it. */
 static enum pw_status drain(const struct kit_daemon *daemon, struct pw_listener *listener)
 {
 	int64_t left;
@@ -185,17 +158,11 @@ enum pw_status kit_run(const struct kit_daemon *daemon)
 	                           &why);
 	if (r != PW_OK)
 		return complain(r, "listen", pw_buf_text(&why));
-	if ((r = start_library(daemon, listener.fd)) != PW_OK)
-		return complain(r, "start", "libmilter cannot be started");
+	if ((r = start_wire(daemon, listener.fd)) != PW_OK)
+		return complain(r, "start", "no thread can be started");
 	pw_notify_ready();
 	pw_log(PW_LOG_INFO, "", PW_KV("event", "started"), PW_KV("version", PW_VERSION),
 	       PW_KV("socket", daemon->socket), PW_KV_END);
-	if ((r = serve(daemon)) != PW_OK) {
-		if (daemon->stop)
-			daemon->stop(daemon->user);
-		if (!wait_for_sessions(daemon))
-			_exit(EX_SOFTWARE); /* as in drain */
-		return r;
-	}
+	serve(daemon);
 	return drain(daemon, &listener);
 }

@@ -8,7 +8,7 @@
 #include "kit/foreign.h"
 
 static const struct kit_daemon
-	*the_daemon; /* libmilter hands callbacks no pointer of ours */
+	*the_daemon; /* callbacks get no pointer of ours before they make one */
 static bool tcp;
 static atomic_llong open_sessions;
 
@@ -100,7 +100,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 	return SMFIS_CONTINUE;
 }
 
-/* libmilter wants SMFIS_NOREPLY exactly where it was negotiated. */
+/* SMFIS_NOREPLY exactly where it was negotiated. */
 static sfsistat answer(const struct kit_session *s, enum kit_stage stage,
                        sfsistat verdict)
 {
@@ -269,13 +269,14 @@ static sfsistat on_close(SMFICTX *ctx)
 	return SMFIS_CONTINUE;
 }
 
-enum pw_status kit_session_register(const struct kit_daemon *daemon, bool is_tcp)
+const struct smfiDesc *kit_session_calls(const struct kit_daemon *daemon, bool is_tcp)
 {
+	static struct smfiDesc description;
 	const struct kit_calls *calls = &daemon->calls;
-	struct smfiDesc description = {
-		.xxfi_name = kit_foreign(daemon->program),
-		.xxfi_version = SMFI_VERSION,
-		.xxfi_flags = daemon->actions | SMFIF_SETSYMLIST,
+
+	the_daemon = daemon;
+	tcp = is_tcp;
+	description = (struct smfiDesc){
 		.xxfi_connect = on_connect,
 		.xxfi_helo = calls->helo ? on_helo : NULL,
 		.xxfi_envfrom = on_mail,
@@ -289,10 +290,7 @@ enum pw_status kit_session_register(const struct kit_daemon *daemon, bool is_tcp
 		.xxfi_data = calls->data ? on_data : NULL,
 		.xxfi_negotiate = on_negotiate,
 	};
-
-	the_daemon = daemon;
-	tcp = is_tcp;
-	return smfi_register(description) == MI_SUCCESS ? PW_OK : PW_ERR_IO;
+	return &description;
 }
 
 int64_t kit_sessions(void)

@@ -1,14 +1,10 @@
-/* Inside the kit: the callbacks libmilter gets, and the count of sessions. */
+/* Inside the kit: the callbacks behind the milter protocol, and the count of sessions. */
 #pragma once
 
 #include "kit/kit.h"
 
-/* Register daemon with libmilter; there is one per process. The socket is passed
- * separately.
- *
- * Errors  PW_ERR_IO */
-PW_MUST_CHECK enum pw_status kit_session_register(const struct kit_daemon *daemon,
-                                                  bool is_tcp);
+/* The callbacks of daemon; there is one per process. */
+const struct smfiDesc *kit_session_calls(const struct kit_daemon *daemon, bool is_tcp);
 
 /* What to ask for in the negotiation. Pure.
  *

@@ -55,8 +55,7 @@ void kit_signals_block(void)
 
 enum pw_status kit_signals_open(void)
 {
-	struct sigaction action = { .sa_handler = on_signal,
-		                    .sa_flags = SA_NODEFER | SA_RESTART };
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	sigset_t set;
 
 	if (wake_fd < 0)
@@ -84,21 +83,4 @@ bool kit_signals_take(int signal)
 		if (handled[i] == signal)
 			return atomic_exchange(&came[i], false);
 	return false;
-}
-
-/* See signals.h. libmilter's set is the one with SIGTERM in it; any other caller (libpq
- * waits for SIGPIPE) gets what sigwait(3) promises. */
-PW_EXPORT int sigwait(const sigset_t *restrict set, int *restrict signal)
-{
-	int got;
-
-	while (sigismember(set, SIGTERM) == 1)
-		(void)poll(NULL, 0, -1);
-	do
-		got = sigwaitinfo(set, NULL);
-	while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return errno;
-	*signal = got;
-	return 0;
 }

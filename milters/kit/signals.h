@@ -1,11 +1,4 @@
-/* Inside the kit: signals, which libmilter would take for itself.
- *
- * libmilter starts a thread that waits in sigwait(3) for SIGHUP, SIGTERM and SIGINT and
- * stops the whole filter at any of them. Here they are blocked in every thread but the
- * main one, whose handler is installed with SA_NODEFER: so the kernel nearly always gives
- * them to us. Nearly: while one signal is pending for the main thread the kernel offers
- * the next one to the thread in sigwait. That is why signals.c also holds a sigwait of
- * our own, which libmilter's call binds to and which never returns for it. */
+/* Inside the kit: signals. They are blocked in every thread but the main one. */
 #pragma once
 
 #include <stdbool.h>

@@ -7,13 +7,12 @@
 #include "origin/settings.h"
 #include "origin/stamp/verify.h"
 
-/* A session is to take 64 kB at most. libmilter reads up to 64 kB of a body into one piece
- * of memory in whatever thread is free: such pieces go back to the system at once
- * (mallopt(3)), and threads do not collect memory of their own. */
+/* A session is to take 64 kB at most: threads do not collect memory of their own
+ * (mallopt(3)), and what one long message needed goes back to the system. */
 static void be_frugal(void)
 {
 	(void)mallopt(M_ARENA_MAX, 2);
-	(void)mallopt(M_MMAP_THRESHOLD, 32 * 1024);
+	(void)mallopt(M_MMAP_THRESHOLD, 64 * 1024);
 	(void)mallopt(M_TRIM_THRESHOLD, 64 * 1024);
 }
 

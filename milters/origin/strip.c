@@ -34,7 +34,7 @@ void strip_done(struct strip *strip)
 	pw_buf_done(&strip->names);
 }
 
-/* The n-th field of a name is what libmilter deletes: how many of that name are before?
+/* The n-th field of a name is what Postfix deletes: how many of that name are before?
  */
 static int place_of(const struct pw_buf *names, const char *entry)
 {

@@ -78,8 +78,6 @@ def test_two_thousand_hangups_in_five_seconds(folder):
     assert "becomes=" not in daemon.log_text()
     began = time.monotonic()
     for i in range(2000):
-        # while one signal is pending for the main thread the kernel offers the next one to any
-        # other that waits for it: libmilter's, in sigwait
         daemon.kill(signal.SIGUSR1)
         daemon.kill(signal.SIGHUP)
         if i == 1000:
