@@ -64,6 +64,8 @@ class QueueBed(OriginBed):
         f", {EDGE_LINK}", ", 127.0.0.1") + """
 relay_transport = postward:unix:origin/queue.sock
 notify_classes =
+transport_retry_time = 2s
+service_throttle_time = 1s
 """
     edge_services = [
         f"{EDGE}:{PROXY} inet n - y - - smtpd {PROXY_OPTIONS}",

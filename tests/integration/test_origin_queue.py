@@ -1,15 +1,18 @@
 """Mail of a real edge Postfix's queue through postward-origin: it arrives with the client it came
 from, each recipient gets its own fate, and what cannot be said of the client waits."""
 import contextlib
+import os
 import re
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 from origin_bed import EDGE_LINK, INNER_LINK, LIAR, SENDER, SENDER6
 from queue_bed import QueueBed
 from stack.clients import message
+from stack.postfix import processes_of
 from stack.proc import wait_until
 
 
@@ -375,7 +378,29 @@ def test_killed_at_the_final_dot_and_back(bed):
     wait_until(lambda: bed.inner.lines("message-id=<killed-late@sender.test>"), what="dot")
     bed.origin.stop(signal.SIGKILL)
     fate(bed, queue_id, "ann", "deferred")
-    bed.origin.start()
+    bed.start_again()
     bed.edge.flush()
     fate(bed, queue_id, "ann", "sent")
     bed.delivered("ann", "killed-late@sender.test")
+    # told inside, where it can be found out and dropped
+    assert bed.origin.lines("action=relay", "retry_of=", f" {queue_id}: ")
+
+
+def signal_to(bed, name, number):
+    for pid in processes_of(bed.edge.root):
+        if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+            os.kill(pid, number)
+
+
+def test_postfix_that_did_not_hear_the_reply(bed):
+    """Its LMTP client is killed while the inner thinks: it sends again what we know has arrived."""
+    queue_id = queue(bed, "unheard", sender="dawdle@sender.test",
+                     text=mail("unheard@sender.test", "dawdle@sender.test", LONG))
+    wait_until(lambda: bed.inner.lines("message-id=<unheard@sender.test>"), what="dot")
+    signal_to(bed, "qmgr", signal.SIGSTOP)  # a queue manager waits longer than this one
+    signal_to(bed, "lmtp", signal.SIGKILL)
+    wait_until(lambda: bed.origin.lines("action=relay", f" {queue_id}: "), what="relayed")
+    signal_to(bed, "qmgr", signal.SIGCONT)
+    bed.edge.flush()
+    fate(bed, queue_id, "ann", "sent")
+    wait_until(lambda: bed.origin.lines("action=relay", "retry_of=", f" {queue_id}: "), what="retry")

@@ -20,6 +20,8 @@ class TunnelBed(QueueBed):
     edge_main = EDGE_MAIN.replace(f", {EDGE_LINK}", ", 127.0.0.1") + """
 relay_transport = postward:unix:origin/queue.sock
 notify_classes =
+transport_retry_time = 2s
+service_throttle_time = 1s
 """
     edge_services = [*QueueBed.edge_services, f"{EDGE}:{LOGINS} inet n - y - - smtpd"
                      f" -o smtpd_authorized_xclient_hosts={SENDER}"]

@@ -105,6 +105,15 @@ bool talk_read_letter(struct talk *t)
 	return is_whole(l);
 }
 
+void talk_tell(struct talk *t, enum upstream_verdict verdict)
+{
+	if (wire_flush(&t->wire) == WIRE_OK)
+		return;
+	t->is_over = true;
+	if (verdict == UPSTREAM_OK)
+		outgoing_unheard(t->outgoing);
+}
+
 enum upstream_verdict talk_finish(struct talk *t, enum pw_status *status_out)
 {
 	enum upstream_verdict verdict = outgoing_finish(t->outgoing, NULL, NULL);

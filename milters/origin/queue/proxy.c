@@ -88,6 +88,7 @@ static void on_data(struct talk *t)
 		talk_defer(t, status != PW_OK ? status : upstream_failure(t->up)->status);
 	else
 		talk_pass(t, upstream_reply(t->up));
+	talk_tell(t, verdict);
 	talk_end(t);
 }
 

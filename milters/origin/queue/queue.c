@@ -141,6 +141,7 @@ static void finish(struct talk *t)
 	else
 		record_count_message(verdict);
 	queued_answer(t, verdict, status);
+	talk_tell(t, verdict);
 }
 
 static void on_data(struct talk *t)

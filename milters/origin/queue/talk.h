@@ -108,5 +108,8 @@ bool talk_read_letter(struct talk *t);
 /* The final dot towards the inner server, logged and counted. *status_out: what went
  * wrong on this host if it never left it, else PW_OK. */
 enum upstream_verdict talk_finish(struct talk *t, enum pw_status *status_out);
+/* Hand the replies to the message on: a Postfix that cannot be told any more will send it
+ * again. */
+void talk_tell(struct talk *t, enum upstream_verdict verdict);
 /* The transaction is over, however it ended. */
 void talk_end(struct talk *t);
