@@ -41,7 +41,8 @@ smtpd_sender_restrictions = check_sender_access inline:{{{{
   {{{{nobody@sender.test = 554 5.7.1 not you}}}} {{{{hold@sender.test = HOLD}}}} }}}}
 smtpd_end_of_data_restrictions = check_sender_access inline:{{{{
   {{{{spam@sender.test = 550 5.7.1 spam: 100% sure}}}}
-  {{{{slow@sender.test = 451 4.7.1 busy}}}} {{{{dawdle@sender.test = sleep 12}}}} }}}}
+  {{{{slow@sender.test = 451 4.7.1 busy}}}} {{{{dawdle@sender.test = sleep 12}}}}
+  {{{{ponder@sender.test = sleep 30}}}} }}}}
 smtpd_reject_footer = Ask postmaster
 """
 OPTIONS = "-o smtpd_sasl_auth_enable=no -o smtpd_relay_restrictions=reject_unauth_destination"

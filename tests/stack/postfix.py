@@ -110,32 +110,33 @@ class Postfix:
     def postconf(self, *args):
         return run("postconf", "-c", self.etc, *args)
 
-    def reload(self):
+    def reload(self, servers=("smtpd", "cleanup", "lmtp")):
         """As `postfix reload`, which once in a while waits for ever for its own log line: postlogd
-        goes away under it."""
-        old, told = self._servers(), len(self.lines("reload -- version"))
+        goes away under it. Then no process of those named goes on with old settings; an smtpd with a
+        session does while that lasts, and an edge has some with its inner host."""
+        old, told = self._servers(servers), len(self.lines("reload -- version"))
         os.kill(self.pid(), signal.SIGHUP)
         # after that line the master starts no process until it has read the new settings
         wait_until(lambda: len(self.lines("reload -- version")) > told, 60, "Postfix to reload")
-        wait_until(lambda: not old & self._servers(), 60, "Postfix's old processes to go")
+        wait_until(lambda: not old & self._servers(servers), 60, "Postfix's old processes to go")
 
-    def _servers(self):
-        """Process ids of the master's children that read settings at their start."""
+    def _servers(self, names):
+        """Process ids of the master's children of these names; they read settings at their start."""
         found = set()
         for pid in Path(f"/proc/{self.pid()}/task/{self.pid()}/children").read_text().split():
             with contextlib.suppress(OSError):
-                if Path(f"/proc/{pid}/comm").read_text().strip() in ("smtpd", "cleanup", "lmtp"):
+                if Path(f"/proc/{pid}/comm").read_text().strip() in names:
                     found.add(pid)
         return found
 
     def hold(self, transport):
         """What is for a transport waits in the queue."""
         self.set(f"defer_transports = {transport}")
-        self.reload()
+        self.reload(("cleanup", "lmtp"))
 
     def release(self):
         self.postconf("-X", "defer_transports")
-        self.reload()
+        self.reload(("cleanup", "lmtp"))
         self.flush()
 
     def flush(self):
