@@ -118,6 +118,7 @@ static void check_id(void **state)
 struct offer_row {
 	const char *label, *text;
 	unsigned offers;
+	int64_t size_max;
 };
 
 static struct offer_row offer_rows[] = {
@@ -127,13 +128,16 @@ static struct offer_row offer_rows[] = {
 	  "DESTPORT",
 	  OFFER_PIPELINING | OFFER_SIZE | OFFER_8BITMIME | OFFER_DSN | OFFER_SMTPUTF8 | OFFER_NAME | OFFER_ADDR |
 	          OFFER_PROTO | OFFER_HELO | OFFER_REVERSE_NAME | OFFER_PORT | OFFER_LOGIN |
-	          OFFER_DESTADDR | OFFER_DESTPORT },
+	          OFFER_DESTADDR | OFFER_DESTPORT, 10240000 },
 	{ "KumoMTA", "mx\nXCLIENT ADDR PORT DESTADDR DESTPORT",
-	  OFFER_ADDR | OFFER_PORT | OFFER_DESTADDR | OFFER_DESTPORT },
-	{ "lower case", "mx\nsize\nxclient addr", OFFER_SIZE | OFFER_ADDR },
-	{ "the greeting offers nothing", "XCLIENT ADDR", 0 },
-	{ "words must be whole", "mx\nSIZES\nXCLIENTS ADDR", 0 },
-	{ "attributes outside XCLIENT", "mx\nADDR", 0 },
+	  OFFER_ADDR | OFFER_PORT | OFFER_DESTADDR | OFFER_DESTPORT, 0 },
+	{ "lower case", "mx\nsize\nxclient addr", OFFER_SIZE | OFFER_ADDR, 0 },
+	{ "the greeting offers nothing", "XCLIENT ADDR", 0, 0 },
+	{ "words must be whole", "mx\nSIZES 5\nXCLIENTS ADDR", 0, 0 },
+	{ "attributes outside XCLIENT", "mx\nADDR", 0, 0 },
+	{ "no limit", "mx\nSIZE 0", OFFER_SIZE, 0 },
+	{ "a limit that is none", "mx\nSIZE much", OFFER_SIZE, 0 },
+	{ "a blank too many", "mx\nsize  77 ", OFFER_SIZE, 77 },
 };
 
 static void check_offers(void **state)
@@ -143,6 +147,7 @@ static void check_offers(void **state)
 
 	smtp_reply_set(&reply, 250, "", row->text);
 	assert_int_equal(smtp_reply_offers(&reply), row->offers);
+	assert_int_equal(smtp_reply_size_max(&reply), row->size_max);
 }
 
 int main(void)
