@@ -140,6 +140,12 @@ def test_an_inner_server_that_only_puts_off(bed):
         assert {p[1] for p in found(bed.look("--only", "inner")[0], "could not look: whether")} == {"warning"}
 
 
+def test_an_inner_server_that_wants_tls_first(bed):
+    """What could not be tried is not said to be in order."""
+    with changed(bed.inner, ("-P", f"{LISTENER}/smtpd_tls_security_level=encrypt")):
+        assert {p[1] for p in found(bed.look("--only", "inner")[0], "wants TLS first|Must issue")} == {"warning"}
+
+
 def test_an_inner_server_without_ipv6(bed):
     with changed(bed.inner, ("-P", f"{LISTENER}/inet_protocols=ipv4")):
         found(bed.look("--only", "inner")[0], "takes no IPv6 address")

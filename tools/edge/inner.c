@@ -16,6 +16,7 @@
 #define ORIGIN_USER "postward_origin"
 #define TALK_MS 8000
 #define FOREIGN "postwardctl-edge-check@example.com" /* RFC 2606 */
+#define WANTS_TLS 530                                /* RFC 3207 4 */
 #define LONG_LINE 1900 /* below Postfix's line_length_limit, above any MTU's segment */
 
 /* ---- whom, and as whom ---- */
@@ -277,6 +278,12 @@ static bool try_guise(struct check_report *report, const struct check_context *c
 	if (code > 0)
 		(void)talk_say(&t, &reply, "QUIT");
 	talk_close(&t);
+	if (code == WANTS_TLS) {
+		check_blind(report,
+		            "whether the inner server relays: it wants TLS first, "
+		            "which is not spoken here");
+		return false;
+	}
 	if (code > 0)
 		return true;
 	check_blind(report, "whether the inner server relays for %s: it %s", guise->words,
