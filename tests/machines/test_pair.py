@@ -115,7 +115,7 @@ def test_mail_waits_on_the_edge_where_that_is_wanted(pair):
         pair.link_up()
     wait_until(lambda: pair.edge.flush() or not pair.edge.queue(), 120, "the queue to be empty", 5)
     text = pair.delivered("ann@example.test", "page-waits@sender.test")
-    assert f"[{SENDER}]".encode() in text and b"Postward-" not in text
+    assert f"[{SENDER}]".encode() in text and b"Postward-Origin" not in text
     assert "nothing is on hold" in follow(pair.edge_machine, page["sh-held"])
     assert "0 errors, 0 warnings" in follow(pair.edge_machine, page["sh-edge-check"])
 
