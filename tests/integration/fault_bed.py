@@ -10,14 +10,17 @@ import stat
 import threading
 import time
 
-from origin_bed import EDGE_LINK, EDGE_MAIN, INNER_LINK, INNER_SERVICES, OPTIONS, OriginBed
-from stack.clients import last_reply, message
+from origin_bed import (EDGE, EDGE_LINK, EDGE_MAIN, INNER_LINK, INNER_SERVICES, OPTIONS, SENDER,
+                        OriginBed)
+from queue_bed import PROXY_OPTIONS
+from stack.clients import SmtpClient, last_reply, message
 from stack.ledger import Book, id_of
 from stack.netns import run
 from stack.postfix import processes_of
 from stack.proc import wait_until
 from tap import Tap
 
+WAYS = {"live": 25, "proxy": 2525, "queue": 2526}  # ports of the edge
 TAP_PORT, INNER_PORT = 2640, 2641
 CONNECT_S, COMMAND_S, DOT_S = 1, 3, 10  # how long postward-origin waits
 NOBODY = "02:00:00:00:00:01"            # a link-layer address nobody has
@@ -25,15 +28,28 @@ RECIPIENT = "ann@example.test"
 
 
 class FaultBed(OriginBed):
+    """The edge has a port for each way inside."""
     parts = ("tap", *OriginBed.parts)
     # without its address towards the inner: a process that begins while that is gone would die
-    edge_main = re.sub("inet_interfaces = .*", "inet_interfaces = all", EDGE_MAIN)
+    edge_main = re.sub("inet_interfaces = .*", "inet_interfaces = all", EDGE_MAIN) + """
+relay_transport = postward:unix:origin/queue.sock
+notify_classes =
+"""
+    edge_services = [
+        f"{EDGE}:{WAYS['proxy']} inet n - y - - smtpd -o smtpd_milters= {PROXY_OPTIONS}",
+        f"{EDGE}:{WAYS['queue']} inet n - y - - smtpd -o smtpd_milters=",
+        "postward unix - - y - - lmtp -o lmtp_send_xforward_command=yes"
+        " -o lmtp_line_length_limit=0"]
     inner_services = [*INNER_SERVICES, f"{INNER_LINK}:{INNER_PORT} inet n - y - - smtpd {OPTIONS}"
                       f" -o smtpd_authorized_xclient_hosts={INNER_LINK}"]
     origin_settings = {"inner": f"{INNER_LINK}:{TAP_PORT}", "connect_timeout": f"{CONNECT_S}s",
                        "command_timeout": f"{COMMAND_S}s", "dot_timeout": f"{DOT_S}s"}
 
     def _prepare(self):
+        folder = self.root / "edge/spool/origin"
+        self.origin_settings = {**self.origin_settings,
+                                "queue_socket": f"unix:{folder}/queue.sock",
+                                "proxy_socket": f"unix:{folder}/proxy.sock"}
         self.tap = Tap(self.inner_ns, INNER_LINK, TAP_PORT, (INNER_LINK, INNER_PORT))
 
     @contextlib.contextmanager
@@ -62,8 +78,11 @@ class FaultBed(OriginBed):
         self.origin.process.kill(signal.SIGKILL)
 
     def revive_daemon(self):
+        """The sockets of the process before are there still, and say nothing."""
         self.origin.stop()
+        before = len(self.origin.lines("event=started"))
         self.origin.start()
+        wait_until(lambda: len(self.origin.lines("event=started")) > before, what="postward-origin")
 
     def kill_inner(self):
         """All of it at once, as when its power fails."""
@@ -116,6 +135,9 @@ class FaultBed(OriginBed):
 
     # mail
 
+    def outside(self, source=SENDER, way="live", **options):
+        return SmtpClient(self.net, EDGE, WAYS[way], source=source, **options)
+
     def messages(self):
         """All that lie in mailboxes, as bytes."""
         return [f.read_bytes() for f in self.mail.glob("*/new/*")]
@@ -140,7 +162,7 @@ def field(message, name):
 
 
 def is_told_as_retry(copies):
-    """Is each copy but the first one marked as a retry of the same transaction? Our Sieve script
+    """Is each copy but one marked as a retry of the same transaction? Our Sieve script
     inside throws such copies away."""
     ids = {field(c, "Postward-Transaction") for c in copies}
     first = [c for c in copies if field(c, "Postward-Retry") is None]
@@ -170,8 +192,8 @@ def text_of(message_id, sender="ann@sender.test", fields=80, lines=4000):
 class Sender:
     """A mail server of the world: it writes each message of its book until it is taken."""
 
-    def __init__(self, bed, sender="ann@sender.test"):
-        self.bed, self.sender = bed, sender
+    def __init__(self, bed, way="live", sender="ann@sender.test"):
+        self.bed, self.way, self.sender = bed, way, sender
         self.book = Book()
         self.attempts = 0
 
@@ -180,7 +202,7 @@ class Sender:
         greeted."""
         self.attempts += 1
         try:
-            with self.bed.outside() as client:
+            with self.bed.outside(way=self.way) as client:
                 if at_connect:
                     at_connect()
                 reply = last_reply(client.send(self.sender, [RECIPIENT],
@@ -210,8 +232,8 @@ class Load:
     """So many senders at once, each with one message after the other, until finish(); then a last
     chance for what is not taken yet."""
 
-    def __init__(self, bed, senders, pause_s=0.05):
-        self.senders = [Sender(bed) for _ in range(senders)]
+    def __init__(self, bed, senders, way="live", pause_s=0.05):
+        self.senders = [Sender(bed, way) for _ in range(senders)]
         self._stop, self._pause_s = threading.Event(), pause_s
         self._begun = time.monotonic_ns()
         self._threads = [threading.Thread(target=self._live, args=pair, daemon=True)

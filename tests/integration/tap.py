@@ -14,7 +14,7 @@ class Tap:
 
     def __init__(self, ns, host, port, target):
         self._ns, self._target = ns, target
-        self._armed, self._lock = None, threading.Lock()
+        self._armed, self._lock, self._done = None, threading.Lock(), threading.Event()
         with ns.enter():
             self._listener = socket.create_server((host, port), backlog=512)
         # what a relay has written is to be here, not on its way
@@ -25,6 +25,7 @@ class Tap:
         """action() at this stage of the next message, once. The bytes that begin a stage are still
         here then: `before reply` means that the inner has answered, and nobody knows."""
         assert stage in STAGES
+        self._done.clear()
         self._armed = stage, action
 
     def reached(self, stage):
@@ -33,9 +34,11 @@ class Tap:
                 return
             action, self._armed = self._armed[1], None
         action()
+        self._done.set()
 
-    def is_armed(self):
-        return self._armed is not None
+    def wait(self, timeout_s=30):
+        """Until that is done; False: the stage was not reached."""
+        return self._done.wait(timeout_s)
 
     def close(self):
         with contextlib.suppress(OSError):
@@ -95,7 +98,7 @@ class Wire:
         self._hang_up()
 
     def _reply(self, data):
-        if self._content == "asked" and data.startswith(b"354"):
+        if self._content == "asked" and b"\n354" in b"\n" + data:  # with replies before, perhaps
             self._content, self._text = "header", b""
         is_final = not self._is_answered
         if is_final:
