@@ -4,8 +4,7 @@
 
 #include "core/str.h"
 
-#define COMMAND_LINE_MAX                                                                 \
-	4096 /* with parameters; Postfix's own line_length_limit is 2048 */
+#define COMMAND_LINE_MAX 2048 /* as Postfix's line_length_limit */
 #define COMMAND_WORDS_MAX 32
 
 enum command_verb {

@@ -3,6 +3,7 @@
 #include "origin/queue/talk.h"
 
 #define IDLE_MS 600000 /* between two pieces; Postfix's own limits are shorter */
+#define PIECE_BYTES ((size_t)2048) /* taken apart at a time */
 
 static void give(struct talk *t, void (*to)(struct outgoing *out, struct pw_str bytes),
                  struct pw_str bytes)
@@ -95,6 +96,7 @@ bool talk_read_letter(struct talk *t)
 	while (!is_end) {
 		if (wire_bytes(&t->wire, &bytes, pw_clock_mono_ms() + IDLE_MS) != WIRE_OK)
 			return false;
+		bytes = pw_str_sub(bytes, 0, PIECE_BYTES);
 		wire_take(&t->wire, data_read(&l->reader, bytes, &l->piece, &is_end));
 		take(t, pw_buf_str(&l->piece));
 		if (!is_whole(l))

@@ -5,7 +5,7 @@
 
 #include "origin/queue/answer.h"
 
-#define TEXTS_BYTES ((size_t)40 * 1024)
+#define TEXTS_BYTES ((size_t)32 * 1024)
 #define ANSWER_BYTES ((size_t)1024)
 
 enum pw_status recipient_list_new(struct recipient_list **out)

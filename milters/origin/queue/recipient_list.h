@@ -5,7 +5,7 @@
 #include "core/arena.h"
 #include "origin/engine/smtp_reply.h"
 
-#define RECIPIENTS_ONCE 250 /* lmtp_destination_recipient_limit is 50 */
+#define RECIPIENTS_ONCE 100 /* lmtp_destination_recipient_limit is 50 */
 
 /* What is to be said of a recipient; code 0 = accepted: what is said of the message. */
 struct recipient_answer {

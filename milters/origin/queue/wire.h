@@ -5,7 +5,7 @@
 
 #include "core/buf.h"
 
-#define WIRE_INPUT_BYTES ((size_t)8 * 1024) /* holds the longest command */
+#define WIRE_INPUT_BYTES ((size_t)4 * 1024) /* holds the longest command */
 
 enum wire_event {
 	WIRE_OK,
