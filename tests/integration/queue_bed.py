@@ -10,6 +10,9 @@ from stack.proc import wait_until
 PROXY = 2525  # the port of the edge with smtpd_proxy_filter
 PROXY_OPTIONS = "-o smtpd_proxy_filter=unix:origin/proxy.sock -o smtpd_proxy_timeout=300s"
 HOLD = "127.0.0.1:10027"
+# ends of a message to one server or another, but to none that reads RFC 5321
+LOOK_ALIKES = [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r\n.\r\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r",
+               b"\n\r.\r\n", b"\r\n\0.\r\n"]
 
 
 class Lmtp:
@@ -46,7 +49,7 @@ class Lmtp:
         replies = [self.reply() for _ in range(len(group) + 2)]  # greeting and LHLO's
         if not replies[-1].startswith("354"):
             return replies[-1:] * len(recipients)
-        self.say(text.encode() + b"\r\n.\r\n")
+        self.say((text if isinstance(text, bytes) else text.encode()) + b"\r\n.\r\n")
         return [self.reply() for _ in recipients]
 
     def __enter__(self):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from origin_bed import INNER_LINK, LIAR, SENDER, SENDER6
-from queue_bed import PROXY, QueueBed
+from queue_bed import LOOK_ALIKES, PROXY, QueueBed
 from stack.clients import message
 from stack.proc import wait_until
 
@@ -164,10 +164,6 @@ def test_fields_of_ours_that_a_client_sends_are_left_out(bed):
     header = bed.delivered("ann", "forged@sender.test").decode().split("\n\n")[0]
     assert "forged\n" not in header and "mine" not in header and "retry" not in header
     assert header.count("Postward-Transaction: ") == 1 and "X-Kept: yes" in header
-
-
-LOOK_ALIKES = [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r\n.\r\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r",
-               b"\n\r.\r\n", b"\r\n\0.\r\n"]
 
 
 @pytest.mark.parametrize("ending", LOOK_ALIKES, ids=repr)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from origin_bed import EDGE_LINK, INNER_LINK, LIAR, SENDER, SENDER6
-from queue_bed import QueueBed
+from queue_bed import LOOK_ALIKES, QueueBed
 from stack.clients import message
 from stack.postfix import processes_of
 from stack.proc import wait_until
@@ -280,6 +280,23 @@ def test_fields_of_ours_that_a_client_sends_are_left_out(bed):
     assert header.lower().count("postward-transaction:") == 1
     assert "folded" not in header and "X-Kept: yes\nX-Last: Postward-Origin: no field" in header
     assert body == "Postward-Origin: in the body\n"
+
+
+@pytest.mark.parametrize("ending", LOOK_ALIKES, ids=repr)
+def test_smuggling(bed, ending):
+    """What looks like the end of a message to somebody else is none to us, nor behind us."""
+    number = LOOK_ALIKES.index(ending)
+    first, second = f"first-{number}@sender.test", f"second-{number}@sender.test"
+    before = len(bed.origin.lines("action=relay"))
+    with bed.lmtp() as postfix:
+        told = postfix.send(f"ADDR={SENDER} HELO=x PROTO=ESMTP SOURCE=REMOTE", "ann@sender.test",
+                            ["ann@example.test"],
+                            mail(first).encode() + ending + b"MAIL FROM:<ann@sender.test>\r\n"
+                            b"RCPT TO:<bob@example.test>\r\nDATA\r\n" + mail(second).encode())
+        assert told[0].startswith("250 2.0.0 Ok: queued as")
+        assert postfix.ask("NOOP").startswith("250")  # nothing else was answered
+    assert second.encode() in bed.delivered("ann", first)
+    assert len(bed.origin.lines("action=relay")) == before + 1
 
 
 def test_a_big_message(bed):
