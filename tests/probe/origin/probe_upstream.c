@@ -58,7 +58,7 @@ static size_t split(char *line, char **words)
 
 static void rcpts(char **words, size_t count)
 {
-	static char texts[WORDS_MAX][32];
+	static char texts[WORDS_MAX][40];
 	static char *argvs[WORDS_MAX][2];
 	static char *const *list[WORDS_MAX];
 	size_t number = count == 1 ? strtoul(words[0], NULL, 10) : 0;
