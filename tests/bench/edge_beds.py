@@ -44,7 +44,6 @@ mynetworks =
 relay_domains = example.test
 relay_recipient_maps =
 smtpd_relay_restrictions = reject_unauth_destination
-max_use = 1000
 """
 NGINX = """load_module /usr/lib/nginx/modules/ngx_mail_module.so;
 worker_processes 1; daemon off; user www-data;
