@@ -175,6 +175,17 @@ def test_very_many_recipients(talk):
     assert sum(l.startswith("RCPT") for l in stub.sessions[0]) == 500
 
 
+def test_one_refused_here_first_in_a_flight(talk):
+    """The second flight begins with a recipient the stub is never told of."""
+    stub, probe = talk(offers=["PIPELINING"])
+    probe.ask("mail <s@x>")
+    odd = "<b@x>,NOTIFY=SUCCESS"
+    answers = probe.ask("rcpts " + " ".join(["<a@x>"] * 50 + [odd] + ["<c@x>"] * 2), 54)
+    assert answers[50] == "50 refused 555 Server makes no delivery reports"
+    assert answers[51:] == ["51 ok 250 Ok", "52 ok 250 Ok", "ok 354 go on"]
+    assert send(probe).startswith("ok") and len(stub.messages) == 1
+
+
 def test_one_at_a_time_where_that_is_all_there_is(talk):
     stub, probe = talk(offers=["8BITMIME"])
     assert probe.ask("mail <s@x>").startswith("ok 250")

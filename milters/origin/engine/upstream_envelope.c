@@ -24,6 +24,7 @@ enum upstream_verdict upstream_refuse(struct upstream *up, enum envelope_verdict
 
 	smtp_reply_set(&up->client.reply, replies[verdict].code,
 	               replies[verdict].enhanced, replies[verdict].text);
+	up->client.is_whole = true; /* replies to others may still be on their way */
 	return UPSTREAM_REFUSED;
 }
 

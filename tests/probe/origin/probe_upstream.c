@@ -1,6 +1,6 @@
 /* probe_upstream PORT: the engine on its own, towards 127.0.0.1:PORT. Reads a command a line:
  *
- *     mail ADDRESS [PARAMETER...]    rcpts ADDRESS... (or NUMBER, for so many)
+ *     mail ADDRESS [PARAMETER...]    rcpts ADDRESS[,PARAMETER]... (or NUMBER, for so many)
  *     rcpt ADDRESS                   write TEXT
  *     finish                         reset
  *
@@ -59,7 +59,7 @@ static size_t split(char *line, char **words)
 static void rcpts(char **words, size_t count)
 {
 	static char texts[WORDS_MAX][40];
-	static char *argvs[WORDS_MAX][2];
+	static char *argvs[WORDS_MAX][3];
 	static char *const *list[WORDS_MAX];
 	size_t number = count == 1 ? strtoul(words[0], NULL, 10) : 0;
 
@@ -68,8 +68,13 @@ static void rcpts(char **words, size_t count)
 	for (size_t i = 0; i < number; i++)
 		snprintf(texts[i], sizeof(texts[i]), "<r%zu@example.test>", i);
 	for (size_t i = 0; i < (number ? number : count); i++) {
+		char *parameter = number ? NULL : strchr(words[i], ',');
+
+		if (parameter)
+			*parameter++ = '\0';
 		argvs[i][0] = number ? texts[i] : words[i];
-		argvs[i][1] = NULL;
+		argvs[i][1] = parameter;
+		argvs[i][2] = NULL;
 		list[i] = argvs[i];
 	}
 	say("", upstream_rcpts(up, list, number ? number : count, told, NULL));
