@@ -337,3 +337,24 @@ def test_an_idle_session_ends_with_the_drain_deadline(folder):
         assert daemon.stop() == 0
         assert 0.9 < time.monotonic() - began < 20
     assert "sessions_abandoned=1" in daemon.log_text()
+
+
+def test_a_session_may_say_mail_as_often_as_it_likes(folder):
+    """What Postfix does not tell (TLS, a login) is asked for again with each message, at no cost."""
+    sock = folder / "milter.sock"
+    daemon = Daemon(folder, f"unix:{sock}")
+    daemon.write(pool_size="0")
+    daemon.up()
+    packet = lambda letter, data=b"": struct.pack("!Ic", 1 + len(data), letter) + data
+    with socket.socket(socket.AF_UNIX) as session, session.makefile("rb") as replies:
+        session.settimeout(30)
+        session.connect(str(sock))
+        session.sendall(packet(b"O", struct.pack("!III", 6, 0x1FF, 0x1FFFFF)))
+        replies.read(struct.unpack("!I", replies.read(4))[0])
+        session.sendall(packet(b"C", b"mail.sender.test\0" + b"4" + struct.pack("!H", 40000) + b"203.0.113.7\0"))
+        for _ in range(2500):
+            session.sendall(packet(b"M", b"<ann@sender.test>\0"))
+            assert replies.read(struct.unpack("!I", replies.read(4))[0])[:1] == b"y"
+            session.sendall(packet(b"A"))
+    assert daemon.stop() == 0
+    assert "cause=connect" in daemon.log_text() and "cause=origin" not in daemon.log_text()

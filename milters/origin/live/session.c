@@ -65,9 +65,10 @@ static void remember(struct session *own, enum pw_status r)
 static struct pw_str keep(struct kit_session *s, const char *macro)
 {
 	struct session *own = s->own;
-	struct pw_str copy = { NULL, 0 };
+	struct pw_str value = pw_str_from(kit_macro(s, macro)), copy = { NULL, 0 };
 
-	remember(own, pw_arena_copy(own->arena, pw_str_from(kit_macro(s, macro)), &copy));
+	if (value.len > 0) /* what is not there yet is asked for again and again */
+		remember(own, pw_arena_copy(own->arena, value, &copy));
 	return copy;
 }
 
