@@ -180,13 +180,10 @@ static enum pw_status derive_edge(struct derived *d, const struct settings *set,
 {
 	enum pw_status r = find_inner(&d->target, set->inner, why_out);
 
-	if (r != PW_OK ||
-	    (r = fill_gate(&d->gate, pw_str_from(set->private_networks), why_out)) !=
-	            PW_OK ||
-	    (r = prepare_tls(&d->target, set, why_out)) != PW_OK)
+	if (r != PW_OK || (r = fill_gate(&d->gate, pw_str_from(set->private_networks),
+	                                 why_out)) != PW_OK)
 		return r;
-	return pool_open(&d->target.pool, &d->target, (size_t)set->pool_size,
-	                 set->pool_age_ms);
+	return prepare_tls(&d->target, set, why_out);
 }
 
 /* Only asked for where a socket of ours needs it. */
@@ -228,6 +225,11 @@ enum pw_status derived_new(void **out, const void *settings, struct pw_buf *why_
 	            PW_OK ||
 	    (r = keyfile_load(&d->keys, set->stamp_keys, why_out)) != PW_OK ||
 	    (r = find_mail_owner(&d->mail_owner, set, why_out)) != PW_OK)
+		return r;
+	/* last: it takes the place of the one before, which must not be for nothing */
+	if (set->role == ROLE_EDGE &&
+	    (r = pool_open(&d->target.pool, &d->target, (size_t)set->pool_size,
+	                   set->pool_age_ms)) != PW_OK)
 		return r;
 	*out = PW_TAKE(made);
 	return PW_OK;

@@ -368,6 +368,16 @@ def test_an_old_connection_is_replaced(bed, elsewhere):
     assert spare_connections(bed) <= 1
 
 
+def test_a_reload_that_failed_leaves_the_store_alone(bed, elsewhere):
+    before = len(bed.origin.lines("action=keep_old"))
+    bed.origin.reload(stamp_keys="/nonexistent")
+    wait_until(lambda: len(bed.origin.lines("action=keep_old")) > before)
+    bed.origin.write_settings(stamp_keys="")
+    with bed.outside() as client:
+        relayed(bed, client, "kept@sender.test")
+    wait_until(lambda: spare_connections(bed) == 3)
+
+
 def test_clients_that_send_nothing_do_not_empty_the_store(bed):
     idle = [bed.outside() for _ in range(15)]
     try:
