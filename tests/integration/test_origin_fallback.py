@@ -171,6 +171,19 @@ def test_gone_in_the_midst_of_a_transaction(bed, away, moment):
     assert bed.origin.lines("action=queue")[-1].count("recipients=2") == 1
 
 
+def test_gone_before_a_stamped_message_went_out(bed, stamping, away):
+    """The stamp was made to go inside; now it goes into the queue."""
+    bed.reload_origin(carry="stamp")
+    bed.back()
+    with bed.outside() as client:
+        for command in ("MAIL FROM:<ann@sender.test>", f"RCPT TO:<{ANN}>"):
+            assert client.command(command).code == 250
+        bed.away()
+        assert client.data(mail("stamped-midst").encode()).code == 250
+    text, = bed.queued()
+    assert stamp_of(text)["a"] == SENDER and text.count("Postward-Origin") == 1
+
+
 def test_in_doubt_is_never_queued(bed):
     bed.link.fault = "swallow"
     assert give(bed, mail("doubtful"))["data"].code == 451

@@ -10,7 +10,7 @@ struct maker {
 	struct pw_str edge;
 	struct pw_stamp_digest *digest;
 	struct pw_stamp stamp;
-	bool has_begun;
+	bool has_begun, is_digested;
 };
 
 enum pw_status maker_new(struct maker **out, const struct pw_stamp_keys *keys,
@@ -43,7 +43,7 @@ enum pw_status maker_begin(struct maker *maker, struct pw_str sender, int64_t no
 	const struct pw_stamp_key *key = pw_stamp_keys_signer(maker->keys, now_s);
 	uint8_t nonce[PW_STAMP_NONCE];
 
-	maker->has_begun = false;
+	maker->has_begun = maker->is_digested = false;
 	if (!key)
 		return PW_ERR_NOTFOUND;
 	if (getrandom(nonce, sizeof(nonce), 0) != (ssize_t)sizeof(nonce))
@@ -81,10 +81,12 @@ enum pw_status maker_finish(struct maker *maker, struct pw_buf *out,
 
 	if (!maker->has_begun)
 		return PW_ERR_STATE;
-	maker->has_begun = false;
-	r = pw_stamp_digest_end(maker->digest, stamp->digest, &stamp->fields);
-	if (r != PW_OK)
+	if (!maker->is_digested && (r = pw_stamp_digest_end(maker->digest, stamp->digest,
+	                                                    &stamp->fields)) != PW_OK) {
+		maker->has_begun = false;
 		return r;
+	}
+	maker->is_digested = true;
 	stamp->facts = (struct pw_stamp_facts){
 		.at_s = now_s,
 		.edge = maker->edge,

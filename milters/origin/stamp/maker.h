@@ -24,7 +24,8 @@ void maker_recipient(struct maker *maker, struct pw_str recipient);
  * kit gives it. */
 void maker_field(struct maker *maker, struct pw_str name, struct pw_str value);
 void maker_body(struct maker *maker, struct pw_str chunk);
-/* The message is complete: append the value of Postward-Origin, for index 0.
+/* The message is complete: append the value of Postward-Origin, for index 0. May be
+ * called again for the same message.
  *
  * Errors  PW_ERR_LIMIT (header or login too long), PW_ERR_NOMEM, PW_ERR_CRYPTO,
  *         PW_ERR_STATE (maker_begin failed) */

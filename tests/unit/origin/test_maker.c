@@ -71,6 +71,25 @@ static void check_made(void **state)
 	assert_memory_not_equal(got.nonce, again.nonce, sizeof(got.nonce));
 }
 
+/* A message that could not go inside goes into the queue, with the same stamp. */
+static void check_made_twice(void **state)
+{
+	PW_AUTO(pw_stamp_keys_done) struct pw_stamp_keys keys;
+	PW_AUTO(maker_free) struct maker *maker = NULL;
+	PW_AUTO(pw_buf_done) struct pw_buf first = { 0 }, again = { 0 };
+	struct pw_origin origin = { .helo = PW_STR("client"),
+		                    .protocol = PW_STR("ESMTP"),
+		                    .port = 1 };
+
+	(void)state;
+	parse_keys(&keys, "2026-01-01 2027-01-01");
+	assert_int_equal(maker_new(&maker, &keys, PW_STR("mx.example.test")), PW_OK);
+	make(maker, &first);
+	assert_int_equal(pw_ip_parse(&origin.address, PW_STR("192.0.2.7")), PW_OK);
+	assert_int_equal(maker_finish(maker, &again, &origin, PW_STR("QID"), NOW), PW_OK);
+	assert_string_equal(pw_buf_text(&first), pw_buf_text(&again));
+}
+
 static void check_no_key(void **state)
 {
 	PW_AUTO(pw_stamp_keys_done) struct pw_stamp_keys keys;
@@ -93,6 +112,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_made),
+		cmocka_unit_test(check_made_twice),
 		cmocka_unit_test(check_no_key),
 	};
 
