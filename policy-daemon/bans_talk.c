@@ -5,18 +5,18 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/nets.h"
 #include "core/origin.h"
 #include "io/clock.h"
 #include "io/log.h"
 #include "policyd/daemon.h"
 
-#define PEERS_MAX 64
 /* Lists being read at once: each is some megabytes at most. */
 #define READERS_MAX 4
 
 struct bans {
-	struct pw_net peers[PEERS_MAX];
-	size_t peer_count, readers;
+	struct pw_nets peers;
+	size_t readers;
 	bool is_stranger_told;
 };
 
@@ -45,8 +45,8 @@ static struct pw_ip peer_of(int fd)
 
 static bool is_peer(const struct bans *bans, const struct pw_net *net)
 {
-	for (size_t i = 0; i < bans->peer_count; i++)
-		if (pw_ban_overlaps(&bans->peers[i], net))
+	for (size_t i = 0; i < bans->peers.count; i++)
+		if (pw_ban_overlaps(&bans->peers.nets[i], net))
 			return true;
 	return false;
 }
@@ -164,17 +164,16 @@ static const struct server_protocol bans_protocol = {
 enum pw_status bans_open(struct daemon *daemon, struct pw_buf *why_out)
 {
 	const struct settings *set = daemon->settings;
-	struct pw_str rest = pw_str_trim(pw_str_from(set->bans_peers));
-	struct bans *bans;
+	struct pw_str bad;
+	enum pw_status r;
 
 	if (set->bans_listen[0] == '\0')
 		return PW_OK;
-	if ((bans = daemon->bans = calloc(1, sizeof(*bans))) == NULL)
+	if ((daemon->bans = calloc(1, sizeof(*daemon->bans))) == NULL)
 		return PW_ERR_NOMEM;
-	for (; rest.len > 0 && bans->peer_count < PEERS_MAX; rest = pw_str_trim(rest))
-		if (pw_net_parse(&bans->peers[bans->peer_count],
-		                 pw_str_cut(&rest, ' ')) == PW_OK)
-			bans->peer_count++;
+	r = pw_nets_parse(&daemon->bans->peers, pw_str_from(set->bans_peers), &bad);
+	if (r != PW_OK)
+		return r; /* settings_check has said why */
 	daemon->bans_protocol = bans_protocol;
 	daemon->bans_protocol.arg = daemon;
 	return server_listen(daemon->server, pw_str_from(set->bans_listen),

@@ -1,6 +1,6 @@
 #include "policyd/settings.h"
 
-#include "core/ip.h"
+#include "core/nets.h"
 
 static const struct pw_setting rows[] = {
 #define PW(...) PW_SETTING_ROW(struct settings, __VA_ARGS__)
@@ -11,25 +11,22 @@ static const struct pw_setting rows[] = {
 static bool settings_check(const void *settings, struct pw_buf *why_out)
 {
 	const struct settings *set = settings;
-	struct pw_str rest = pw_str_trim(pw_str_from(set->bans_peers)), word;
-	struct pw_net net;
+	struct pw_nets peers = { 0 };
+	struct pw_str bad = { NULL, 0 };
+	enum pw_status r;
 
 	if (set->bans_listen[0] == '\0')
 		return true;
-	if (rest.len == 0) {
+	r = pw_nets_parse(&peers, pw_str_from(set->bans_peers), &bad);
+	if (r == PW_ERR_LIMIT)
+		pw_buf_printf(why_out, "bans_peers: more than %d\n", PW_NETS_MAX);
+	else if (r != PW_OK)
+		pw_buf_printf(why_out, "bans_peers: no address and no network: %.*s\n",
+		              PW_FMT(bad));
+	else if (peers.count == 0)
 		pw_buf_puts(why_out, PW_STR("bans_peers: name the edge host, the list is "
 		                            "not for everybody\n"));
-		return false;
-	}
-	for (; rest.len > 0; rest = pw_str_trim(rest)) {
-		word = pw_str_cut(&rest, ' ');
-		if (pw_net_parse(&net, word) == PW_OK)
-			continue;
-		pw_buf_printf(why_out, "bans_peers: no address and no network: %.*s\n",
-		              PW_FMT(word));
-		return false;
-	}
-	return true;
+	return why_out->len == 0;
 }
 
 const struct pw_settings_schema settings_schema = {

@@ -158,7 +158,9 @@ def test_a_hundred_thousand_and_no_more(bed):
 def test_settings_that_make_no_sense_are_refused(bed):
     for settings, words in ((("bans_listen=inet:127.0.0.1:1",), "bans_peers: name the edge host"),
                             (("bans_listen=inet:127.0.0.1:1", "bans_peers=10.9.0.1 edge"),
-                             "no address and no network: edge")):
+                             "no address and no network: edge"),
+                            (("bans_listen=inet:127.0.0.1:1", "bans_peers=" + " ".join(["10.9.0.1"] * 65)),
+                             "bans_peers: more than 64")):
         command = [build() / "bin/postward-policyd", "-t", "-c", bed.program.conf]
         for setting in settings:
             command += ["-o", setting]
