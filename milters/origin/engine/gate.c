@@ -1,5 +1,7 @@
 #include "origin/engine/gate.h"
 
+#include "core/pairs.h"
+
 enum pw_status gate_add(struct gate *gate, struct pw_net network)
 {
 	if (gate->count == GATE_NETWORKS_MAX)
@@ -8,27 +10,15 @@ enum pw_status gate_add(struct gate *gate, struct pw_net network)
 	return PW_OK;
 }
 
-static size_t separator(struct pw_str list)
-{
-	size_t i = 0;
-
-	while (i < list.len && list.at[i] != ',' && list.at[i] != ' ' &&
-	       list.at[i] != '\t')
-		i++;
-	return i;
-}
-
 enum pw_status gate_add_list(struct gate *gate, struct pw_str list,
                              struct pw_str *bad_out)
 {
-	while (list.len > 0) {
-		struct pw_str word = pw_str_sub(list, 0, separator(list));
+	struct pw_str word;
+
+	while (pw_list_next(&list, &word)) {
 		struct pw_net network;
 		enum pw_status r;
 
-		list = pw_str_sub(list, word.len + 1, list.len);
-		if (word.len == 0)
-			continue;
 		if (pw_net_parse(&network, word) != PW_OK) {
 			*bad_out = word;
 			return PW_ERR_SYNTAX;
