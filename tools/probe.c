@@ -1,15 +1,13 @@
 #include "tools/probe.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "io/clock.h"
+#include "tools/connect.h"
 
 #define ANSWER_MAX 512
 
@@ -55,35 +53,6 @@ static enum probe_result result_of(int error)
 	}
 }
 
-static bool wait_for(int fd, short events, int64_t deadline_ms)
-{
-	for (;;) {
-		struct pollfd one = { .fd = fd, .events = events };
-		int64_t left = deadline_ms - pw_clock_mono_ms();
-		int n = poll(&one, 1, left > 0 ? (int)left : 0);
-
-		if (n >= 0 || errno != EINTR)
-			return n > 0;
-	}
-}
-
-static enum probe_result connect_to(int fd, const struct sockaddr *address, socklen_t len,
-                                    int64_t deadline_ms)
-{
-	int error = 0;
-	socklen_t size = sizeof(error);
-
-	if (connect(fd, address, len) == 0)
-		return PROBE_FINE;
-	if (errno != EINPROGRESS)
-		return result_of(errno);
-	if (!wait_for(fd, POLLOUT, deadline_ms))
-		return PROBE_SILENT;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
-		return PROBE_UNREACHABLE;
-	return error == 0 ? PROBE_FINE : result_of(error);
-}
-
 /* Say hello and hear as much as tells whether it is the right answer. */
 static enum probe_result talk(int fd, const struct language *l, int64_t deadline_ms)
 {
@@ -95,7 +64,7 @@ static enum probe_result talk(int fd, const struct language *l, int64_t deadline
 	while (len < wanted) {
 		ssize_t n;
 
-		if (!wait_for(fd, POLLIN, deadline_ms))
+		if (!tool_wait(fd, POLLIN, deadline_ms))
 			return PROBE_SILENT;
 		n = recv(fd, text + len, sizeof(text) - len, 0);
 		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
@@ -114,10 +83,12 @@ static enum probe_result probe(const struct sockaddr *address, socklen_t len,
 	int fd =
 		socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	enum probe_result result;
+	int error;
 
 	if (fd < 0)
 		return PROBE_UNREACHABLE;
-	result = connect_to(fd, address, len, deadline_ms);
+	error = tool_connect(fd, address, len, deadline_ms);
+	result = error == 0 ? PROBE_FINE : result_of(error);
 	if (result == PROBE_FINE)
 		result = talk(fd, &languages[kind], deadline_ms);
 	if (result == PROBE_FINE && kind == PROBE_MILTER)
@@ -142,17 +113,10 @@ enum probe_result probe_unix(const char *path, enum probe_kind kind, int64_t dea
 enum probe_result probe_tcp(struct pw_ip ip, unsigned int port, enum probe_kind kind,
                             int64_t deadline_ms)
 {
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6,
-		                    .sin6_port = htons((uint16_t)port) };
-	struct sockaddr_in four = { .sin_family = AF_INET,
-		                    .sin_port = htons((uint16_t)port) };
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = tool_address(&address, ip, port);
 
-	memcpy(&six.sin6_addr, ip.bytes, sizeof(six.sin6_addr));
-	memcpy(&four.sin_addr, ip.bytes, sizeof(four.sin_addr));
-	return ip.family == PW_IP_V6 ? probe((const struct sockaddr *)&six, sizeof(six),
-	                                     kind, deadline_ms)
-	                             : probe((const struct sockaddr *)&four, sizeof(four),
-	                                     kind, deadline_ms);
+	return probe((const struct sockaddr *)&address, len, kind, deadline_ms);
 }
 
 const char *probe_text(enum probe_result result)

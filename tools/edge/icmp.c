@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "io/clock.h"
+#include "tools/connect.h"
 
 #define PACKET_MAX 65536
 #define V4_BYTES 20
@@ -81,21 +82,15 @@ static bool open_socket(struct question *q, struct pw_ip ip)
 
 static ssize_t send_question(struct question *q)
 {
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
-	struct sockaddr_in four = { .sin_family = AF_INET };
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = tool_address(&address, q->ip, 0);
 
-	memcpy(&six.sin6_addr, q->ip.bytes, sizeof(six.sin6_addr));
-	memcpy(&four.sin_addr, q->ip.bytes, sizeof(four.sin_addr));
 	/* of IPv6 the kernel does it, which knows the address it sends from */
 	if (q->ip.family == PW_IP_V4) {
 		put16(q->bytes + 2, 0);
 		put16(q->bytes + 2, checksum(q->bytes, q->len));
 	}
-	return q->ip.family == PW_IP_V6
-	               ? sendto(q->fd, q->bytes, q->len, 0, (const struct sockaddr *)&six,
-	                        sizeof(six))
-	               : sendto(q->fd, q->bytes, q->len, 0,
-	                        (const struct sockaddr *)&four, sizeof(four));
+	return sendto(q->fd, q->bytes, q->len, 0, (const struct sockaddr *)&address, len);
 }
 
 /* Is it the answer? Its ICMP part is moved to the front then. Every raw socket hears

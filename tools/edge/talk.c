@@ -1,72 +1,33 @@
 #include "tools/edge/talk.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/ascii.h"
-#include "io/clock.h"
+#include "tools/connect.h"
 
 #define REPLY_MAX_BYTES ((size_t)64 * 1024)
 #define LINE_MAX_BYTES 4096
 
-static bool wait_for(const struct talk *t, short events)
-{
-	for (;;) {
-		struct pollfd one = { .fd = t->fd, .events = events };
-		int64_t left = t->deadline_ms - pw_clock_mono_ms();
-		int n = poll(&one, 1, left > 0 ? (int)left : 0);
-
-		if (n >= 0 || errno != EINTR)
-			return n > 0;
-	}
-}
-
 bool talk_wait(const struct talk *t)
 {
-	return wait_for(t, POLLIN);
-}
-
-static int connect_to(struct talk *t, const struct sockaddr *address, socklen_t len)
-{
-	int error = 0;
-	socklen_t size = sizeof(error);
-
-	if (connect(t->fd, address, len) == 0)
-		return 0;
-	if (errno != EINPROGRESS)
-		return errno;
-	if (!wait_for(t, POLLOUT))
-		return ETIMEDOUT;
-	return getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error
-	                                                                   : errno;
+	return tool_wait(t->fd, POLLIN, t->deadline_ms);
 }
 
 bool talk_open(struct talk *t, struct pw_ip ip, unsigned int port, int64_t deadline_ms,
                int *errno_out)
 {
-	bool is_v6 = ip.family == PW_IP_V6;
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6,
-		                    .sin6_port = htons((uint16_t)port) };
-	struct sockaddr_in four = { .sin_family = AF_INET,
-		                    .sin_port = htons((uint16_t)port) };
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = tool_address(&address, ip, port);
 
-	memcpy(&six.sin6_addr, ip.bytes, sizeof(six.sin6_addr));
-	memcpy(&four.sin_addr, ip.bytes, sizeof(four.sin_addr));
 	*t = (struct talk){ .deadline_ms = deadline_ms };
-	t->fd = socket(is_v6 ? AF_INET6 : AF_INET,
-	               SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (t->fd < 0)
-		*errno_out = errno;
-	else
-		*errno_out =
-			is_v6 ? connect_to(t, (const struct sockaddr *)&six, sizeof(six))
-			      : connect_to(t, (const struct sockaddr *)&four,
-		                           sizeof(four));
+	t->fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	*errno_out = t->fd < 0 ? errno
+	                       : tool_connect(t->fd, (const struct sockaddr *)&address,
+	                                      len, deadline_ms);
 	if (*errno_out == 0)
 		return true;
 	talk_close(t);
@@ -85,7 +46,8 @@ bool talk_send(struct talk *t, struct pw_str bytes)
 	while (bytes.len > 0) {
 		ssize_t n = send(t->fd, bytes.at, bytes.len, MSG_NOSIGNAL);
 
-		if (n < 0 && errno == EAGAIN && !wait_for(t, POLLOUT))
+		if (n < 0 && errno == EAGAIN &&
+		    !tool_wait(t->fd, POLLOUT, t->deadline_ms))
 			return false;
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return false;
@@ -107,7 +69,7 @@ static bool hear_line(struct talk *t, struct pw_buf *line, int *code)
 		memmove(t->in, t->in + part, t->len);
 		if (end != NULL)
 			return true;
-		if (!wait_for(t, POLLIN)) {
+		if (!talk_wait(t)) {
 			*code = TALK_SILENT;
 			return false;
 		}

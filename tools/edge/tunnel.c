@@ -12,6 +12,7 @@
 
 #include "core/buf.h"
 #include "io/file.h"
+#include "tools/connect.h"
 #include "tools/edge/icmp.h"
 #include "tools/edge/look.h"
 
@@ -20,6 +21,7 @@
 #define SMALL_BYTES 100
 #define ECHO_MS 4000
 #define SKEW_MS 30000
+#define DISCARD 9 /* a port to name, nothing is sent there */
 
 /* ---- judgements ---- */
 
@@ -66,25 +68,11 @@ void judge_skew(struct check_report *report, int64_t ahead_ms)
 
 /* ---- facts ---- */
 
-static socklen_t fill(struct sockaddr_storage *out, struct pw_ip ip)
-{
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(9) };
-	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(9) };
-
-	memcpy(&six.sin6_addr, ip.bytes, sizeof(six.sin6_addr));
-	memcpy(&four.sin_addr, ip.bytes, sizeof(four.sin_addr));
-	if (ip.family == PW_IP_V6)
-		memcpy(out, &six, sizeof(six));
-	else
-		memcpy(out, &four, sizeof(four));
-	return ip.family == PW_IP_V6 ? sizeof(six) : sizeof(four);
-}
-
 /* The address this host has on the way there: no packet is sent for that. */
 static bool own_address(int fd, struct pw_ip ip, struct pw_ip *out)
 {
 	struct sockaddr_storage address = { 0 };
-	socklen_t len = fill(&address, ip);
+	socklen_t len = tool_address(&address, ip, DISCARD);
 	struct sockaddr_in four;
 	struct sockaddr_in6 six;
 
@@ -102,7 +90,7 @@ static bool own_address(int fd, struct pw_ip ip, struct pw_ip *out)
 static bool has_address(const struct ifaddrs *one, struct pw_ip ip)
 {
 	struct sockaddr_storage address = { 0 };
-	socklen_t len = fill(&address, ip);
+	socklen_t len = tool_address(&address, ip, 0);
 
 	if (one->ifa_addr == NULL || one->ifa_addr->sa_family != address.ss_family)
 		return false;
@@ -202,7 +190,7 @@ void edge_look_clock(struct check_report *report, const struct check_context *co
 		judge_skew(report, ahead_ms);
 		break;
 	case ICMP_IMPOSSIBLE:
-		if (inner.family == PW_IP_V4 && geteuid() != 0) {
+		if (inner.family == PW_IP_V4) {
 			check_blind(report, "the clock may not be asked for");
 			check_cure(report, "sudo postwardctl edge check");
 			break;
