@@ -444,6 +444,10 @@ def test_settings_of_ones_own_for_origin_stay():
         path.write_text("# mine\ndot_timeout = 100s\ninner = 192.0.2.1:25\n")
         host.set_up("--listen-private", PEER, "--peer", PRIVATE, role="edge")
         assert path.read_text().startswith(f"# mine\ndot_timeout = 100s\ninner = {PRIVATE}:25\n")
+        # an inner host of another make, whose port 25 is taken
+        path.write_text(path.read_text().replace(f"{PRIVATE}:25", f"{PRIVATE}:2526"))
+        host.set_up("--fallback", "queue", role="edge")
+        assert f"inner = {PRIVATE}:2526\n" in path.read_text() and "fallback = queue\n" in path.read_text()
 
 
 # a Dovecot that runs

@@ -57,12 +57,17 @@ static bool begins(struct pw_str line, const char *name)
 	       pw_str_eq(pw_str_trim_wsp(before), pw_str_from(name));
 }
 
-bool setup_conf_has(struct pw_str text, const char *name)
+struct pw_str setup_conf_value(struct pw_str text, const char *name)
 {
-	while (text.len > 0)
-		if (begins(pw_str_cut(&text, '\n'), name))
-			return true;
-	return false;
+	while (text.len > 0) {
+		struct pw_str line = pw_str_cut(&text, '\n');
+
+		if (!begins(line, name))
+			continue;
+		(void)pw_str_cut(&line, '=');
+		return pw_str_trim(line);
+	}
+	return (struct pw_str){ NULL, 0 };
 }
 
 void setup_conf_set(struct pw_buf *out, struct pw_str text, const char *name,

@@ -12,6 +12,7 @@ void setup_plan_file(struct setup_plan *plan, const struct setup_step *file);
  * text  as the file is now, may be empty */
 void setup_conf_set(struct pw_buf *out, struct pw_str text, const char *name,
                     const char *value);
-bool setup_conf_has(struct pw_str text, const char *name);
+/* First line of a value in such a file; at is NULL where it is not set. */
+struct pw_str setup_conf_value(struct pw_str text, const char *name);
 /* All of a file in the plan's memory; NULL where there is none. */
 const char *setup_file_text(struct setup_plan *plan, const char *path);

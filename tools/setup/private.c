@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/ip.h"
+#include "core/origin.h"
 #include "db/conninfo.h"
 #include "io/child.h"
 #include "tools/input.h"
@@ -97,28 +97,30 @@ void setup_plan_private(struct setup_plan *plan, const struct setup_wish *wish)
 /* Those that postward-origin never sends as an origin anyway. */
 static bool is_private(const char *address)
 {
-	static const char *const networks[] = { "10.0.0.0/8", "172.16.0.0/12",
-		                                "192.168.0.0/16", "fc00::/7" };
-	struct pw_net net;
 	struct pw_ip ip;
 
-	if (pw_ip_parse(&ip, pw_str_from(address)) != PW_OK)
-		return false;
-	for (size_t i = 0; i < PW_LEN(networks); i++)
-		if (pw_net_parse(&net, pw_str_from(networks[i])) == PW_OK &&
-		    pw_net_contains(&net, ip))
-			return true;
-	return false;
+	return pw_ip_parse(&ip, pw_str_from(address)) == PW_OK &&
+	       pw_origin_kind(ip) != PW_ORIGIN_PUBLIC;
+}
+
+/* The peer's port 25, or another one of it that stands there. */
+static const char *inner_of(struct setup_plan *plan, const char *peer, struct pw_str now)
+{
+	const char *host =
+		setup_text(plan, strchr(peer, ':') != NULL ? "[%s]:" : "%s:", peer);
+
+	return pw_str_starts(setup_conf_value(now, "inner"), pw_str_from(host))
+	               ? NULL
+	               : setup_text(plan, "%s25", host);
 }
 
 const char *setup_origin_text(struct setup_plan *plan, const struct setup_wish *wish,
                               const char *now)
 {
-	bool is_v6 = strchr(wish->peer, ':') != NULL;
 	const struct {
 		const char *name, *value;
 	} pairs[] = {
-		{ "inner", setup_text(plan, is_v6 ? "[%s]:25" : "%s:25", wish->peer) },
+		{ "inner", inner_of(plan, wish->peer, pw_str_from(now)) },
 		{ "trace_name", wish->hostname },
 		{ "private_networks",
 		  is_private(wish->peer)
@@ -126,9 +128,10 @@ const char *setup_origin_text(struct setup_plan *plan, const struct setup_wish *
 		          : setup_text(plan, "%s %s", wish->peer, wish->listen) },
 		{ "fallback", wish->fallback },
 		{ "hold_listener", setup_wish_queues(wish) ? SETUP_HOLD : NULL },
-		{ "stamp_keys", setup_conf_has(pw_str_from(now), "stamp_keys")
-		                        ? NULL
-		                        : STAMP_KEYS_FILE },
+		{ "stamp_keys",
+		  setup_conf_value(pw_str_from(now), "stamp_keys").at != NULL
+		          ? NULL
+		          : STAMP_KEYS_FILE },
 	};
 	const char *text = now;
 
