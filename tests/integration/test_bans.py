@@ -348,7 +348,7 @@ def test_neither_edge_nor_inner_host_nor_vpn_is_banned(stack, edge):
 
 @needs_nft
 def test_with_the_inner_host_away_bans_stay_and_end_by_themselves(stack, edge):
-    stack.pg.sql("SELECT mail.ban(%s, '8 seconds')", SENDER)
+    stack.pg.sql("SELECT mail.ban(%s, '12 seconds')", SENDER)
     stack.settle()
     assert "1 of 1 clients" in edge.update()
     policyd = stack.programs["postward-policyd"]
@@ -357,6 +357,10 @@ def test_with_the_inner_host_away_bans_stay_and_end_by_themselves(stack, edge):
         assert not reaches(stack, SENDER, 25)
         done = ctl("pull", "--from", INNER_LINK, "--state", edge.state, ns=edge.ns, uid=edge.ORIGIN)
         assert done.returncode == 75
+        stack.edge_ns.run("nft", "flush", "ruleset")  # as a firewall's start does
+        assert reaches(stack, SENDER, 25)
+        assert "1 of 1 clients" in edge.load()
+        assert not reaches(stack, SENDER, 25)
         wait_until(lambda: reaches(stack, SENDER, 25), what="the end of the ban")
     finally:
         policyd.start()

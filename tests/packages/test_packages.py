@@ -217,8 +217,13 @@ def test_bans_are_loaded_with_one_capability_from_where_they_are_kept(units):
     assert values(pull, "StateDirectory") == [folder.removeprefix("/var/lib/")]
     assert values(load, "ConditionPathExists") == [f"{folder}/list"]
     assert values(pull, "User") == ["postward_origin"] and values(pull, "CapabilityBoundingSet") == [""]
-    assert values(pull, "OnSuccess") == [load.name]
+    assert values(pull, "OnSuccess") == values(pull, "OnFailure") == [load.name]
     assert values(load, "CapabilityBoundingSet") == values(load, "AmbientCapabilities") == ["CAP_NET_ADMIN"]
+
+
+def test_bans_end_with_the_package():
+    table = re.search(r'BANS_TABLE "(\w+)"', (SOURCE / "tools/edge/bans.h").read_text())[1]
+    assert f"nft delete table inet {table} " in (DEBIAN / "postward-origin.prerm").read_text()
 
 
 # ---- logcheck, fail2ban
