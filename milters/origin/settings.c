@@ -39,7 +39,7 @@ static bool settings_check(const void *settings, struct pw_buf *why_out)
 	if (is_inner && !set->trusted_edges[0])
 		pw_buf_puts(why_out, PW_STR("trusted_edges: must name the addresses of "
 		                            "the edges\n"));
-	if (is_inner && !set->stamp_keys[0])
+	if ((is_inner || set->carry == CARRY_STAMP) && !set->stamp_keys[0])
 		pw_buf_puts(why_out, PW_STR("stamp_keys: must name the file of keys\n"));
 	check_local(pw_str_from(set->queue_socket), "queue_socket", why_out);
 	check_local(pw_str_from(set->proxy_socket), "proxy_socket", why_out);

@@ -57,11 +57,11 @@ class FallbackBed(DoubtBed):
     def held(self):
         return [self.postcat(f) for f in self.edge.queue() if "hold" in f.parts]
 
-    def make_key(self):
+    def make_key(self, until="2046-01-01"):
         """The file of keys, with one."""
         raw, file = bytes(range(32)), self.root / "origin.keys"
         name = hashlib.sha256(b"postward key id" + raw).hexdigest()[:8]
-        file.write_text(f"{name} 2026-01-01 2046-01-01 {base64.b64encode(raw).decode()}\n")
+        file.write_text(f"{name} 2026-01-01 {until} {base64.b64encode(raw).decode()}\n")
         file.chmod(0o600)
         os.chown(file, self.origin.uid, self.origin.uid)
         return file
@@ -320,12 +320,18 @@ def test_carry_stamp_live(bed, stamping):
 
 
 def test_carry_stamp_without_a_key_defers(bed):
-    bed.reload_origin(carry="stamp")
+    bed.reload_origin(carry="stamp", stamp_keys=bed.make_key(until="2026-02-01"))
     try:
         assert give(bed, mail("keyless"))["mail"].code == 451
     finally:
-        bed.reload_origin(carry="xclient")
+        bed.reload_origin(carry="xclient", stamp_keys="")
     assert bed.origin.lines("cause=origin", 'why="no key"')
+
+
+def test_carry_stamp_without_a_file_of_keys_is_refused():
+    done = subprocess.run([build() / "bin/postward-origin", "-t", "-c", "/dev/null", "-o", "inner=192.0.2.1:25",
+                           "-o", "carry=stamp"], capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and "stamp_keys: must name the file of keys" in done.stdout + done.stderr
 
 
 # Mail of the queue that is refused in the end.
