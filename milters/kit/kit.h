@@ -84,7 +84,7 @@ struct kit_daemon {
 	void *user;         /* the daemon's own, e.g. its settings */
 	enum pw_status (*reload)(
 		void *user); /* SIGHUP; runs in the main thread; NULL = nothing */
-	/* What the daemon serves besides libmilter's sessions; both may be NULL. stop:
+	/* What the daemon serves besides milters' sessions; both may be NULL. stop:
 	 * the drain begins, take no more; others: how many the drain still waits for */
 	void (*stop)(void *user);
 	int64_t (*others)(void *user);
