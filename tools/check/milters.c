@@ -151,10 +151,25 @@ static int64_t seconds_of(struct pw_str time)
 	return number * lengths[unit - units];
 }
 
+/* What the inner host sends out may not go back there. */
+static void tell_loop(struct check_report *report, const struct chain *chain,
+                      const char *socket, const char *parameter)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf command = { 0 };
+
+	check_error(report,
+	            "%.*s: %s takes what the inner host sends and would hand it back "
+	            "there",
+	            PW_FMT(where(chain)), socket);
+	postconf_put_command(&command, chain->conf, chain->service, parameter,
+	                     (struct pw_str){ 0 });
+	check_cure(report, "%s", pw_buf_text(&command));
+}
+
 /* postward-origin as a proxy filter stands in place of the milter. Returns whether it
  * does. */
 static bool judge_proxy_filter(struct check_report *report, const struct chain *chain,
-                               size_t origin)
+                               size_t origin, bool is_public)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf command = { 0 };
 	struct pw_str filter =
@@ -164,6 +179,10 @@ static bool judge_proxy_filter(struct check_report *report, const struct chain *
 
 	if (!pw_str_contains(filter, PW_STR("proxy.sock")))
 		return false;
+	if (!is_public) {
+		tell_loop(report, chain, "proxy.sock", "smtpd_proxy_filter");
+		return false;
+	}
 	if (origin < chain->count) {
 		check_error(report,
 		            "%.*s: postward-origin is both milter and proxy filter: each "
@@ -187,21 +206,18 @@ static void judge_edge(struct check_report *report, const struct chain *chain,
                        unsigned int port)
 {
 	size_t i = chain_find(chain, "origin.sock");
+	bool is_public = port == 25 || port == 0;
 
-	if (judge_proxy_filter(report, chain, i))
+	if (judge_proxy_filter(report, chain, i, is_public))
 		return;
-	if (port == 25 || port == 0) {
+	if (is_public) {
 		i = need(
 			report, chain, "origin.sock", false,
 			"mail is not handed to the inner host with its client's address");
 		need_last(report, chain, i,
 		          "a recipient it refuses would still get the message");
 	} else if (i < chain->count) {
-		check_error(report,
-		            "%.*s: %s takes what the inner host sends and would hand "
-		            "it back there",
-		            PW_FMT(where(chain)), "origin.sock");
-		cure(report, chain, (struct pw_str){ 0 });
+		tell_loop(report, chain, "origin.sock", chain->what);
 	}
 }
 

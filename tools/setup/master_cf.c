@@ -99,6 +99,7 @@ static const struct service {
 	} },
 	{ SETUP_EDGE, { "2525" }, BESIDE, {
 		{ "smtpd_milters",             "",                         MUST },
+		{ "smtpd_proxy_filter",        "",                         MUST },
 		{ "mynetworks",                "@peer_host@/@peer_bits@",  MUST },
 		{ "smtpd_relay_restrictions",  "permit_mynetworks,reject", MUST },
 		{ "smtpd_client_restrictions", "",                         MUST },

@@ -109,6 +109,8 @@ static struct row rows[] = {
 	{ "a proxy filter in a hurry", judge_milters, "", "smtp/inet/smtpd_milters =\nsmtp/inet/smtpd_proxy_filter = unix:postward/proxy.sock\nsmtp/inet/smtpd_proxy_timeout = 100s\n", "w smtpd_proxy_timeout is 100s", CHECK_EDGE },
 	{ "a proxy filter besides",   judge_milters, "", "smtp/inet/smtpd_proxy_filter = unix:postward/proxy.sock\nsmtp/inet/smtpd_proxy_timeout = 5m\n", "e both milter and proxy filter", CHECK_EDGE },
 	{ "another's proxy filter",   judge_milters, "smtpd_proxy_filter = inet:127.0.0.1:10026\n", "", "", CHECK_EDGE },
+	{ "one on the way out",       judge_milters, "smtpd_milters =\nsmtpd_proxy_filter = unix:postward/proxy.sock\nsmtpd_proxy_timeout = 300s\n", "", "e 10.9.0.1:2525: proxy.sock takes what the inner host sends", CHECK_EDGE },
+	{ "none on the way out",      judge_milters, "smtpd_milters =\nsmtpd_proxy_filter = unix:postward/proxy.sock\nsmtpd_proxy_timeout = 300s\n", "10.9.0.1:2525/inet/smtpd_proxy_filter =\n", "", CHECK_EDGE },
 	{ "origin on the way out",    judge_milters, "", "10.9.0.1:2525/inet/smtpd_milters = " ORIGIN "\n", "e hand it back there", CHECK_EDGE },
 
 	{ "stages in order",          judge_stages, "", "", "", CHECK_SINGLE },

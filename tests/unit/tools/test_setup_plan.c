@@ -175,7 +175,7 @@ static struct row {
 	  "", "postconf -MX '2525/inet'", "127.0.0.1:2525" },
 	{ "master: the edge's way out", SETUP_EDGE, DEBIAN_MAIN,
 	  "smtp inet n - y - - smtpd\n", "",
-	  "-o smtpd_milters= -o mynetworks=10.9.0.2/32 -o "
+	  "-o smtpd_milters= -o smtpd_proxy_filter= -o mynetworks=10.9.0.2/32 -o "
 	  "smtpd_relay_restrictions=permit_mynetworks,reject",
 	  NULL },
 	{ "link: the listener for the edge", SETUP_LINK, "", "", "",
