@@ -258,7 +258,7 @@ void judge_held(struct check_report *report, const struct queue_count queues[QUE
 		check_warning(report,
 		              "%" PRId64 " messages are on hold, the oldest for %" PRId64
 		              " hours: those with X-Postward-Refused were refused by the "
-		              "inner host, and nobody has been told; postsuper -r ID "
+		              "inner host, and nobody has been told; postsuper -H ID "
 		              "sends one once more, postsuper -d ID deletes it",
 		              q->messages, q->oldest_s / 3600);
 		check_cure(report, "postwardctl edge held");
