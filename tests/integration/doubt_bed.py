@@ -6,6 +6,7 @@ import threading
 
 from origin_bed import INNER_LINK, OriginBed
 from stack import dovecot
+from stack.clients import accept_each, pass_on
 from stack.dovecot import MAIL_UID
 from stack.netns import run
 from stack.postward import SOURCE
@@ -88,7 +89,7 @@ class Link:
     def up(self):
         with self._ns.enter():
             self._listener = socket.create_server(("127.0.0.1", LINK_PORT), backlog=64)
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+        threading.Thread(target=accept_each, args=(self._listener, self._serve), daemon=True).start()
 
     def down(self):
         """Nobody gets through any more, who was does not either."""
@@ -98,20 +99,8 @@ class Link:
 
     close = down
 
-    def _accept(self, listener):
-        while True:
-            try:
-                near, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(near,), daemon=True).start()
-
     def _serve(self, near):
-        try:
-            with self._ns.enter():
-                far = socket.create_connection(self._target, timeout=10)
-        except OSError:
-            near.close()
+        if (far := pass_on(near, self._ns, self._target)) is None:
             return
         far.settimeout(None)
         self._ends |= {near, far}

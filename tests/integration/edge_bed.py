@@ -32,12 +32,7 @@ class EdgeBed(OriginBed):
         self.options = options
 
     def _start(self):
-        self.net, self.edge_ns, self.inner_ns = map(self.namespace, ("net", "edge", "inner"))
-        self._network()
-        self._name_server()
-        self.mail = self.root / "mail"
-        self.mail.mkdir()
-        os.chown(self.mail, MAIL_UID, MAIL_UID)
+        self._hosts()
         self.kit = self.root / "kit"
         run(build() / "bin/postwardctl", "edge", "init", "--domain", DOMAIN, "--public", EDGE,
             "--edge-address", EDGE_LINK, "--inner-address", INNER_LINK, "--out", self.kit, *self.options)

@@ -5,6 +5,7 @@ import threading
 
 from origin_bed import (EDGE, EDGE_LINK, EDGE_MAIN, INNER_LINK, INNER_MAIN, INNER_SERVICES, OPTIONS,
                         SENDER, OriginBed)
+from stack.clients import accept_each
 
 PROXIED, TRUSTING, SMUGGLING = 2525, 2526, 2527  # listeners of the edge
 PLAIN_INNER = f"{INNER_LINK}:25"
@@ -33,15 +34,7 @@ class Policy:
         with ns.enter():
             self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=[client], daemon=True).start()
+        threading.Thread(target=accept_each, args=(self._socket, self._serve), daemon=True).start()
 
     def _serve(self, client):
         with client, client.makefile("rwb") as file:

@@ -70,13 +70,17 @@ class OriginBed(Bed):
     def _prepare(self):
         """Before the servers start; for what their settings name."""
 
-    def _start(self):
+    def _hosts(self):
+        """Three hosts, their names, and a folder for the inner one's mail."""
         self.net, self.edge_ns, self.inner_ns = map(self.namespace, ("net", "edge", "inner"))
         self._network()
         self._name_server()
         self.mail = self.root / "mail"
         self.mail.mkdir()
         os.chown(self.mail, MAIL_UID, MAIL_UID)
+
+    def _start(self):
+        self._hosts()
         self._prepare()
         self.inner = Postfix(self.root / "inner", self.inner_ns).create(
             self.inner_main.format(mail=self.mail), self.inner_services)

@@ -4,6 +4,8 @@ import contextlib
 import socket
 import threading
 
+from stack.clients import accept_each, pass_on
+
 STAGES = "mail", "rcpt", "data", "headers", "body", "dot", "before reply", "after reply"
 BODY_BYTES = 100_000  # of the body have passed at stage `body`
 END = b"\r\n.\r\n"
@@ -19,7 +21,7 @@ class Tap:
             self._listener = socket.create_server((host, port), backlog=512)
         # what a relay has written is to be here, not on its way
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
-        threading.Thread(target=self._accept, daemon=True).start()
+        threading.Thread(target=accept_each, args=(self._listener, self._serve), daemon=True).start()
 
     def at(self, stage, action):
         """action() at this stage of the next message, once. The bytes that begin a stage are still
@@ -45,20 +47,8 @@ class Tap:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
-    def _accept(self):
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(near,), daemon=True).start()
-
     def _serve(self, near):
-        try:
-            with self._ns.enter():
-                far = socket.create_connection(self._target, timeout=10)
-        except OSError:
-            near.close()
+        if (far := pass_on(near, self._ns, self._target)) is None:
             return
         far.settimeout(None)
         for end in (near, far):

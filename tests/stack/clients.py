@@ -197,6 +197,27 @@ class Sink:
         self._listener.close()
 
 
+def accept_each(listener, serve):
+    """serve(connection) in a thread for each, until the listener is closed."""
+    while True:
+        try:
+            near, _ = listener.accept()
+        except OSError:
+            return
+        threading.Thread(target=serve, args=(near,), daemon=True).start()
+
+
+def pass_on(near, ns, target):
+    """The connection inside the namespace that a taken one leads to; None where there is none, and near is
+    closed."""
+    try:
+        with ns.enter():
+            return socket.create_connection(target, timeout=10)
+    except OSError:
+        near.close()
+        return None
+
+
 class Forward:
     """A loopback port of the host that leads to host:port inside a namespace."""
 
@@ -204,22 +225,10 @@ class Forward:
         self._ns, self._target = ns, (host, port)
         self._listener = socket.create_server(("127.0.0.1", local_port))
         self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._pump, args=(near,), daemon=True).start()
+        threading.Thread(target=accept_each, args=(self._listener, self._pump), daemon=True).start()
 
     def _pump(self, near):
-        try:
-            with self._ns.enter():
-                far = socket.create_connection(self._target, timeout=10)
-        except OSError:
-            near.close()
+        if (far := pass_on(near, self._ns, self._target)) is None:
             return
         with near, far:
             while True:
