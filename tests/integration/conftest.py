@@ -15,7 +15,11 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes minutes; runs only with PW_LONG=1 (tests/run --long)")
 
 
+FIRST = "test_story_negative.py", "test_setup.py"  # the longest: else one process does them alone at the end
+
+
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in FIRST)
     if os.environ.get("PW_LONG") == "1":
         return
     for item in items:
