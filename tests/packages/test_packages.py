@@ -217,7 +217,7 @@ def test_bans_are_loaded_with_one_capability_from_where_they_are_kept(units):
     assert values(pull, "StateDirectory") == [folder.removeprefix("/var/lib/")]
     assert values(load, "ConditionPathExists") == [f"{folder}/list"]
     assert values(pull, "User") == ["postward_origin"] and values(pull, "CapabilityBoundingSet") == [""]
-    assert values(pull, "OnSuccess") == values(pull, "OnFailure") == [load.name]
+    assert values(pull, "OnSuccess") == [load.name] and values(pull, "SuccessExitStatus") == ["TEMPFAIL"]
     assert values(load, "CapabilityBoundingSet") == values(load, "AmbientCapabilities") == ["CAP_NET_ADMIN"]
 
 
