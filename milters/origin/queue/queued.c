@@ -195,7 +195,7 @@ static void settle(struct talk *t, size_t first)
 {
 	struct recipient_list *list = t->queued->list;
 	const struct recipient_answer refusal = list->answers[first];
-	const struct hold_settings set = hold_settings(t);
+	struct hold_settings set = hold_settings(t);
 	const char *rcpts[RECIPIENTS_ONCE];
 	size_t indices[RECIPIENTS_ONCE], count = 0;
 	PW_AUTO(smtp_reply_done) struct smtp_reply reply = { 0 };
@@ -207,6 +207,8 @@ static void settle(struct talk *t, size_t first)
 		rcpts[count] = list->argvs[i][0];
 		indices[count++] = i;
 	}
+	if (!t->queued->may_hold) /* no copy was kept: an empty one is none */
+		set.listener = "";
 	smtp_reply_set(&reply, refusal.code, refusal.enhanced, "");
 	pw_buf_puts(&reply.text, refusal.text);
 	verdict = has_hold(t) ? hold_commit(t->queued->hold, &set,
