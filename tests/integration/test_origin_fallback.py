@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 import re
+import socket
 import stat
 import subprocess
 import time
@@ -378,6 +379,18 @@ def test_a_dns_that_does_not_answer_is_asked_again(bed):
     assert verdict == "later" and "spf=temperror" in log
     assert time.monotonic() - began < 30
     assert bed.edge.queue() == []
+
+
+@pytest.mark.long
+def test_a_holder_that_does_not_answer_is_waited_for_once_a_message(bed):
+    """Postfix waits 600 s for the replies to all recipients, and each may be refused in words of its own."""
+    with bed.edge_ns.enter():
+        silent = socket.create_server(("127.0.0.1", 10098))
+    began = time.monotonic()
+    with silent:
+        verdict, log = bed.refused("ann@sender.test", LIAR, listener="127.0.0.1:10098", code="550x3")
+    assert verdict == "later" and log.count("timed out") == 3, log
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("listener,words", [("", "no hold_listener"), ("127.0.0.1:10099", "status=unavailable"),

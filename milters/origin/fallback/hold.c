@@ -32,6 +32,11 @@ struct hold {
 	enum pw_status status; /* of what is remembered here */
 	char *mail[MAIL_WORDS + 1];
 	struct spool spool;
+	/* all refusals of a message share the sender's SPF, and the time for hold */
+	bool has_asked;
+	enum pw_status asked;
+	enum pw_spf_result spf;
+	int64_t inject_until_ms; /* 0 = not begun */
 };
 
 enum pw_status holds_new(struct holds **out, const char *folder, const char *dns_servers)
@@ -103,6 +108,8 @@ void hold_reset(struct hold *hold)
 	hold->origin = (struct pw_origin){ 0 };
 	hold->has_origin = false;
 	hold->status = PW_OK;
+	hold->has_asked = false;
+	hold->inject_until_ms = 0;
 	memset(hold->mail, 0, sizeof(hold->mail));
 }
 
@@ -221,9 +228,11 @@ static void put_on_hold(struct hold *hold, struct decision *decision,
 	inject_put_refusal(&field, reply->code, pw_str_from(reply->enhanced),
 	                   pw_buf_str(&reply->text));
 	what.field = pw_buf_str(&field);
+	if (hold->inject_until_ms == 0)
+		hold->inject_until_ms = pw_clock_mono_ms() + INJECT_MS;
 	if ((decision->status = pw_buf_status(&field)) == PW_OK)
-		decision->status = inject_send(&what, &decision->why,
-		                               pw_clock_mono_ms() + INJECT_MS);
+		decision->status =
+			inject_send(&what, &decision->why, hold->inject_until_ms);
 	if (decision->status == PW_OK)
 		decision->verdict = HOLD_HELD;
 }
@@ -232,8 +241,6 @@ static void decide(struct hold *hold, struct decision *decision,
                    const struct hold_settings *set, const char *const *rcpts,
                    size_t rcpt_count, const struct smtp_reply *reply)
 {
-	enum pw_spf_result result;
-
 	decision->verdict = HOLD_LATER;
 	if ((decision->status = hold->status) != PW_OK)
 		return;
@@ -241,12 +248,15 @@ static void decide(struct hold *hold, struct decision *decision,
 		decision->verdict = HOLD_PASS;
 		return;
 	}
-	if ((decision->status = ask_spf(hold, set, &result)) != PW_OK)
+	if (!hold->has_asked)
+		hold->asked = ask_spf(hold, set, &hold->spf);
+	hold->has_asked = true;
+	if ((decision->status = hold->asked) != PW_OK)
 		return;
-	decision->spf = pw_spf_result_text(result);
-	if (result == PW_SPF_PASS)
+	decision->spf = pw_spf_result_text(hold->spf);
+	if (hold->spf == PW_SPF_PASS)
 		decision->verdict = HOLD_PASS;
-	else if (result != PW_SPF_TEMPERROR) /* then: asked again with the next try */
+	else if (hold->spf != PW_SPF_TEMPERROR) /* then: asked again with the next try */
 		put_on_hold(hold, decision, set, rcpts, rcpt_count, reply);
 }
 

@@ -45,8 +45,10 @@ void hold_free(struct hold **hold);
 void hold_begin(struct hold *hold, const struct pw_origin *origin, char *const *mail);
 /* The message, header and body, as it has to lie in the queue, in any pieces. */
 void hold_write(struct hold *hold, struct pw_str bytes);
-/* The message is complete, and refused for these recipients ("<a@b>"). May ask the DNS
- * and wait for the listener, 60 s in all. What was done is logged and counted.
+/* The message is complete, and refused for these recipients ("<a@b>"); others may have
+ * been refused in other words. May ask the DNS and wait for the listener, 60 s in all for
+ * one message: Postfix waits for the replies to all of it. What was done is logged and
+ * counted.
  *
  * reply  the inner server's refusal */
 enum hold_verdict hold_commit(struct hold *hold, const struct hold_settings *set,

@@ -2,7 +2,8 @@
  *
  *     probe_hold FOLDER LISTENER DNS SENDER CLIENT HELO LOGIN CODE TEXT RCPT... <message
  *
- * CLIENT and LOGIN may be empty. Prints pass, held or later. */
+ * CLIENT and LOGIN may be empty; a CODE of 550x3 is refused three times. Prints pass, held or
+ * later of the last. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,8 @@ int main(int argc, char **argv)
 	PW_AUTO(smtp_reply_done) struct smtp_reply reply = { 0 };
 	struct pw_origin origin = { 0 };
 	enum hold_verdict verdict;
+	char *times;
+	long code, left;
 
 	if (argc < 11 || holds_new(&holds, argv[1], argv[3]) != PW_OK ||
 	    hold_new(&hold, holds) != PW_OK)
@@ -37,15 +40,19 @@ int main(int argc, char **argv)
 		return 2;
 	origin.helo = pw_str_from(argv[6]);
 	origin.login = pw_str_from(argv[7]);
-	smtp_reply_set(&reply, atoi(argv[8]), "5.1.1", argv[9]);
+	code = strtol(argv[8], &times, 10);
+	left = *times == 'x' ? strtol(times + 1, NULL, 10) : 1;
+	smtp_reply_set(&reply, (int)code, "5.1.1", argv[9]);
 	hold_begin(hold, argv[5][0] ? &origin : NULL, (char *[]){ argv[4], NULL });
 	write_all(hold);
-	verdict = hold_commit(hold,
-	                      &(struct hold_settings){ .listener = argv[2],
-	                                               .after_ms = 1000,
-	                                               .hello = "mx.example.test" },
-	                      "4jWmQ21hkkz1c8yk", (const char *const *)&argv[10],
-	                      (size_t)(argc - 10), &reply);
+	do
+		verdict = hold_commit(hold,
+		                      &(struct hold_settings){ .listener = argv[2],
+		                                               .after_ms = 1000,
+		                                               .hello = "mx.example.test" },
+		                      "4jWmQ21hkkz1c8yk", (const char *const *)&argv[10],
+		                      (size_t)(argc - 10), &reply);
+	while (--left > 0);
 	puts(names[verdict]);
 	return 0;
 }
