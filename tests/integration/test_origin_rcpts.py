@@ -3,6 +3,7 @@ DATA behind them, and sessions that end in their midst."""
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 from stack.postward import build
@@ -19,6 +20,7 @@ class Stub:
         self.answers = {key: list(value) if isinstance(value, list) else value
                         for key, value in dict(answers).items()}
         self.offers, self.sessions, self.messages, self.flights = offers, [], [], []
+        self.pause_s = 0  # before the answer to each recipient
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -62,6 +64,7 @@ class Stub:
                     message.append(line)
                     continue
                 told.append(line)
+                time.sleep(self.pause_s if line.startswith("RCPT") else 0)
                 answer = self._answer(line)
                 if answer is None:
                     client.close()
@@ -173,6 +176,15 @@ def test_very_many_recipients(talk):
     assert [a.split()[1] for a in answers[:500]] == ["refused" if i == 77 else "ok" for i in range(500)]
     assert answers[500].startswith("ok 354") and send(probe).startswith("ok")
     assert sum(l.startswith("RCPT") for l in stub.sessions[0]) == 500
+
+
+def test_a_server_that_takes_its_time_for_each(talk):
+    """The probe's patience is 5 s: for a reply, not for all of them."""
+    stub, probe = talk()
+    stub.pause_s = 0.2
+    probe.ask("mail <s@x>")
+    assert probe.ask("rcpts 35", 36)[35].startswith("ok 354")
+    assert send(probe).startswith("ok") and len(stub.messages) == 1
 
 
 def test_one_refused_here_first_in_a_flight(talk):

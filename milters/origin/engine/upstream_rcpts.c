@@ -1,6 +1,9 @@
+#include "io/clock.h"
 #include "origin/engine/upstream_state.h"
 
 #define FLIGHT_MAX 50 /* recipients before replies are read */
+/* For all of them: Postfix waits 120 s for the reply to DATA (lmtp_data_init_timeout). */
+#define ALL_MS 60000
 
 /* Some recipients on their way at once. */
 struct flight {
@@ -8,6 +11,7 @@ struct flight {
 	size_t first, count;
 	enum envelope_verdict refusals[FLIGHT_MAX]; /* of those that were not sent */
 	bool has_data;
+	int64_t end_ms; /* of the time for all recipients */
 };
 
 struct telling {
@@ -19,6 +23,14 @@ static void tell(const struct telling *to, size_t index, enum upstream_verdict v
 {
 	if (to->told)
 		to->told(to->user, index, verdict);
+}
+
+/* Each reply has a command's time: a server may need some for every recipient. */
+static void wait_anew(struct upstream *up, const struct flight *f)
+{
+	up->deadline_ms = pw_clock_mono_ms() + up->target->command_ms;
+	if (up->deadline_ms > f->end_ms)
+		up->deadline_ms = f->end_ms;
 }
 
 static void load(struct upstream *up, struct flight *f, char *const *const *argvs,
@@ -105,7 +117,7 @@ static enum upstream_verdict fly(struct upstream *up, struct flight *f,
 {
 	enum upstream_verdict verdict;
 
-	for (size_t i = 0; i < f->count; i++) {
+	for (size_t i = 0; i < f->count; i++, wait_anew(up, f)) {
 		verdict = read_one(up, f->refusals[i]);
 		if (verdict == UPSTREAM_FAILED)
 			return verdict;
@@ -132,6 +144,7 @@ static enum upstream_verdict fly_all(struct upstream *up, struct flight *f,
 
 	for (f->first = 0; f->first < count; f->first += f->count) {
 		upstream_begin_command(up);
+		wait_anew(up, f);
 		if (upstream_is_lost(up) &&
 		    (verdict = upstream_replay(up, "rcpt")) != UPSTREAM_OK)
 			return verdict;
@@ -156,7 +169,7 @@ upstream_rcpts(struct upstream *up, char *const *const *argvs, size_t count,
                void *user)
 {
 	struct telling to = { told, user };
-	struct flight f = { 0 };
+	struct flight f = { .end_ms = pw_clock_mono_ms() + ALL_MS };
 	enum upstream_verdict verdict = fly_all(up, &f, argvs, count, &to);
 
 	pw_buf_done(&f.lines);
