@@ -123,8 +123,10 @@ def _has_pkg_config():
 
 
 # A process that has just begun when Dovecot is stopped gets no settings any more, or is ended by
-# SIGTERM before it listens to signals, and both are told as if they were the end of the world.
-STOPPED = "Failed to read configuration", "Error reading configuration", "killed with signal 15"
+# SIGTERM before it listens to signals, and both are told as if they were the end of the world. Of what
+# ends with 89 the master says so besides; the process itself has told why.
+STOPPED = ("Failed to read configuration", "Error reading configuration", "killed with signal 15",
+           "returned error 89 (Fatal failure)")
 
 
 def crashes(lines):
