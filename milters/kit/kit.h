@@ -43,6 +43,8 @@ struct kit_session {
 	unsigned no_reply;  /* negotiated: KIT_BIT of stages Postfix does not wait in */
 	bool leading_space; /* negotiated: header values keep what follows the colon */
 	bool in_message;    /* something for reset to do */
+	bool is_unheard;    /* for close: Postfix was gone when it was to be told the last
+	                       verdict of eom */
 };
 
 /* Callbacks; NULL = not wanted, and Postfix is told not to send it. They return

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kit/foreign.h"
+#include "kit/wire/wire.h"
 
 static const struct kit_daemon
 	*the_daemon; /* callbacks get no pointer of ours before they make one */
@@ -261,6 +262,7 @@ static sfsistat on_close(SMFICTX *ctx)
 	if (!s)
 		return SMFIS_CONTINUE; /* closed before the negotiation */
 	end_message(s);
+	s->is_unheard = kit_wire_is_unheard(ctx);
 	if (s->daemon->calls.close)
 		s->daemon->calls.close(s);
 	(void)smfi_setpriv(ctx, NULL);

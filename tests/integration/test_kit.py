@@ -20,6 +20,7 @@ from stack.netns import Namespace
 from stack.postfix import Postfix, processes_of
 from stack.postward import build
 from stack.proc import Process, wait_until
+from test_origin_rcpts import Stub
 
 
 @pytest.fixture
@@ -339,22 +340,73 @@ def test_an_idle_session_ends_with_the_drain_deadline(folder):
     assert "sessions_abandoned=1" in daemon.log_text()
 
 
+class Mta:
+    """What a Postfix says to a milter, packet by packet."""
+
+    def __init__(self, sock):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(30)
+        self.socket.connect(str(sock))
+        self._replies = self.socket.makefile("rb")
+        self.ask(b"O", struct.pack("!III", 6, 0x1FF, 0x1FFFFF))
+        self.say(b"C", b"mail.sender.test\0" + b"4" + struct.pack("!H", 40000) + b"203.0.113.7\0")
+
+    def say(self, letter, data=b""):
+        self.socket.sendall(struct.pack("!Ic", 1 + len(data), letter) + data)
+
+    def reply(self):
+        return self._replies.read(struct.unpack("!I", self._replies.read(4))[0])
+
+    def ask(self, letter, data=b""):
+        self.say(letter, data)
+        return self.reply()
+
+    def message(self):
+        assert self.ask(b"M", b"<ann@sender.test>\0") == b"c"
+        assert self.ask(b"R", b"<bob@example.test>\0") == b"c"
+        self.say(b"L", b"Subject\0 x\0")
+        self.say(b"N")
+        self.say(b"E")
+
+    def close(self):
+        self._replies.close()
+        self.socket.close()
+
+
 def test_a_session_may_say_mail_as_often_as_it_likes(folder):
     """What Postfix does not tell (TLS, a login) is asked for again with each message, at no cost."""
-    sock = folder / "milter.sock"
-    daemon = Daemon(folder, f"unix:{sock}")
+    daemon = Daemon(folder, f"unix:{folder}/milter.sock")
     daemon.write(pool_size="0")
     daemon.up()
-    packet = lambda letter, data=b"": struct.pack("!Ic", 1 + len(data), letter) + data
-    with socket.socket(socket.AF_UNIX) as session, session.makefile("rb") as replies:
-        session.settimeout(30)
-        session.connect(str(sock))
-        session.sendall(packet(b"O", struct.pack("!III", 6, 0x1FF, 0x1FFFFF)))
-        replies.read(struct.unpack("!I", replies.read(4))[0])
-        session.sendall(packet(b"C", b"mail.sender.test\0" + b"4" + struct.pack("!H", 40000) + b"203.0.113.7\0"))
-        for _ in range(2500):
-            session.sendall(packet(b"M", b"<ann@sender.test>\0"))
-            assert replies.read(struct.unpack("!I", replies.read(4))[0])[:1] == b"y"
-            session.sendall(packet(b"A"))
+    mta = Mta(folder / "milter.sock")
+    for _ in range(2500):
+        assert mta.ask(b"M", b"<ann@sender.test>\0")[:1] == b"y"
+        mta.say(b"A")
+    mta.close()
     assert daemon.stop() == 0
     assert "cause=connect" in daemon.log_text() and "cause=origin" not in daemon.log_text()
+
+
+def test_a_verdict_that_postfix_cannot_be_told_is_in_doubt(folder):
+    """The inner server has the message, the edge's Postfix is gone: what comes again says so."""
+    inner = Stub({"XCLIENT": "220 go on", ".": ["250 2.0.0 Ok"] * 2},
+                 offers=["PIPELINING", "XCLIENT NAME ADDR PORT PROTO HELO"])
+    inner.dot_pause_s = 0.5
+    daemon = Daemon(folder, f"unix:{folder}/milter.sock")
+    daemon.write(pool_size="0", inner=f"127.0.0.1:{inner.port}")
+    daemon.up()
+    for count in (1, 2):
+        mta = Mta(folder / "milter.sock")
+        mta.message()
+        if count == 1:
+            mta.close()
+            wait_until(lambda: inner.sessions and "(closed)" in inner.sessions[0])
+    wait_until(lambda: len(inner.messages) == 2)
+    assert mta.reply() == b"d"
+    mta.close()
+    first, again = inner.messages
+    assert "Postward-Retry: yes" in again and "Postward-Retry: yes" not in first
+    transaction, = [l for l in first if l.startswith("Postward-Transaction:")]
+    assert transaction in again
+    assert daemon.stop() == 0
+    inner.close()

@@ -20,7 +20,7 @@ class Stub:
         self.answers = {key: list(value) if isinstance(value, list) else value
                         for key, value in dict(answers).items()}
         self.offers, self.sessions, self.messages, self.flights = offers, [], [], []
-        self.pause_s = 0  # before the answer to each recipient
+        self.pause_s = self.dot_pause_s = 0  # before the answer to each recipient, to the final dot
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -64,7 +64,7 @@ class Stub:
                     message.append(line)
                     continue
                 told.append(line)
-                time.sleep(self.pause_s if line.startswith("RCPT") else 0)
+                time.sleep(self.pause_s if line.startswith("RCPT") else self.dot_pause_s if is_data else 0)
                 answer = self._answer(line)
                 if answer is None:
                     client.close()

@@ -6,6 +6,7 @@
 
 #include "kit/wire/input.h"
 #include "kit/wire/macros.h"
+#include "kit/wire/wire.h"
 
 #define WORDS_MAX 128 /* of MAIL or RCPT: the address and its parameters */
 
@@ -265,6 +266,7 @@ static enum next on_end(SMFICTX *ctx, size_t len)
 		verdict =
 			ctx->calls->xxfi_eom ? ctx->calls->xxfi_eom(ctx) : SMFIS_CONTINUE;
 	next = answer(ctx, verdict, 0);
+	ctx->is_unheard = next == HANG_UP;
 	ctx->is_ending = false;
 	kit_input_shrink(ctx);
 	return next;
@@ -364,4 +366,9 @@ void kit_wire_serve(SMFICTX *ctx)
 		;
 	if (ctx->calls->xxfi_close)
 		(void)ctx->calls->xxfi_close(ctx);
+}
+
+bool kit_wire_is_unheard(const SMFICTX *ctx)
+{
+	return ctx->is_unheard;
 }

@@ -4,6 +4,8 @@
  * much as there is. */
 #pragma once
 
+#include <stdbool.h>
+
 #include <libmilter/mfapi.h>
 
 #include "core/base.h"
@@ -14,3 +16,5 @@
  *
  * Errors  PW_ERR_IO */
 PW_MUST_CHECK enum pw_status kit_wire_start(const struct smfiDesc *calls, int fd);
+/* For xxfi_close: was the MTA gone when it was to be told the last message's verdict? */
+bool kit_wire_is_unheard(const SMFICTX *ctx);

@@ -42,6 +42,8 @@ void session_close(struct kit_session *s)
 
 	if (!own)
 		return;
+	if (s->is_unheard && own->outgoing)
+		outgoing_unheard(own->outgoing);
 	outgoing_free(&own->outgoing);
 	maker_free(&own->maker);
 	strip_done(&own->strip);
