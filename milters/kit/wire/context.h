@@ -29,6 +29,7 @@ struct smfi_str {
 	void *own;
 	unsigned long mta_actions, actions, steps; /* offered; negotiated */
 	bool is_negotiated, is_ending;
+	bool has_message; /* since MAIL */
 	bool is_unheard;              /* the verdict on a message could not be told */
 	char *lists[WIRE_STAGES + 1]; /* by SMFIM_*: macros asked for */
 	struct pw_buf macros[WIRE_STAGES];

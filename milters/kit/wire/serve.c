@@ -188,6 +188,7 @@ static enum next on_words(SMFICTX *ctx, struct pw_str data,
 
 static enum next on_mail(SMFICTX *ctx, struct pw_str data)
 {
+	ctx->has_message = true;
 	return on_words(ctx, data, ctx->calls->xxfi_envfrom, SMFIP_NR_MAIL);
 }
 
@@ -268,6 +269,7 @@ static enum next on_end(SMFICTX *ctx, size_t len)
 	next = answer(ctx, verdict, 0);
 	ctx->is_unheard = next == HANG_UP;
 	ctx->is_ending = false;
+	ctx->has_message = false;
 	kit_input_shrink(ctx);
 	return next;
 }
@@ -277,6 +279,7 @@ static enum next on_abort(SMFICTX *ctx, struct pw_str data)
 	(void)data;
 	if (ctx->calls->xxfi_abort)
 		(void)ctx->calls->xxfi_abort(ctx);
+	ctx->has_message = false;
 	pw_buf_reset(&ctx->reply);
 	kit_input_shrink(ctx);
 	return GO_ON;
@@ -299,22 +302,23 @@ static enum next on_quit(SMFICTX *ctx, struct pw_str data)
 static const struct command {
 	char letter;
 	enum wire_stage stage; /* of its macros */
+	bool needs_message;    /* only after MAIL */
 	enum next (*whole)(SMFICTX *ctx, struct pw_str data);
 	enum next (*streamed)(SMFICTX *ctx, size_t len);
 } commands[] = {
-	{ SMFIC_HEADER,  NO_STAGE,     on_header,    NULL },
-	{ SMFIC_BODY,    NO_STAGE,     NULL,         on_body },
-	{ SMFIC_CONNECT, WIRE_CONNECT, on_connect,   NULL },
-	{ SMFIC_HELO,    WIRE_HELO,    on_helo,      NULL },
-	{ SMFIC_MAIL,    WIRE_MAIL,    on_mail,      NULL },
-	{ SMFIC_RCPT,    WIRE_RCPT,    on_rcpt,      NULL },
-	{ SMFIC_DATA,    WIRE_DATA,    on_data,      NULL },
-	{ SMFIC_EOH,     WIRE_EOH,     on_eoh,       NULL },
-	{ SMFIC_BODYEOB, WIRE_EOM,     NULL,         on_end },
-	{ SMFIC_ABORT,   NO_STAGE,     on_abort,     NULL },
-	{ SMFIC_OPTNEG,  NO_STAGE,     on_negotiate, NULL },
-	{ SMFIC_UNKNOWN, NO_STAGE,     on_unknown,   NULL },
-	{ SMFIC_QUIT,    NO_STAGE,     on_quit,      NULL },
+	{ SMFIC_HEADER,   NO_STAGE,     true,  on_header,    NULL },
+	{ SMFIC_BODY,     NO_STAGE,     true,  NULL,         on_body },
+	{ SMFIC_CONNECT,  WIRE_CONNECT, false, on_connect,   NULL },
+	{ SMFIC_HELO,     WIRE_HELO,    false, on_helo,      NULL },
+	{ SMFIC_MAIL,     WIRE_MAIL,    false, on_mail,      NULL },
+	{ SMFIC_RCPT,     WIRE_RCPT,    true,  on_rcpt,      NULL },
+	{ SMFIC_DATA,     WIRE_DATA,    true,  on_data,      NULL },
+	{ SMFIC_EOH,      WIRE_EOH,     true,  on_eoh,       NULL },
+	{ SMFIC_BODYEOB,  WIRE_EOM,     true,  NULL,         on_end },
+	{ SMFIC_ABORT,    NO_STAGE,     false, on_abort,     NULL },
+	{ SMFIC_OPTNEG,   NO_STAGE,     false, on_negotiate, NULL },
+	{ SMFIC_UNKNOWN,  NO_STAGE,     false, on_unknown,   NULL },
+	{ SMFIC_QUIT,     NO_STAGE,     false, on_quit,      NULL },
 };
 /* clang-format on */
 
@@ -349,7 +353,9 @@ static enum next take_one(SMFICTX *ctx)
 		return HANG_UP;
 	if (letter == SMFIC_MACRO)
 		return take_macros(ctx, len);
-	if (!(command = find(letter)) || (!ctx->is_negotiated && letter != SMFIC_OPTNEG))
+	if (!(command = find(letter)) ||
+	    (!ctx->is_negotiated && letter != SMFIC_OPTNEG) ||
+	    (command->needs_message && !ctx->has_message))
 		return HANG_UP;
 	if (command->stage != NO_STAGE)
 		kit_macros_forget_after(ctx, command->stage);
