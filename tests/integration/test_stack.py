@@ -32,7 +32,9 @@ def test_a_stack_is_gone_without_a_trace():
 def test_the_story_ends_clean_on_a_signal(number):
     story = subprocess.Popen([sys.executable, "-m", "stack.story", "--only", "unknown_user"],
                              env={**os.environ, "PYTHONPATH": str(TESTS)}, text=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             # tests in the background of a shell inherit that SIGINT is ignored
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     lines = []
     for line in story.stdout:
         lines.append(line)

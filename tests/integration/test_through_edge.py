@@ -71,8 +71,9 @@ def test_imap_knows_the_client(stack, way, source, host):
         imap.login(ANN, stack.passwords[ANN])
         assert imap.select("INBOX")[0] == "OK"
     wait_until(lambda: last_login(stack, "imap") == source, what=f"a login from {source}")
-    assert [l for l in stack.dovecot.lines("Login:") if f"rip={source}," in l]
-    assert not [l for l in stack.dovecot.lines("Login:") if f"rip={EDGE_LINK}," in l]
+    logins = [l for l in stack.dovecot.lines("imap-login: ") if "Login: user=" in l or "Logged in: user=" in l]
+    assert [l for l in logins if f"rip={source}," in l]
+    assert not [l for l in logins if f"rip={EDGE_LINK}," in l]
 
 
 @pytest.mark.parametrize("port", [587, 465])
