@@ -87,7 +87,7 @@ void known_close(struct known **known)
 	*known = NULL;
 }
 
-void known_saw(struct known *known, struct pw_str address)
+static void saw(struct known *known, struct pw_str address)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf normal = { 0 };
 
@@ -99,7 +99,7 @@ void known_saw(struct known *known, struct pw_str address)
 	pthread_mutex_unlock(&known->lock);
 }
 
-void known_forget(struct known *known, struct pw_str address)
+static void forget(struct known *known, struct pw_str address)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf normal = { 0 };
 
@@ -108,6 +108,16 @@ void known_forget(struct known *known, struct pw_str address)
 	pthread_mutex_lock(&known->lock);
 	recipients_drop(&known->table, pw_buf_str(&normal));
 	pthread_mutex_unlock(&known->lock);
+}
+
+void known_learn(struct known *known, struct pw_str address,
+                 enum upstream_verdict verdict, const struct smtp_reply *reply)
+{
+	if (verdict == UPSTREAM_OK)
+		saw(known, address);
+	else if (verdict == UPSTREAM_REFUSED && reply->code / 100 == 5 &&
+	         pw_str_eq(pw_str_from(reply->enhanced), PW_STR("5.1.1")))
+		forget(known, address);
 }
 
 bool known_has(struct known *known, struct pw_str address, int64_t age_ms)

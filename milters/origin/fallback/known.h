@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/str.h"
+#include "origin/engine/upstream.h"
 
 struct known;
 
@@ -13,9 +14,12 @@ PW_MUST_CHECK enum pw_status known_open(struct known **out, const char *folder,
                                         size_t max);
 void known_close(struct known **known);
 
-/* address as in RCPT, brackets or not; what is no address is not known. */
-void known_saw(struct known *known, struct pw_str address);
-void known_forget(struct known *known, struct pw_str address);
+/* What the inner server said of a recipient: one it accepted is known, one it says does
+ * not exist (5.1.1) is not any more.
+ *
+ * address  as in RCPT, brackets or not; what is no address is never known */
+void known_learn(struct known *known, struct pw_str address,
+                 enum upstream_verdict verdict, const struct smtp_reply *reply);
 bool known_has(struct known *known, struct pw_str address, int64_t age_ms);
 size_t known_count(struct known *known);
 /* Write the file if anything changed; a failure is logged, and tried again next time. */

@@ -85,18 +85,14 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 static void learn_recipient(struct session *own, enum upstream_verdict verdict,
                             const char *rcpt)
 {
-	const struct smtp_reply *reply = upstream_reply(own->up);
-
-	if (verdict == UPSTREAM_OK) {
-		known_saw(own->fallback->known, pw_str_from(rcpt));
-		outgoing_rcpt(own->outgoing, pw_str_from(rcpt));
-		own->message.recipients++;
-		if (own->message.has_stamp)
-			maker_recipient(own->maker, pw_str_from(rcpt));
-	} else if (verdict == UPSTREAM_REFUSED && reply->code / 100 == 5 &&
-	           pw_str_eq(pw_str_from(reply->enhanced), PW_STR("5.1.1"))) {
-		known_forget(own->fallback->known, pw_str_from(rcpt));
-	}
+	known_learn(own->fallback->known, pw_str_from(rcpt), verdict,
+	            upstream_reply(own->up));
+	if (verdict != UPSTREAM_OK)
+		return;
+	outgoing_rcpt(own->outgoing, pw_str_from(rcpt));
+	own->message.recipients++;
+	if (own->message.has_stamp)
+		maker_recipient(own->maker, pw_str_from(rcpt));
 }
 
 static sfsistat on_rcpt(struct kit_session *s, char **argv)

@@ -61,17 +61,13 @@ const struct pw_origin *talk_origin(const struct talk *t)
 
 void talk_learn(struct talk *t, enum upstream_verdict verdict, const char *rcpt)
 {
-	const struct smtp_reply *reply = upstream_reply(t->up);
-
 	record_count_recipient(verdict);
-	if (verdict == UPSTREAM_OK) {
-		known_saw(t->fallback->known, pw_str_from(rcpt));
-		outgoing_rcpt(t->outgoing, pw_str_from(rcpt));
-		t->letter.recipients++;
-	} else if (verdict == UPSTREAM_REFUSED && reply->code / 100 == 5 &&
-	           pw_str_eq(pw_str_from(reply->enhanced), PW_STR("5.1.1"))) {
-		known_forget(t->fallback->known, pw_str_from(rcpt));
-	}
+	known_learn(t->fallback->known, pw_str_from(rcpt), verdict,
+	            upstream_reply(t->up));
+	if (verdict != UPSTREAM_OK)
+		return;
+	outgoing_rcpt(t->outgoing, pw_str_from(rcpt));
+	t->letter.recipients++;
 }
 
 /* Transactions. */
