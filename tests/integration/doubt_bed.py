@@ -89,10 +89,12 @@ class Link:
     def up(self):
         with self._ns.enter():
             self._listener = socket.create_server(("127.0.0.1", LINK_PORT), backlog=64)
+        self._is_down = False
         threading.Thread(target=accept_each, args=(self._listener, self._serve), daemon=True).start()
 
     def down(self):
         """Nobody gets through any more, who was does not either."""
+        self._is_down = True
         self._close(self._listener)
         for end in list(self._ends):
             self._close(end)
@@ -104,6 +106,9 @@ class Link:
             return
         far.settimeout(None)
         self._ends |= {near, far}
+        if self._is_down:  # it was on its way when the others were cut
+            self.down()
+            return
         swallow = threading.Event()
         threading.Thread(target=self._back, args=(near, far, swallow), daemon=True).start()
         self._forth(near, far, swallow)
