@@ -25,15 +25,6 @@ def bed():
         yield made
 
 
-def reload(server):
-    """A process of Postfix that is busy may outlive a reload; what is asked next must not meet it."""
-    try:
-        server.reload()
-    except TimeoutError:
-        server.stop()
-        server.start()
-
-
 @contextlib.contextmanager
 def changed(server, *commands):
     """Other lines of Postfix for a while."""
@@ -41,12 +32,12 @@ def changed(server, *commands):
     try:
         for command in commands:
             server.postconf(*command)
-        reload(server)
+        server.reload()
         yield
     finally:
         for name, text in kept.items():
             (server.etc / name).write_text(text)
-        reload(server)
+        server.reload()
 
 
 def cure(server, command):
@@ -55,7 +46,7 @@ def cure(server, command):
     assert command.startswith("postconf "), command
     subprocess.run(["sh", "-c", command], check=True, env={"PATH": "/usr/sbin:/usr/bin:/bin",
                                                            "MAIL_CONFIG": str(server.etc)})
-    reload(server)
+    server.reload()
 
 
 def found(problems, words):
@@ -364,7 +355,7 @@ def test_an_inner_host_that_reads_stamps(bed, tmp_path):
         finally:
             keys.write_text(text)
         bed.inner.postconf("-P", f"{LISTENER}/smtpd_milters=")
-        reload(bed.inner)
+        bed.inner.reload()
         found(bed.look("--only", "stamps")[0], "reads no stamps")
 
 

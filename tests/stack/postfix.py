@@ -113,18 +113,18 @@ class Postfix:
     def reload(self, servers=("smtpd", "cleanup", "lmtp")):
         """As `postfix reload`, which once in a while waits for ever for its own log line: postlogd
         goes away under it. Then no process of those named goes on with old settings; an smtpd with a
-        session would while that lasts, and an edge has some with its inner host: it is ended."""
+        session would while that lasts, and an edge has some with its inner host: it starts anew then.
+        (Ending such processes is no way: one in its first session counts as unable to start, and the
+        master starts no other for a minute.)"""
         old, told = self._servers(servers), len(self.lines("reload -- version"))
         os.kill(self.pid(), signal.SIGHUP)
         # after that line the master starts no process until it has read the new settings
         wait_until(lambda: len(self.lines("reload -- version")) > told, 60, "Postfix to reload")
-        gone = lambda: not old & self._servers(servers)
-        with contextlib.suppress(TimeoutError):
-            wait_until(gone, 3)
-        for pid in old & self._servers(servers):  # a session kept in store, or cut off long ago
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGTERM)
-        wait_until(gone, 60, "Postfix's old processes to go")
+        try:
+            wait_until(lambda: not old & self._servers(servers), 3)
+        except TimeoutError:  # a session kept in store, or cut off long ago
+            self.stop()
+            self.start()
 
     def _servers(self, names):
         """Process ids of the master's children of these names; they read settings at their start."""
