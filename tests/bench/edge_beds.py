@@ -43,6 +43,7 @@ inet_interfaces = {EDGE}, {EDGE_LINK}
 mynetworks =
 relay_domains = example.test
 relay_recipient_maps =
+max_use = 1000
 smtpd_relay_restrictions = reject_unauth_destination
 """
 NGINX = """load_module /usr/lib/nginx/modules/ngx_mail_module.so;

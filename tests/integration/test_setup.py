@@ -399,7 +399,7 @@ def test_edge_opens_no_database():
                     role="edge")
         assert host.main("smtpd_milters") == "unix:postward/origin.sock"
         assert host.main("relay_domains") == DOMAIN and host.main("mynetworks") == ""
-        assert host.main("in_flow_delay") == "0"
+        assert host.main("in_flow_delay") == "0" and host.main("max_use") == "1000"
         listener = host.service(f"{PEER}:2525")
         assert listener["smtpd_milters"] == "" and listener["mynetworks"] == f"{PRIVATE}/32"
         origin = host.path("/etc/postward/postward-origin.conf").read_text()

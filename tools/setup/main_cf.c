@@ -65,6 +65,7 @@ static const struct rule {
 	{ SETUP_EDGE, "smtpd_milters",      LAST, "unix:postward/origin.sock", "unix:postward/origin.sock" },
 	{ ALL,   "milter_default_action",   SET, "tempfail", NULL },
 	{ SETUP_EDGE, "in_flow_delay",      SET, "0", "0s" },
+	{ SETUP_EDGE, "max_use",            DEFAULT, "1000", NULL },
 	{ SETUP_EDGE, "smtp_line_length_limit", SET, "0", NULL },
 	{ SETUP_EDGE, "postscreen_greet_action", SET_FOR_SCREEN, "enforce", "drop" },
 

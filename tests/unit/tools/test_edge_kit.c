@@ -98,7 +98,7 @@ static struct row {
 	    .inner = "fd00::2" } },
 	{ "the edge's Postfix",
 	  "edge/postfix.sh",
-	  "postconf -e 'in_flow_delay = 0'\n",
+	  "postconf -e 'in_flow_delay = 0'\npostconf -e 'max_use = 1000'\n",
 	  "smtpd_tls_cert_file",
 	  { .domain = "example.org", .endpoint = V4 } },
 	{ "no queue by default",
