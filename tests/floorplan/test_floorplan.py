@@ -36,7 +36,7 @@ FOREIGN = {  # header: rooms that may include it
     "iconv.h": {"mail"},
     "syslog.h": {"io"},
     "sys/socket.h": {"io", "db", "kit", "origin", "policyd", "quota", "learn", "tools"},
-    "sys/epoll.h": {"io", "db", "policyd"},
+    "sys/epoll.h": {"io", "db", "origin", "policyd"},
     "time.h": {"io", "db", "mail", "kit", "origin", "dkim", "score", "policyd", "tools", "auth",
                "quota"},
 }

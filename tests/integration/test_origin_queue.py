@@ -360,6 +360,21 @@ def test_only_postfix_may_speak_to_us(bed, name):
     assert bed.origin.lines("event=peer_refused", f"front={name}", "uid=65534")
 
 
+def test_threads_come_with_sessions_and_go_after_them(bed):
+    """Each session at once has a thread; some are kept for those to come, the others end."""
+    threads = lambda: len(list(Path(f"/proc/{bed.origin.process.pid}/task").iterdir()))
+    with contextlib.ExitStack() as crowd:
+        for peer in [crowd.enter_context(bed.lmtp()) for _ in range(100)]:
+            assert peer.reply().startswith("220 ") and peer.ask("NOOP").startswith("250 ")
+        assert threads() > 100
+    wait_until(lambda: threads() < 50, what="fewer threads")
+    for _ in range(100):
+        with bed.lmtp() as peer:
+            assert peer.reply().startswith("220 ") and peer.ask("QUIT").startswith("221 ")
+    assert threads() < 50
+    fate(bed, queue(bed, "after-a-crowd"), "ann", "sent")
+
+
 def test_a_message_at_its_dot_is_answered_at_sigterm(bed):
     queue_id = queue(bed, "drain", sender="dawdle@sender.test",
                      text=mail("drain@sender.test", "dawdle@sender.test", LONG))

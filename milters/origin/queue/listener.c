@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,10 +18,14 @@
 
 /* Postfix has a process for each session of its own: default_process_limit is 100. */
 #define SESSIONS_MAX 1000
-#define PAUSE_MS 100 /* when there are no descriptors */
+#define WAITING_MAX 32 /* threads kept for sessions to come */
+#define PAUSE_MS 100   /* when there are no descriptors */
 
 enum { SOCKET_QUEUE, SOCKET_PROXY, SOCKETS };
 
+/* Under smtpd_proxy_filter each message is a connection, so a thread serves one after the
+ * other. Those without one wait for the next together, and it wakes one of them; the last
+ * of them sees to it that there is another before it serves. */
 struct listener {
 	struct talk_world world;
 	struct door {
@@ -31,15 +35,11 @@ struct listener {
 		bool checks_peer; /* who may connect is not settled by the socket's file
 		                   */
 	} doors[SOCKETS];
-	atomic_llong sessions;
-	bool has_thread;
-	pthread_t thread;
-};
-
-/* A connection on its way to its thread. */
-struct visit {
-	struct door *door;
-	int fd;
+	int ready_fd;         /* epoll: a door, for one thread, or stop_fd, for all */
+	pthread_mutex_t lock; /* of everything below */
+	pthread_cond_t has_left;
+	bool is_stopping;
+	int64_t threads, serving;
 };
 
 static enum pw_status complain(enum pw_status status, const char *why)
@@ -47,17 +47,6 @@ static enum pw_status complain(enum pw_status status, const char *why)
 	pw_log(PW_LOG_ERROR, "", PW_KV("event", "listen"), PW_KV("why", why),
 	       PW_KV("status", pw_status_text(status)), PW_KV_END);
 	return status;
-}
-
-static void *serve(void *arg)
-{
-	struct visit visit = *(struct visit *)arg;
-	struct listener *listener = visit.door->listener;
-
-	free(arg);
-	talk_serve(visit.door->front, &listener->world, visit.fd);
-	atomic_fetch_sub(&listener->sessions, 1);
-	return NULL;
 }
 
 /* Whoever speaks XFORWARD to us may call himself anybody: only the edge's Postfix may. */
@@ -90,57 +79,116 @@ static void turn_away(int fd)
 	close(fd);
 }
 
-static void begin(struct door *door, int fd)
+/* Threads. */
+
+static void *work(void *arg);
+
+/* Under the lock. */
+static bool start_one(struct listener *listener)
 {
-	struct listener *listener = door->listener;
-	struct visit *visit = NULL;
 	pthread_t thread;
 
-	if (door->checks_peer && !is_postfix(door, fd)) {
-		close(fd);
-		return;
-	}
-	if (atomic_fetch_add(&listener->sessions, 1) < SESSIONS_MAX &&
-	    (visit = malloc(sizeof(*visit))) != NULL) {
-		*visit = (struct visit){ door, fd };
-		if (pw_thread_start(&thread, serve, visit) == PW_OK) {
-			pthread_detach(thread);
-			return;
-		}
-	}
-	free(visit);
-	atomic_fetch_sub(&listener->sessions, 1);
-	turn_away(fd);
+	if (listener->threads > SESSIONS_MAX ||
+	    pw_thread_start(&thread, work, listener) != PW_OK)
+		return false;
+	pthread_detach(thread);
+	listener->threads++;
+	return true;
 }
 
-static void accept_one(struct door *door)
+/* False: there are too many, or nobody would be left to say so to the next. */
+static bool begin(struct listener *listener)
+{
+	bool may_serve;
+
+	pthread_mutex_lock(&listener->lock);
+	may_serve = listener->threads > listener->serving + 1 || start_one(listener);
+	listener->serving += may_serve;
+	pthread_mutex_unlock(&listener->lock);
+	return may_serve;
+}
+
+/* False: this thread is not needed any more. */
+static bool end(struct listener *listener)
+{
+	bool is_needed;
+
+	pthread_mutex_lock(&listener->lock);
+	listener->serving--;
+	is_needed = !listener->is_stopping &&
+	            listener->threads - listener->serving <= WAITING_MAX;
+	pthread_mutex_unlock(&listener->lock);
+	return is_needed;
+}
+
+/* The last this thread has to do with listener. */
+static void leave(struct listener *listener)
+{
+	pthread_mutex_lock(&listener->lock);
+	listener->threads--;
+	pthread_cond_broadcast(&listener->has_left);
+	pthread_mutex_unlock(&listener->lock);
+}
+
+/* A door that has woken a thread wakes no other until it is watched again. */
+static bool watch(struct door *door, int how)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT, .data.ptr = door };
+
+	return epoll_ctl(door->listener->ready_fd, how, door->socket.fd, &event) == 0;
+}
+
+/* Returns the connection, or -1. */
+static int accept_one(struct door *door)
 {
 	int fd = accept4(door->socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd >= 0)
-		begin(door, fd);
-	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+	if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 		(void)poll(NULL, 0, PAUSE_MS);
+	(void)watch(door, EPOLL_CTL_MOD); /* cannot fail: it is being watched */
+	if (fd < 0 || !door->checks_peer || is_postfix(door, fd))
+		return fd;
+	close(fd);
+	return -1;
 }
 
-static void *accept_all(void *arg)
+/* False: there will be none. */
+static bool next_connection(struct listener *listener, struct door **door_out,
+                            int *fd_out)
+{
+	struct epoll_event event;
+	int fd;
+
+	for (;;) {
+		if (epoll_wait(listener->ready_fd, &event, 1, -1) < 1)
+			continue;
+		if (!event.data.ptr)
+			return false;
+		if ((fd = accept_one(event.data.ptr)) < 0)
+			continue;
+		*door_out = event.data.ptr;
+		*fd_out = fd;
+		return true;
+	}
+}
+
+static void *work(void *arg)
 {
 	struct listener *listener = arg;
-	struct pollfd p[SOCKETS + 1];
+	struct door *door;
+	bool is_needed = true;
+	int fd;
 
-	for (size_t i = 0; i < SOCKETS; i++)
-		p[i] = (struct pollfd){ .fd = listener->doors[i].socket.fd,
-			                .events = POLLIN };
-	p[SOCKETS] = (struct pollfd){ .fd = listener->world.stop_fd, .events = POLLIN };
-	for (;;) {
-		if (poll(p, PW_LEN(p), -1) < 0)
+	while (is_needed && next_connection(listener, &door, &fd)) {
+		if (!begin(listener)) {
+			turn_away(fd);
 			continue;
-		if (p[SOCKETS].revents)
-			return NULL;
-		for (size_t i = 0; i < SOCKETS; i++)
-			if (p[i].revents)
-				accept_one(&listener->doors[i]);
+		}
+		talk_serve(door->front, &listener->world, fd);
+		is_needed = end(listener);
 	}
+	leave(listener);
+	return NULL;
 }
 
 /* Binding. */
@@ -169,6 +217,8 @@ static enum pw_status open_door(struct door *door, const char *name, struct pw_s
 	if (fcntl(door->socket.fd, F_SETFL, O_NONBLOCK) != 0)
 		return complain(PW_ERR_IO, strerror(errno));
 	door->checks_peer = door->socket.path != NULL;
+	if (!watch(door, EPOLL_CTL_ADD))
+		return complain(PW_ERR_IO, strerror(errno));
 	return PW_OK;
 }
 
@@ -187,26 +237,52 @@ static enum pw_status open_doors(struct listener *listener)
 	return r;
 }
 
-enum pw_status listener_open(struct listener **out, struct kit_live *live,
-                             struct fallback *fallback)
+static struct listener *listener_new(struct kit_live *live, struct fallback *fallback)
 {
-	PW_AUTO(listener_close) struct listener *made = calloc(1, sizeof(*made));
-	enum pw_status r;
+	struct listener *made = calloc(1, sizeof(*made));
 
 	if (!made)
-		return complain(PW_ERR_NOMEM, "no memory");
+		return NULL;
 	made->world = (struct talk_world){ live, fallback, -1 };
 	for (size_t i = 0; i < SOCKETS; i++)
 		made->doors[i] = (struct door){ .listener = made, .socket.fd = -1 };
 	made->doors[SOCKET_QUEUE].front = &front_queue;
 	made->doors[SOCKET_PROXY].front = &front_proxy;
-	if ((made->world.stop_fd = eventfd(0, EFD_CLOEXEC)) < 0)
+	made->ready_fd = -1;
+	(void)pthread_mutex_init(&made->lock, NULL);
+	pw_cond_init(&made->has_left);
+	return made;
+}
+
+static bool open_ready(struct listener *listener)
+{
+	struct epoll_event stop = { .events = EPOLLIN };
+	int fd;
+
+	listener->world.stop_fd = fd = eventfd(0, EFD_CLOEXEC);
+	listener->ready_fd = epoll_create1(EPOLL_CLOEXEC);
+	return fd >= 0 && listener->ready_fd >= 0 &&
+	       epoll_ctl(listener->ready_fd, EPOLL_CTL_ADD, fd, &stop) == 0;
+}
+
+enum pw_status listener_open(struct listener **out, struct kit_live *live,
+                             struct fallback *fallback)
+{
+	PW_AUTO(listener_close) struct listener *made = listener_new(live, fallback);
+	bool has_thread;
+	enum pw_status r;
+
+	if (!made)
+		return complain(PW_ERR_NOMEM, "no memory");
+	if (!open_ready(made))
 		return complain(PW_ERR_IO, strerror(errno));
 	if ((r = open_doors(made)) != PW_OK)
 		return r;
-	if ((r = pw_thread_start(&made->thread, accept_all, made)) != PW_OK)
-		return complain(r, "no thread");
-	made->has_thread = true;
+	pthread_mutex_lock(&made->lock);
+	has_thread = start_one(made);
+	pthread_mutex_unlock(&made->lock);
+	if (!has_thread)
+		return complain(PW_ERR_IO, "no thread");
 	*out = PW_TAKE(made);
 	return PW_OK;
 }
@@ -219,16 +295,32 @@ void listener_stop(struct listener *listener)
 	if (listener->world.stop_fd >= 0 &&
 	    write(listener->world.stop_fd, &one, sizeof(one)) != sizeof(one))
 		return; /* cannot be: its count is far from full */
-	if (listener->has_thread)
-		(void)pthread_join(listener->thread, NULL);
-	listener->has_thread = false;
+	pthread_mutex_lock(&listener->lock);
+	listener->is_stopping = true;
+	while (listener->threads > listener->serving)
+		(void)pw_cond_wait(&listener->has_left, &listener->lock, INT64_MAX);
+	pthread_mutex_unlock(&listener->lock);
 	for (size_t i = 0; i < SOCKETS; i++)
 		pw_listener_close(&listener->doors[i].socket);
 }
 
-int64_t listener_sessions(const struct listener *listener)
+int64_t listener_sessions(struct listener *listener)
 {
-	return atomic_load(&listener->sessions);
+	int64_t serving;
+
+	pthread_mutex_lock(&listener->lock);
+	serving = listener->serving;
+	pthread_mutex_unlock(&listener->lock);
+	return serving;
+}
+
+/* Those that have served their last are on their way out. */
+static void await_all(struct listener *listener)
+{
+	pthread_mutex_lock(&listener->lock);
+	while (listener->threads > 0)
+		(void)pw_cond_wait(&listener->has_left, &listener->lock, INT64_MAX);
+	pthread_mutex_unlock(&listener->lock);
 }
 
 void listener_close(struct listener **out)
@@ -238,8 +330,13 @@ void listener_close(struct listener **out)
 	if (!listener)
 		return;
 	listener_stop(listener);
+	await_all(listener);
 	if (listener->world.stop_fd >= 0)
 		close(listener->world.stop_fd);
+	if (listener->ready_fd >= 0)
+		close(listener->ready_fd);
+	(void)pthread_cond_destroy(&listener->has_left);
+	(void)pthread_mutex_destroy(&listener->lock);
 	free(listener);
 	*out = NULL;
 }

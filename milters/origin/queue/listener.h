@@ -1,5 +1,5 @@
-/* The two sockets on which the edge's own Postfix speaks to us, a thread for each
- * connection: LMTP from its queue, SMTP from smtpd_proxy_filter. */
+/* The two sockets on which the edge's own Postfix speaks to us, each connection served by
+ * a thread: LMTP from its queue, SMTP from smtpd_proxy_filter. */
 #pragma once
 
 #include "kit/live.h"
@@ -19,4 +19,4 @@ void listener_close(struct listener **listener);
  * come back. */
 void listener_stop(struct listener *listener);
 /* Connections open now. */
-int64_t listener_sessions(const struct listener *listener);
+int64_t listener_sessions(struct listener *listener);
