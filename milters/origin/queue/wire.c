@@ -70,11 +70,15 @@ enum wire_event wire_flush(struct wire *wire)
 	return WIRE_OK;
 }
 
-/* Read once more, behind what is there. */
+/* Read once more, behind what is there. Whoever is just being answered has said nothing
+ * more yet: wait first. */
 static enum wire_event fill(struct wire *wire, bool may_stop, int64_t deadline_ms)
 {
+	bool has_answer = wire->out.len > 0;
 	enum wire_event event = wire_flush(wire);
 
+	if (event == WIRE_OK && has_answer)
+		event = wait_for(wire, POLLIN, may_stop, deadline_ms);
 	if (event != WIRE_OK)
 		return event;
 	memmove(wire->input, wire->input + wire->from, wire->to - wire->from);

@@ -5,7 +5,8 @@
 
 #include "core/buf.h"
 
-#define WIRE_INPUT_BYTES ((size_t)4 * 1024) /* holds the longest command */
+/* Holds the longest command, and most messages: Postfix writes 4 kB at a time. */
+#define WIRE_INPUT_BYTES ((size_t)16 * 1024)
 
 enum wire_event {
 	WIRE_OK,
