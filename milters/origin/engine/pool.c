@@ -21,6 +21,7 @@ struct spare {
 	struct smtp_client client;
 	struct upstream_offers offers;
 	int64_t born_ms;
+	bool has_news; /* something came, or the end of it */
 };
 
 struct pool {
@@ -31,6 +32,7 @@ struct pool {
 	int wake_fd, stop_fd;
 	pthread_mutex_t lock; /* of everything below */
 	bool is_closing, is_retired, is_away;
+	bool is_resting; /* the thread has nothing to do, until it is poked */
 	struct spare *spares[POOL_SIZE_MAX]; /* oldest first */
 	size_t count, early;
 	int64_t retry_at_ms, retry_ms;
@@ -46,6 +48,17 @@ static void poke(int fd)
 	uint64_t one = 1;
 
 	(void)!write(fd, &one, sizeof(one));
+}
+
+/* Give up the lock, and let the thread see what has changed; a busy one will. */
+static void unlock_and_wake(struct pool *p)
+{
+	bool is_resting = p->is_resting;
+
+	p->is_resting = false;
+	pthread_mutex_unlock(&p->lock);
+	if (is_resting)
+		poke(p->wake_fd);
 }
 
 static void spare_free(struct spare **s)
@@ -84,8 +97,9 @@ static void sweep(struct pool *p, int64_t now_ms)
 {
 	for (size_t i = p->count; i-- > 0;) {
 		struct spare *s = p->spares[i];
-		bool is_quiet = smtp_client_is_quiet(&s->client);
+		bool is_quiet = !s->has_news || smtp_client_is_quiet(&s->client);
 
+		s->has_news = false;
 		if (is_quiet && now_ms - s->born_ms < p->age_ms && !p->is_closing &&
 		    !p->is_retired)
 			continue;
@@ -149,6 +163,15 @@ static void add_one(struct pool *p)
 	spare_free(&s);
 }
 
+/* Under the lock: which of the spares that are still here have something to read. */
+static void mark_news(struct pool *p, const struct pollfd *fds, nfds_t count)
+{
+	for (size_t i = 0; i < p->count; i++)
+		for (nfds_t k = 0; k < count; k++)
+			if (fds[k].fd == p->spares[i]->client.fd && fds[k].revents)
+				p->spares[i]->has_news = true;
+}
+
 /* Until somebody pokes, a spare is closed by the inner, or time has come. Under the lock,
  * given up meanwhile: a spare that is taken then may wake us for nothing. */
 static void rest(struct pool *p, int64_t now_ms)
@@ -165,13 +188,17 @@ static void rest(struct pool *p, int64_t now_ms)
 		if (p->spares[i]->born_ms + p->age_ms < until_ms)
 			until_ms = p->spares[i]->born_ms + p->age_ms;
 	}
+	p->is_resting = true;
 	pthread_mutex_unlock(&p->lock);
 	(void)poll(fds, count,
 	           until_ms == INT64_MAX ? -1
 	           : until_ms > now_ms   ? (int)(until_ms - now_ms)
 	                                 : 0);
-	(void)!read(p->wake_fd, &pokes, sizeof(pokes));
+	if (fds[0].revents)
+		(void)!read(p->wake_fd, &pokes, sizeof(pokes));
 	pthread_mutex_lock(&p->lock);
+	p->is_resting = false;
+	mark_news(p, fds + 2, count - 2);
 }
 
 static void *keep(void *arg)
@@ -213,8 +240,7 @@ static void succeed(struct pool *p)
 	if (newest) {
 		pthread_mutex_lock(&newest->lock);
 		newest->is_retired = true;
-		pthread_mutex_unlock(&newest->lock);
-		poke(newest->wake_fd);
+		unlock_and_wake(newest);
 	}
 	newest = p;
 	pthread_mutex_unlock(&newest_lock);
@@ -289,9 +315,8 @@ bool pool_take(struct pool *p, bool is_early, struct smtp_client *client,
 		spare_free(&s);
 	}
 	p->early += has_one && is_early;
-	pthread_mutex_unlock(&p->lock);
+	unlock_and_wake(p);
 	pw_count(&counters, COUNT_pool_taken, has_one);
-	poke(p->wake_fd);
 	return has_one;
 }
 
@@ -310,8 +335,7 @@ void pool_distrust(struct pool *p)
 
 		spare_free(&s);
 	}
-	pthread_mutex_unlock(&p->lock);
-	poke(p->wake_fd);
+	unlock_and_wake(p);
 }
 
 void pool_tell(struct pool *p, const struct upstream_offers *offers)
@@ -322,9 +346,10 @@ void pool_tell(struct pool *p, const struct upstream_offers *offers)
 	is_there(p, offers);
 	is_waiting = p->retry_at_ms > 0 && is_wanting(p);
 	p->retry_at_ms = p->retry_ms = 0;
-	pthread_mutex_unlock(&p->lock);
 	if (is_waiting)
-		poke(p->wake_fd);
+		unlock_and_wake(p);
+	else
+		pthread_mutex_unlock(&p->lock);
 }
 
 struct upstream_offers pool_offers(struct pool *p)
