@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#include <openssl/rand.h>
+#include <sys/random.h>
 
 #include "core/address.h"
 #include "core/base64.h"
@@ -132,7 +131,7 @@ static void draw_id(struct outgoing *out)
 {
 	uint8_t id[LEDGER_ID_BYTES];
 
-	if (RAND_bytes(id, sizeof(id)) == 1)
+	if (getrandom(id, sizeof(id), 0) == (ssize_t)sizeof(id))
 		set_id(out, id);
 	else
 		remember(out, PW_ERR_CRYPTO);
