@@ -1,7 +1,7 @@
 #include "core/rate.h"
 
 /* All sums are in units of 1/limit microseconds, in which one token weighs exactly
- * period_us: 3 in 7 s needs no rounding. Largest value: now_us * limit < 2^63 * 2^30. */
+ * period_us: 3 in 7 s needs no rounding. Largest value: now_us * limit < 2^63 * 2^42. */
 __extension__ typedef __int128 wide;
 
 bool pw_rate_valid(const struct pw_rate *rate)
@@ -97,7 +97,9 @@ void pw_rate_change(struct pw_bucket *bucket, const struct pw_rate *from,
                     const struct pw_rate *to, int64_t now_us)
 {
 	wide gap = missing(bucket, from, now_us);
+	wide whole = gap / from->period_us, part = gap % from->period_us;
 
-	gap = (gap * to->period_us + from->period_us - 1) / from->period_us;
+	gap = whole * to->period_us +
+	      (part * to->period_us + from->period_us - 1) / from->period_us;
 	set_missing(bucket, to, gap, now_us);
 }

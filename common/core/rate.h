@@ -9,7 +9,7 @@
 
 #include "core/str.h"
 
-#define PW_RATE_COUNT_MAX ((int64_t)1000 * 1000 * 1000) /* limit, burst, cost */
+#define PW_RATE_COUNT_MAX ((int64_t)1 << 42) /* limit, burst, cost: 4 TiB too */
 #define PW_RATE_PERIOD_MAX_US ((int64_t)366 * 86400 * 1000 * 1000) /* one leap year */
 
 /* An empty bucket is full again after this at the latest: 100 years. */
