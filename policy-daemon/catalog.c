@@ -15,15 +15,15 @@ struct exemption {
 	struct pw_net net;
 };
 
-struct rule_list {
-	struct catalog_rule *first, *last;
+/* A login that a limit blocked. */
+struct block {
+	int64_t until_ms;
 };
 
 struct catalog {
 	struct pw_arena *arena;
 	struct pw_map *entries; /* address or "@domain" -> struct catalog_entry */
 	struct pw_map *domains; /* name -> struct domain */
-	struct pw_map *rules;   /* who -> struct rule_list */
 	struct pw_map *logins;  /* login -> struct catalog_login */
 	struct catalog_change *first_change, *last_change;
 	struct pw_map *quota_domains; /* name -> struct catalog_quota_domain */
@@ -32,6 +32,11 @@ struct catalog {
 	struct catalog_auth_rule auth_rules[AUTH_KINDS]; /* failures 0 = none */
 	struct exemption *exemptions;
 	struct catalog_ban *first_ban, *last_ban;
+	struct rules *rules;
+	struct catalog_reset *first_reset, *last_reset;
+	struct catalog_notice *notices[RULE_TELLS];
+	struct pw_str rate_admin;
+	struct pw_map *blocks; /* login -> struct block */
 	char delimiter;
 };
 
@@ -46,7 +51,8 @@ enum pw_status catalog_new(struct catalog **out, const uint8_t seed[16], char de
 	if ((r = pw_arena_new(&c->arena, SIZE_MAX / 2)) != PW_OK ||
 	    (r = pw_map_new(&c->entries, seed, CATALOG_ROWS_MAX)) != PW_OK ||
 	    (r = pw_map_new(&c->domains, seed, CATALOG_ROWS_MAX)) != PW_OK ||
-	    (r = pw_map_new(&c->rules, seed, CATALOG_ROWS_MAX)) != PW_OK ||
+	    (r = pw_map_new(&c->blocks, seed, CATALOG_ROWS_MAX)) != PW_OK ||
+	    (r = rules_new(&c->rules, c->arena, seed)) != PW_OK ||
 	    (r = pw_map_new(&c->logins, seed, CATALOG_ROWS_MAX)) != PW_OK ||
 	    (r = pw_map_new(&c->quota_domains, seed, CATALOG_ROWS_MAX)) != PW_OK ||
 	    (r = pw_owner_new(&c->owner, seed, delimiter)) != PW_OK)
@@ -64,7 +70,8 @@ void catalog_free(struct catalog **catalog)
 	pw_owner_free(&c->owner);
 	pw_map_free(&c->logins);
 	pw_map_free(&c->quota_domains);
-	pw_map_free(&c->rules);
+	pw_map_free(&c->blocks);
+	rules_free(&c->rules);
 	pw_map_free(&c->domains);
 	pw_map_free(&c->entries);
 	pw_arena_free(&c->arena);
@@ -190,6 +197,8 @@ static enum pw_status add_quota(struct catalog *c, const struct pw_str *fields)
 /* name, value; most are for other programs */
 static enum pw_status add_setting(struct catalog *c, const struct pw_str *fields)
 {
+	if (pw_str_eq(fields[0], PW_STR("rate_admin")))
+		return pw_arena_copy(c->arena, fields[1], &c->rate_admin);
 	if (!pw_str_eq(fields[0], PW_STR("quota_grace_percent")))
 		return PW_OK;
 	return number_of(fields[1], 0, 100, &c->quotas.grace_percent);
@@ -218,78 +227,65 @@ static enum pw_status add_sender(struct catalog *c, const struct pw_str *fields)
 	return pw_owner_add(c->owner, fields[0], fields[1]);
 }
 
-static enum pw_status read_unit(struct pw_str text, enum rule_unit *out)
+/* RULES_SQL */
+static enum pw_status add_rate_rule(struct catalog *c, const struct pw_str *fields)
 {
-	if (pw_str_eq(text, PW_STR("messages")))
-		*out = RULE_MESSAGES;
-	else if (pw_str_eq(text, PW_STR("recipients")))
-		*out = RULE_RECIPIENTS;
-	else
-		return PW_ERR_SYNTAX;
-	return PW_OK;
+	return rules_add(c->rules, fields);
 }
 
-static enum pw_status read_action(struct pw_str text, enum rule_action *out)
+/* RULES_EXEMPTION_SQL */
+static enum pw_status add_rate_exemption(struct catalog *c, const struct pw_str *fields)
 {
-	if (pw_str_eq(text, PW_STR("defer")))
-		*out = RULE_DEFER;
-	else if (pw_str_eq(text, PW_STR("reject")))
-		*out = RULE_REJECT;
-	else
-		return PW_ERR_SYNTAX;
-	return PW_OK;
+	return rules_add_exemption(c->rules, fields);
 }
 
-/* limit_count, period_s, burst; a limit of 0 or NULL is none, a burst of NULL the limit
- */
-static enum pw_status read_rate(const struct pw_str *fields, struct catalog_rule *rule)
+/* id, limit_id, who */
+static enum pw_status add_rate_reset(struct catalog *c, const struct pw_str *fields)
 {
-	int64_t limit, period_s, burst;
+	struct catalog_reset *reset = pw_arena_alloc(c->arena, sizeof(*reset));
 	enum pw_status r;
 
-	if ((r = number_of(fields[0], 0, PW_RATE_COUNT_MAX, &limit)) != PW_OK ||
-	    (r = number_of(fields[1], 1, PW_RATE_PERIOD_MAX_US / 1000000, &period_s)) !=
-	            PW_OK ||
-	    (r = number_of(fields[2], 0, PW_RATE_COUNT_MAX, &burst)) != PW_OK)
-		return r;
-	rule->is_unlimited = limit == 0;
-	rule->rate =
-		(struct pw_rate){ limit, period_s * 1000000, burst != 0 ? burst : limit };
-	return rule->is_unlimited || pw_rate_valid(&rule->rate) ? PW_OK : PW_ERR_RANGE;
-}
-
-static enum pw_status append_rule(struct catalog *c, struct pw_str who,
-                                  const struct catalog_rule *rule)
-{
-	struct rule_list *list = find_or_make(c, c->rules, &who, sizeof(*list));
-	struct catalog_rule *copy = pw_arena_alloc(c->arena, sizeof(*copy));
-
-	if (list == NULL || copy == NULL)
+	if (reset == NULL)
 		return PW_ERR_NOMEM;
-	*copy = *rule;
-	if (list->first == NULL)
-		list->first = copy;
-	else
-		list->last->next = copy;
-	list->last = copy;
+	if ((r = number_of(fields[0], 0, INT64_MAX, &reset->id)) != PW_OK ||
+	    (r = number_of(fields[1], INT64_MIN, INT64_MAX, &reset->rule_id)) != PW_OK ||
+	    (r = pw_arena_copy(c->arena, fields[2], &reset->who)) != PW_OK)
+		return r;
+	*(c->last_reset != NULL ? &c->last_reset->next : &c->first_reset) = reset;
+	c->last_reset = reset;
 	return PW_OK;
 }
 
-/* id, key, who, unit, limit_count, period_s, burst, action, text, dry_run */
-static enum pw_status add_rate_limit(struct catalog *c, const struct pw_str *fields)
+/* whom, subject, text */
+static enum pw_status add_rate_notice(struct catalog *c, const struct pw_str *fields)
 {
-	struct catalog_rule rule = { .is_dry_run = pw_str_eq(fields[9], PW_STR("t")) };
+	struct catalog_notice *notice = pw_arena_alloc(c->arena, sizeof(*notice));
+	bool is_admin = pw_str_eq(fields[0], PW_STR("admin"));
 	enum pw_status r;
 
-	if (!pw_str_eq(fields[1], PW_STR("login")))
-		return PW_ERR_SYNTAX;
-	if ((r = number_of(fields[0], INT64_MIN, INT64_MAX, &rule.id)) != PW_OK ||
-	    (r = read_unit(fields[3], &rule.unit)) != PW_OK ||
-	    (r = read_rate(&fields[4], &rule)) != PW_OK ||
-	    (r = read_action(fields[7], &rule.action)) != PW_OK ||
-	    (r = pw_arena_copy(c->arena, fields[8], &rule.text)) != PW_OK)
+	if (notice == NULL)
+		return PW_ERR_NOMEM;
+	if ((r = pw_arena_copy(c->arena, fields[1], &notice->subject)) != PW_OK ||
+	    (r = pw_arena_copy(c->arena, fields[2], &notice->text)) != PW_OK)
 		return r;
-	return append_rule(c, fields[2], &rule);
+	c->notices[is_admin ? RULE_ADMIN : RULE_USER] = notice;
+	return PW_OK;
+}
+
+/* login, until_ms */
+static enum pw_status add_sending_block(struct catalog *c, const struct pw_str *fields)
+{
+	struct pw_str login = fields[0];
+	int64_t until_ms;
+	struct block *block;
+	enum pw_status r;
+
+	if ((r = number_of(fields[1], 0, INT64_MAX, &until_ms)) != PW_OK)
+		return r;
+	if ((block = find_or_make(c, c->blocks, &login, sizeof(*block))) == NULL)
+		return PW_ERR_NOMEM;
+	block->until_ms = until_ms;
+	return PW_OK;
 }
 
 static const struct pw_str auth_kinds[AUTH_KINDS] = {
@@ -405,13 +401,17 @@ static const struct table {
 	[CATALOG_ALIASES]     = { 2,  add_alias,      "SELECT source, destination FROM mail.snapshot_aliases" },
 	[CATALOG_QUOTAS]      = { 7,  add_quota,      "SELECT address, quota_bytes, used_bytes, quota_messages, used_messages, warned_percent, domain_quota_bytes FROM mail.snapshot_quotas" },
 	[CATALOG_SENDERS]     = { 2,  add_sender,     "SELECT login, pattern FROM mail.snapshot_senders" },
-	[CATALOG_RATE_LIMITS] = { 10, add_rate_limit, "SELECT id, key, who, unit, limit_count, period_s, burst, action, text, dry_run FROM mail.snapshot_rate_limits ORDER BY id" },
+	[CATALOG_RATE_LIMITS] = { RULES_COLUMNS, add_rate_rule, RULES_SQL },
 	[CATALOG_AUTH_LIMITS] = { 5,  add_auth_limit, "SELECT kind, failures, period_s, block_s, dry_run FROM mail.snapshot_auth_limits" },
 	[CATALOG_AUTH_EXEMPTIONS] = { 1, add_auth_exemption, "SELECT net FROM mail.snapshot_auth_exemptions" },
 	[CATALOG_LOGINS]      = { 4,  add_login,      "SELECT login, may_send, refusal, expires_ms FROM mail.snapshot_logins WHERE NOT may_send OR expires_ms IS NOT NULL" },
 	[CATALOG_LOGIN_CHANGES] = { 3, add_login_change, "SELECT generation, login, why FROM mail.snapshot_login_changes ORDER BY generation" },
 	[CATALOG_SETTINGS]    = { 2,  add_setting,    "SELECT name, value FROM mail.snapshot_settings" },
 	[CATALOG_BANS]        = { 2,  add_ban,        "SELECT net, until_ms FROM mail.snapshot_bans" },
+	[CATALOG_RATE_EXEMPTIONS] = { RULES_EXEMPTION_COLUMNS, add_rate_exemption, RULES_EXEMPTION_SQL },
+	[CATALOG_RATE_RESETS] = { 3,  add_rate_reset, "SELECT id, limit_id, who FROM mail.snapshot_rate_resets ORDER BY id" },
+	[CATALOG_RATE_NOTICES] = { 3, add_rate_notice, "SELECT whom, subject, text FROM mail.snapshot_rate_notices" },
+	[CATALOG_SENDING_BLOCKS] = { 2, add_sending_block, "SELECT login, until_ms FROM mail.snapshot_sending_blocks" },
 	[CATALOG_WARNINGS]    = { 3,  add_warning,    "SELECT percent, subject, text FROM mail.snapshot_quota_warnings" },
 };
 /* clang-format on */
@@ -464,30 +464,32 @@ const struct catalog_quotas *catalog_quotas(const struct catalog *catalog)
 	return &catalog->quotas;
 }
 
-size_t catalog_rules(const struct catalog *catalog, struct pw_str login,
-                     const struct catalog_rule *out[CATALOG_RULES_MAX])
+const struct rules *catalog_rules(const struct catalog *catalog)
 {
-	size_t at = pw_str_rfind(login, '@'), count = 0;
-	const struct pw_str levels[] = { login, pw_str_sub(login, at, login.len),
-		                         PW_STR("*") };
-	unsigned int settled =
-		0; /* bit of each unit that a nearer level has spoken about */
+	return catalog->rules;
+}
 
-	for (size_t i = 0; i < PW_LEN(levels); i++) {
-		const struct rule_list *list = pw_map_get(catalog->rules, levels[i]);
-		const struct catalog_rule *rule = list != NULL ? list->first : NULL;
-		unsigned int here = 0;
+const struct catalog_reset *catalog_resets(const struct catalog *catalog)
+{
+	return catalog->first_reset;
+}
 
-		for (; rule != NULL; rule = rule->next) {
-			if ((settled & 1u << rule->unit) != 0)
-				continue;
-			here |= 1u << rule->unit;
-			if (!rule->is_unlimited && count < CATALOG_RULES_MAX)
-				out[count++] = rule;
-		}
-		settled |= here;
-	}
-	return count;
+const struct catalog_notice *catalog_notice(const struct catalog *catalog,
+                                            enum rule_tell tell)
+{
+	return catalog->notices[tell];
+}
+
+struct pw_str catalog_rate_admin(const struct catalog *catalog)
+{
+	return catalog->rate_admin;
+}
+
+int64_t catalog_blocked_until_ms(const struct catalog *catalog, struct pw_str login)
+{
+	const struct block *block = pw_map_get(catalog->blocks, login);
+
+	return block != NULL ? block->until_ms : 0;
 }
 
 const struct catalog_auth_rule *catalog_auth_rule(const struct catalog *catalog,

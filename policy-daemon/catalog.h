@@ -2,13 +2,12 @@
  * and rate rules of one generation. Built row by row, then immutable. Pure. */
 #pragma once
 
-#include "core/ip.h"
 #include "core/owner.h"
-#include "core/rate.h"
+#include "policyd/rules.h"
 
 #define CATALOG_ROWS_MAX 20000000
-/* Rules that can apply to one login. */
-#define CATALOG_RULES_MAX 8
+/* Most columns of a table. */
+#define CATALOG_COLUMNS_MAX 32
 
 /* The views it is built from; the place is the number of the query. */
 enum catalog_table {
@@ -25,21 +24,11 @@ enum catalog_table {
 	CATALOG_SETTINGS,
 	CATALOG_WARNINGS,
 	CATALOG_BANS,
+	CATALOG_RATE_EXEMPTIONS,
+	CATALOG_RATE_RESETS,
+	CATALOG_RATE_NOTICES,
+	CATALOG_SENDING_BLOCKS,
 	CATALOG_TABLES,
-};
-
-enum rule_unit { RULE_MESSAGES, RULE_RECIPIENTS };
-enum rule_action { RULE_DEFER, RULE_REJECT };
-
-struct catalog_rule {
-	int64_t id;
-	struct pw_rate rate;
-	enum rule_unit unit;
-	enum rule_action action;
-	struct pw_str text; /* of the answer; empty = ours */
-	bool is_dry_run;
-	bool is_unlimited;         /* stops the search for a wider rule of this unit */
-	struct catalog_rule *next; /* of the same `who` */
 };
 
 /* What failed logins are counted by. */
@@ -111,6 +100,19 @@ struct catalog_change {
 	struct catalog_change *next;
 };
 
+/* Somebody's counter was set to zero. */
+struct catalog_reset {
+	int64_t id;        /* grows */
+	int64_t rule_id;   /* 0 = of all rules */
+	struct pw_str who; /* key text; empty = everybody's */
+	struct catalog_reset *next;
+};
+
+/* What who is told that ran into a limit, or the admin about it. */
+struct catalog_notice {
+	struct pw_str subject, text;
+};
+
 struct catalog;
 
 /* seed        16 random bytes for the hashes
@@ -144,10 +146,17 @@ bool catalog_domain(const struct catalog *catalog, struct pw_str domain,
 char catalog_delimiter(const struct catalog *catalog);
 const struct catalog_quotas *catalog_quotas(const struct catalog *catalog);
 
-/* The rules for login: of each unit those of the nearest `who` (login, its @domain, *).
- * Returns how many were put into out (at most CATALOG_RULES_MAX). */
-size_t catalog_rules(const struct catalog *catalog, struct pw_str login,
-                     const struct catalog_rule *out[CATALOG_RULES_MAX]);
+/* The limits of sending. */
+const struct rules *catalog_rules(const struct catalog *catalog);
+/* Counters set to zero lately, the oldest first; NULL = none. */
+const struct catalog_reset *catalog_resets(const struct catalog *catalog);
+/* RULE_USER or RULE_ADMIN; NULL = there is none. */
+const struct catalog_notice *catalog_notice(const struct catalog *catalog,
+                                            enum rule_tell tell);
+/* Whom the admin's notices go to; empty = nobody. */
+struct pw_str catalog_rate_admin(const struct catalog *catalog);
+/* Until when a login may not send, wall clock; 0 = it may. */
+int64_t catalog_blocked_until_ms(const struct catalog *catalog, struct pw_str login);
 
 /* The rule of failed logins of that kind; NULL = they are not counted. */
 const struct catalog_auth_rule *catalog_auth_rule(const struct catalog *catalog,

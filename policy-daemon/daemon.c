@@ -12,32 +12,7 @@ int64_t daemon_now_us(void)
 	return pw_clock_mono_ms() * 1000;
 }
 
-/* Buckets are stored with the wall clock, which other nodes and a later start share, and
- * counted with a clock that cannot step. */
-static int64_t wall_less_mono_us(void)
-{
-	return (pw_clock_wall_ms() - pw_clock_mono_ms()) * 1000;
-}
-
 /* ---- what happens in the loop */
-
-/* The stored counters have come in, or not yet. */
-static void restore_rates(struct daemon *daemon)
-{
-	PW_AUTO(pw_db_result_free)
-	struct pw_db_result *rows = database_take_rates(daemon->database);
-	int64_t offset_us = wall_less_mono_us(), now_us = daemon_now_us();
-
-	if (rows == NULL)
-		return;
-	daemon->has_rates = true;
-	for (size_t i = 0; i < pw_db_rows(rows); i++)
-		if (ledger_restore(daemon->ledger, pw_db_int(rows, i, 0, 0),
-		                   pw_db_value(rows, i, 1),
-		                   pw_db_int(rows, i, 2, 0) - offset_us, now_us) != PW_OK)
-			return; /* full or out of memory: what is missing counts from zero
-			         */
-}
 
 /* There is a new catalog, or the stored counters. */
 static void on_woken(void *arg)
@@ -50,24 +25,16 @@ static void on_woken(void *arg)
 		changes_follow(daemon);
 	if (daemon->world.catalog != before)
 		usage_talk_catalog(daemon);
-	restore_rates(daemon);
-}
-
-static void store_changes(struct daemon *daemon)
-{
-	int64_t offset_us = wall_less_mono_us();
-	const struct ledger_account *account;
-
-	while ((account = ledger_next_changed(daemon->ledger)) != NULL)
-		database_put_rate(daemon->database, account,
-		                  account->bucket.full_at_us + offset_us);
+	limit_talk_restore(daemon);
+	if (daemon->world.catalog != NULL && daemon->world.catalog != before)
+		limit_talk_follow(daemon);
 }
 
 static void on_tick(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	store_changes(daemon);
+	limit_talk_store(daemon);
 	auth_tick(daemon);
 	changes_tick(daemon);
 	usage_talk_tick(daemon);
@@ -223,8 +190,10 @@ static enum pw_status open_tables(struct daemon *daemon)
 	    (r = usage_new(&daemon->usage, world->seed)) != PW_OK ||
 	    (r = guard_new(&daemon->guard, world->seed)) != PW_OK ||
 	    (r = logins_new(&daemon->logins, world->seed)) != PW_OK ||
-	    (r = standing_new(&daemon->standing, world->seed)) != PW_OK)
+	    (r = standing_new(&daemon->standing, world->seed)) != PW_OK ||
+	    (r = blocks_new(&daemon->blocks, world->seed)) != PW_OK)
 		return r;
+	world->blocks = daemon->blocks;
 	world->standing = daemon->standing;
 	world->ledger = daemon->ledger;
 	world->usage = daemon->usage;
@@ -286,7 +255,7 @@ void daemon_done(struct daemon *daemon)
 {
 	chores_stop(&daemon->chores); /* it writes rows: before the database */
 	if (daemon->database != NULL) {
-		store_changes(daemon);
+		limit_talk_store(daemon);
 		usage_talk_store(daemon);
 		database_drain(daemon->database, daemon->settings->drain_timeout_ms);
 	}
@@ -297,6 +266,7 @@ void daemon_done(struct daemon *daemon)
 	bans_close(daemon);
 	logins_free(&daemon->logins);
 	guard_free(&daemon->guard);
+	blocks_free(&daemon->blocks);
 	standing_free(&daemon->standing);
 	usage_free(&daemon->usage);
 	ledger_free(&daemon->ledger);

@@ -35,6 +35,9 @@ struct daemon {
 	struct expiry expiry;
 	bool has_rates;       /* the stored counters have come in */
 	bool must_flush_auth; /* drivers are to forget all cached answers */
+	struct blocks *blocks;
+	int64_t reset_seen; /* id of the last reset that was followed */
+	bool has_resets;    /* resets are followed from here on */
 };
 
 /* The clock of the buckets: microseconds that only grow. */
@@ -57,6 +60,16 @@ void auth_tick(struct daemon *daemon); /* auth_talk.c */
 void changes_follow(struct daemon *daemon);
 /* And of those that ended at a date. */
 void changes_tick(struct daemon *daemon); /* changes.c */
+
+/* Somebody ran into a limit: events, mail, the suspension. */
+void limit_talk_tell(struct daemon *daemon, const struct decision *decision,
+                     const struct request *request);
+/* The stored counters have come in, or not yet. */
+void limit_talk_restore(struct daemon *daemon);
+/* There is a new catalog: counters that SQL set to zero. */
+void limit_talk_follow(struct daemon *daemon);
+/* Hand the counters that moved to the database. */
+void limit_talk_store(struct daemon *daemon); /* limit_talk.c */
 
 /* The protocols; arg of all is the daemon. */
 extern const struct server_protocol policy_protocol; /* policy_talk.c */

@@ -13,12 +13,18 @@
 #include "policyd/text.h"
 
 /* Raise it whenever the queries of catalog.c change. */
-#define SNAPSHOT_FORMAT 5
+#define SNAPSHOT_FORMAT 6
 #define FLUSH_MS 200
 /* Bad rows that are logged one by one; the rest is a number. */
 #define BAD_ROWS_LOGGED_MAX 10
 
-enum stream { STREAM_EVENTS, STREAM_USAGE, STREAM_RATE, STREAM_LOGINS };
+enum stream {
+	STREAM_EVENTS,
+	STREAM_USAGE,
+	STREAM_RATE,
+	STREAM_LOGINS,
+	STREAM_SUSPENSIONS,
+};
 
 /* Usage, rate and logins are absolute values: the same batch twice does no harm. */
 static const struct pw_writer_stream streams[] = {
@@ -26,6 +32,8 @@ static const struct pw_writer_stream streams[] = {
 	[STREAM_USAGE] = { "SELECT mail.record_usage($1::jsonb)", 100000, 1000, true },
 	[STREAM_RATE] = { "SELECT mail.record_rate($1::jsonb)", 100000, 1000, true },
 	[STREAM_LOGINS] = { "SELECT mail.record_logins($1::jsonb)", 100000, 1000, true },
+	[STREAM_SUSPENSIONS] = { "SELECT mail.record_sending_blocks($1::jsonb)", 10000,
+	                         500, true },
 };
 
 struct database {
@@ -54,7 +62,7 @@ static enum pw_status add_rows(struct catalog *catalog,
                                const struct pw_snapshot_data *data,
                                enum catalog_table table, size_t *bad_count)
 {
-	struct pw_str fields[16] = { { NULL, 0 } };
+	struct pw_str fields[CATALOG_COLUMNS_MAX] = { { NULL, 0 } };
 	size_t rows = pw_snapshot_rows(data, table);
 
 	for (size_t row = 0; row < rows; row++) {
@@ -246,14 +254,37 @@ static void put_row(struct database *database, enum stream stream, struct pw_buf
 		       PW_KV_INT("stream", stream), PW_KV_END);
 }
 
+/* The newest sub-bucket first; those behind the last that is used are left out. */
+static void put_window(struct pw_buf *row, const struct pw_window *window,
+                       int64_t offset_us)
+{
+	size_t count = PW_WINDOW_SLOTS;
+
+	while (count > 0 && pw_window_count(window, count - 1) == 0)
+		count--;
+	put_number(row, ",\"head_us\":", window->head_us + offset_us);
+	put_number(row, ",\"width_us\":", window->width_us);
+	pw_buf_puts(row, PW_STR(",\"counts\":["));
+	for (size_t age = 0; age < count; age++) {
+		if (age > 0)
+			pw_buf_putc(row, ',');
+		pw_buf_put_int(row, pw_window_count(window, age));
+	}
+	pw_buf_putc(row, ']');
+}
+
 void database_put_rate(struct database *database, const struct ledger_account *account,
-                       int64_t full_at_wall_us)
+                       int64_t offset_us)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 };
+	const struct ledger_more *more = account->more;
 
-	put_number(&row, "{\"id\":", account->rule_id);
-	put_text(&row, ",\"who\":", account->who);
-	put_number(&row, ",\"full_at_us\":", full_at_wall_us);
+	put_number(&row, "{\"id\":", account->terms->rule_id);
+	put_text(&row, ",\"who\":", account_who(account));
+	put_number(&row, ",\"full_at_us\":", account_full_at(account) + offset_us);
+	put_number(&row, ",\"over\":", more != NULL ? more->over_count : 0);
+	if (account->terms->kind == RULE_WINDOW)
+		put_window(&row, more->window, offset_us);
 	put_row(database, STREAM_RATE, &row);
 }
 
@@ -285,6 +316,20 @@ void database_put_event(struct database *database, const struct catalog_rule *ru
 	pw_buf_puts(&row, rule->is_dry_run ? PW_STR(",\"dry_run\":true}")
 	                                   : PW_STR(",\"dry_run\":false}"));
 	put_row(database, STREAM_EVENTS, &row);
+}
+
+void database_put_suspension(struct database *database, const struct catalog_rule *rule,
+                             struct pw_str login, int64_t until_wall_ms)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 }, text = { 0 };
+
+	if (text_event(&text, rule, login) != PW_OK)
+		return;
+	put_text(&row, "{\"login\":", login);
+	put_number(&row, ",\"until_ms\":", until_wall_ms);
+	put_number(&row, ",\"rule\":", rule->id);
+	put_text(&row, ",\"why\":", pw_buf_str(&text));
+	put_row(database, STREAM_SUSPENSIONS, &row);
 }
 
 void database_put_login(struct database *database, const struct login_note *note,

@@ -24,8 +24,8 @@ PW_MUST_CHECK enum pw_status database_open(struct database **out,
                                            const struct settings *set,
                                            void (*changed)(void *arg), void *arg,
                                            struct pw_buf *why_out);
-/* Stored counters that came in since the start, at most once; NULL = none (yet). Rows: id
- * of the rule, who, full_at_us of the wall clock.
+/* Stored counters that came in since the start, at most once; NULL = none (yet). Rows: as
+ * restore_take.
  *
  * Owner  caller, pw_db_result_free */
 struct pw_db_result *database_take_rates(struct database *database);
@@ -44,11 +44,15 @@ int64_t database_age_ms(struct database *database);
 void database_poke(struct database *database);
 
 /* Rows to be written; what cannot be queued is counted by the writer and lost. */
+/* offset_us: what the wall clock is before the account's. */
 void database_put_rate(struct database *database, const struct ledger_account *account,
-                       int64_t full_at_wall_us);
+                       int64_t offset_us);
 void database_put_usage(struct database *database, const struct usage_entry *entry);
 void database_put_event(struct database *database, const struct catalog_rule *rule,
                         struct pw_str who, int64_t retry_after_us);
+/* A login is suspended from sending; also an event. */
+void database_put_suspension(struct database *database, const struct catalog_rule *rule,
+                             struct pw_str login, int64_t until_wall_ms);
 void database_put_login(struct database *database, const struct login_note *note,
                         int64_t at_wall_ms);
 /* subject: the block's login, or its network as text. */

@@ -8,19 +8,24 @@
  */
 #pragma once
 
+#include "policyd/blocks.h"
 #include "policyd/ledger.h"
 #include "policyd/request.h"
+#include "policyd/seen.h"
 #include "policyd/standing.h"
 #include "policyd/usage.h"
 
 #define DECIDE_INSTANCE_MAX 128
-/* Recipients of a message that are remembered; those beyond are charged whenever asked.
- */
-#define DECIDE_RECIPIENTS_MAX 10000
+/* Questions and charges of a message that are remembered; those beyond are charged
+ * whenever asked. */
+#define DECIDE_SEEN_MAX 200000
+/* Counters that one message may move. */
+#define DECIDE_HOLDS_MAX 65536
 /* Messages that vanish without a commit before we doubt Postfix's settings. */
 #define DECIDE_LOST_MAX 20
 
-enum decide_verdict { DECIDE_DUNNO, DECIDE_DEFER, DECIDE_REJECT };
+/* Hold: taken, and kept back for the admin. */
+enum decide_verdict { DECIDE_DUNNO, DECIDE_DEFER, DECIDE_REJECT, DECIDE_HOLD };
 
 enum decide_cause {
 	CAUSE_NONE,
@@ -34,6 +39,7 @@ enum decide_cause {
 	CAUSE_STALE,       /* perhaps not the login's sender, but the database is away */
 	CAUSE_NO_DATA,     /* the database was never seen */
 	CAUSE_FAULT,       /* we could not work */
+	CAUSE_BLOCKED,     /* a limit suspended the login */
 	CAUSE_IDS,
 };
 
@@ -42,11 +48,13 @@ enum decide_warning {
 	WARN_NO_COMMIT, /* asked at RCPT, never at the commit stage: limits count nothing
 	                 */
 	WARN_NO_RCPT,   /* asked at the commit stage alone: whole messages are refused */
+	WARN_NO_SIZE,   /* bytes are limited, but committed before the size is known */
 };
 
 /* A rule that was exceeded. */
 struct decide_breach {
 	const struct catalog_rule *rule; /* NULL = none */
+	struct pw_str who;               /* whose counter; until the next decision */
 	int64_t retry_after_us;          /* -1 = never */
 	bool is_first;                   /* the first of its period: worth an event */
 };
@@ -54,8 +62,9 @@ struct decide_breach {
 struct decision {
 	enum decide_verdict verdict;
 	enum decide_cause cause;
-	struct decide_breach breach;  /* cause RATE or NEVER */
+	struct decide_breach breach;  /* cause RATE or NEVER; BLOCKED: when it ends */
 	struct decide_breach dry_run; /* would have been one */
+	int64_t blocked_until_ms;     /* the login is suspended from now on; 0 = no */
 	struct pw_str reason;         /* cause ACCOUNT */
 	enum decide_warning warning;
 	enum pw_status status; /* cause FAULT */
@@ -68,11 +77,10 @@ struct decide_session {
 	struct decide_hold {
 		struct ledger_account *account;
 		enum rule_unit unit;
-		int64_t tokens;
-	} holds[CATALOG_RULES_MAX];
-	size_t hold_count;
-	uint64_t *seen; /* hashes of admitted recipients */
-	size_t seen_count, seen_room;
+		int64_t tokens; /* reserved */
+	} * holds;
+	size_t hold_count, hold_room;
+	struct seen seen; /* admitted questions, and what they were charged to */
 	bool is_committed;
 };
 
@@ -83,13 +91,14 @@ struct decide_world {
 	struct usage *usage;
 	struct ledger *ledger;
 	struct standing *standing;
+	struct blocks *blocks;
 	int64_t now_wall_ms; /* for what ends at a date */
 	enum request_stage
 		commit_stage; /* STAGE_END_OF_MESSAGE, STAGE_DATA or STAGE_RCPT */
 	uint8_t seed[16];
 	/* how Postfix asks, since the start */
 	int64_t lost_count;
-	bool has_seen_rcpt, has_seen_commit, has_warned;
+	bool has_seen_rcpt, has_seen_commit, has_warned, has_warned_size;
 };
 
 /* Decide about one request. Never fails: what goes wrong is a decision too. Slices in out

@@ -1,25 +1,14 @@
-/* How much who has used of which rule: the buckets of all (rule, who) pairs met so far.
- * One thread owns it. Idle buckets are forgotten first: an idle one equals one never
+/* How much who has used of which rule: the accounts of all (rule, who) pairs met so far.
+ * One thread owns it. Idle accounts are forgotten first: an idle one equals one never
  * seen. Pure. */
 #pragma once
 
-#include "policyd/catalog.h"
+#include "policyd/account.h"
 
 #define LEDGER_ACCOUNTS_MAX ((size_t)1000 * 1000)
-#define LEDGER_WHO_MAX 512
+#define LEDGER_WHO_MAX 1023
 
 struct ledger;
-
-/* What one login has used of one rule. */
-struct ledger_account {
-	struct pw_bucket bucket;
-	struct pw_rate rate; /* that the bucket was counted with */
-	int64_t rule_id;
-	struct pw_str who;
-	int64_t told_until_us; /* no second event before this */
-	struct ledger_account *next_changed;
-	bool is_changed; /* in the list of those to be stored */
-};
 
 /* Errors  PW_ERR_NOMEM
  * Owner   caller, ledger_free */
@@ -27,26 +16,37 @@ PW_MUST_CHECK enum pw_status ledger_new(struct ledger **out, const uint8_t seed[
                                         size_t accounts_max);
 void ledger_free(struct ledger **ledger);
 
-/* The account of who under rule, made where there is none, its bucket brought to the
- * rule's present rate. It stays where it is while tokens are reserved in it or it is not
- * full; hold no pointer to another.
+/* The account of who (a rule's key, rules.h) under rule, made where there is none,
+ * brought to the rule's present kind and rate. It stays where it is while it is not idle;
+ * hold no pointer to another: a pin keeps it.
  *
  * Errors  PW_ERR_NOMEM; PW_ERR_LIMIT who too long, or all accounts are in use */
 PW_MUST_CHECK enum pw_status ledger_open(struct ledger *ledger,
                                          struct ledger_account **out,
                                          const struct catalog_rule *rule,
                                          struct pw_str who, int64_t now_us);
+/* What few accounts have, made where it is not; NULL = no memory. */
+struct ledger_more *ledger_more(struct ledger_account *account);
 
-/* Note that the bucket of account moved and is to be stored. */
+/* Note that account moved and is to be stored. */
 void ledger_touch(struct ledger *ledger, struct ledger_account *account);
 /* Take one account off the list of those to be stored; NULL = none. */
 struct ledger_account *ledger_next_changed(struct ledger *ledger);
 
-/* Add what a stored bucket, full again at full_at_us, lacks to what was used since the
- * start: once for each stored bucket.
+/* An account as it was stored; times on the ledger's clock. */
+struct ledger_stored {
+	int64_t rule_id;
+	struct pw_str who;
+	int64_t full_at_us;        /* of a bucket */
+	int64_t head_us, width_us; /* of a window; width 0 = it is a bucket */
+	struct pw_str counts;      /* of a window, "3,0,1": the newest first */
+};
+/* Add what a stored account had used to what was used since the start: once for each.
  *
- * Errors  as ledger_open */
-PW_MUST_CHECK enum pw_status ledger_restore(struct ledger *ledger, int64_t rule_id,
-                                            struct pw_str who, int64_t full_at_us,
-                                            int64_t now_us);
+ * Errors  as ledger_open; PW_ERR_SYNTAX, PW_ERR_RANGE counts that are none */
+PW_MUST_CHECK enum pw_status
+ledger_restore(struct ledger *ledger, const struct ledger_stored *stored, int64_t now_us);
+/* Forget what was used under a rule (0 = all) by who (empty = all); what is reserved
+ * stays. Returns how many accounts that were; they are to be stored. */
+size_t ledger_reset(struct ledger *ledger, int64_t rule_id, struct pw_str who);
 size_t ledger_count(const struct ledger *ledger);

@@ -28,7 +28,7 @@ static void talk_close(void *arg, void *session)
 }
 
 /* Names in the order of enum decide_verdict. */
-static const char *const verdict_names[] = { "dunno", "defer", "reject" };
+static const char *const verdict_names[] = { "dunno", "defer", "reject", "hold" };
 
 /* One line per decision that is not DUNNO; a breach in dry run is worth one too. */
 static void log_decision(const struct decision *decision, const struct request *request)
@@ -52,7 +52,8 @@ static void log_decision(const struct decision *decision, const struct request *
 	       request->recipient.len > 0 ? PW_KV_ADDR("rcpt", request->recipient)
 	                                  : PW_KV_NONE,
 	       breach->rule != NULL ? PW_KV_INT("rule", breach->rule->id) : PW_KV_NONE,
-	       breach->rule != NULL
+	       breach->rule != NULL ? PW_KV("who", breach->who) : PW_KV_NONE,
+	       breach->rule != NULL || decision->cause == CAUSE_BLOCKED
 	               ? PW_KV_INT("retry_s", (breach->retry_after_us + 999999) / 1000000)
 	               : PW_KV_NONE,
 	       decision->reason.len > 0 ? PW_KV("reason", decision->reason) : PW_KV_NONE,
@@ -71,24 +72,53 @@ static const char *const warnings[] = {
 		"asked at the commit stage but never at RCPT: quotas are not checked and "
 		"whole messages are refused; add the policy service to "
 		"smtpd_recipient_restrictions",
+	[WARN_NO_SIZE] =
+		"a limit counts bytes, but messages are committed before their size is "
+		"known: set commit_stage = end-of-message",
 };
 
-static void tell_breach(struct daemon *daemon, const struct decide_breach *breach,
-                        const struct request *request)
+/* Stages in the order of the counters. */
+static size_t stage_place(enum request_stage stage)
 {
-	if (breach->rule != NULL && breach->is_first)
-		database_put_event(daemon->database, breach->rule, request->login,
-		                   breach->retry_after_us);
+	switch (stage) {
+	case STAGE_MAIL:
+		return 1;
+	case STAGE_RCPT:
+		return 2;
+	case STAGE_DATA:
+		return 3;
+	case STAGE_END_OF_MESSAGE:
+		return 4;
+	case STAGE_OTHER:
+	case STAGE_CONNECT:
+	case STAGE_EHLO:
+	case STAGE_HELO:
+	case STAGE_VRFY:
+	case STAGE_ETRN:
+	case STAGE_IDS:
+		break;
+	}
+	return 0;
+}
+
+static void count(const struct decision *decision, const struct request *request)
+{
+	pw_count(&numbers, NUMBER_dunno + (size_t)decision->cause, 1);
+	pw_count(&numbers,
+	         NUMBER_other_dunno + stage_place(request->stage) * 4 +
+	                 (size_t)decision->verdict,
+	         1);
+	pw_count(&numbers, NUMBER_dry_run, decision->dry_run.rule != NULL);
+	pw_count(&numbers, NUMBER_over_limit,
+	         decision->breach.rule != NULL || decision->dry_run.rule != NULL);
 }
 
 static void tell(struct daemon *daemon, const struct decision *decision,
                  const struct request *request)
 {
-	pw_count(&numbers, NUMBER_dunno + (size_t)decision->cause, 1);
-	pw_count(&numbers, NUMBER_dry_run, decision->dry_run.rule != NULL);
+	count(decision, request);
 	log_decision(decision, request);
-	tell_breach(daemon, &decision->breach, request);
-	tell_breach(daemon, &decision->dry_run, request);
+	limit_talk_tell(daemon, decision, request);
 	if (decision->warning != WARN_NONE)
 		pw_log(PW_LOG_ERROR, "", PW_KV("event", "wrong_stage"),
 		       PW_KV("why", warnings[decision->warning]), PW_KV_END);

@@ -32,6 +32,7 @@ static const struct attribute {
 	{ { "size", 4 },             offsetof(struct raw, size) },
 	{ { "sasl_username", 13 },   offsetof(struct raw, request.login) },
 	{ { "policy_context", 14 },  offsetof(struct raw, request.context) },
+	{ { "server_port", 11 },     offsetof(struct raw, request.server_port) },
 };
 /* clang-format on */
 

@@ -28,7 +28,7 @@ struct request {
 	struct pw_str instance, queue_id;
 	struct pw_str client_name, client_address;
 	struct pw_str sender, recipient, login;
-	struct pw_str context;
+	struct pw_str context, server_port;
 	int64_t client_port;                 /* 0 = not known */
 	int64_t recipient_count, size_bytes; /* 0 where not known yet; never negative */
 };

@@ -10,8 +10,8 @@ static const struct answer {
 	const char *codes; /* of a defer or reject */
 	const char *text;
 } answers[CAUSE_IDS] = {
-	[CAUSE_RATE]        = { "450 4.7.1", "<$login>: $limit $unit per $period reached; try again after $until" },
-	[CAUSE_NEVER]       = { "554 5.7.1", "<$login>: more at once than $limit $unit per $period will ever allow" },
+	[CAUSE_RATE]        = { "450 4.7.1", "<$who>: $limit $unit per $period reached; try again after $until" },
+	[CAUSE_NEVER]       = { "554 5.7.1", "<$who>: more at once than $limit $unit per $period will ever allow" },
 	[CAUSE_QUOTA]       = { "452 4.2.2", "<$recipient>: mailbox full" },
 	[CAUSE_SENDER]      = { "553 5.7.1", "<$sender>: not an address of login $login" },
 	[CAUSE_NULL_SENDER] = { "553 5.7.1", "<>: a login needs a sender address of its own" },
@@ -20,6 +20,7 @@ static const struct answer {
 	[CAUSE_STALE]       = { "451 4.3.0", "<$sender>: cannot tell now whether $login may send as it; try again later" },
 	[CAUSE_NO_DATA]     = { "451 4.3.0", "accounts cannot be looked up now; try again later" },
 	[CAUSE_FAULT]       = { "451 4.3.0", "internal problem; try again later" },
+	[CAUSE_BLOCKED]     = { "554 5.7.1", "<$login>: sending is suspended until $until" },
 };
 
 static const struct period {
@@ -38,13 +39,14 @@ static const struct unit {
 } units[] = {
 	[RULE_MESSAGES]   = { "message",   "messages" },
 	[RULE_RECIPIENTS] = { "recipient", "recipients" },
+	[RULE_BYTES]      = { "byte",      "bytes" },
 };
 /* clang-format on */
 
 /* What the variables stand for; rule may be NULL. */
 struct facts {
 	const struct catalog_rule *rule;
-	struct pw_str login, sender, recipient, reason;
+	struct pw_str who, login, sender, recipient, reason, client;
 	int64_t until_s; /* since the epoch */
 };
 
@@ -61,6 +63,17 @@ static void put_sender(struct pw_buf *out, const struct facts *facts)
 static void put_recipient(struct pw_buf *out, const struct facts *facts)
 {
 	pw_buf_puts(out, facts->recipient);
+}
+
+static void put_who(struct pw_buf *out, const struct facts *facts)
+{
+	pw_buf_puts(out, pw_str_eq(facts->who, PW_STR("*")) ? PW_STR("this server")
+	                                                    : facts->who);
+}
+
+static void put_client(struct pw_buf *out, const struct facts *facts)
+{
+	pw_buf_puts(out, facts->client);
 }
 
 static void put_reason(struct pw_buf *out, const struct facts *facts)
@@ -117,9 +130,11 @@ static const struct variable {
 	struct pw_str name;
 	void (*put)(struct pw_buf *out, const struct facts *facts);
 } variables[] = {
+	{ { "who", 3 },       put_who },
 	{ { "login", 5 },     put_login },
 	{ { "sender", 6 },    put_sender },
 	{ { "recipient", 9 }, put_recipient },
+	{ { "client", 6 },    put_client },
 	{ { "reason", 6 },    put_reason },
 	{ { "limit", 5 },     put_limit },
 	{ { "unit", 4 },      put_unit },
@@ -180,11 +195,22 @@ static void put_clean(struct pw_buf *out, struct pw_str text)
 	}
 }
 
-static const char *codes_of(const struct decision *decision)
+/* Of a rule that refuses for ever what could never pass, its own code would say that it
+ * is worth another try. */
+static void put_codes(struct pw_buf *out, const struct decision *decision)
 {
-	if (decision->cause == CAUSE_RATE && decision->verdict == DECIDE_REJECT)
-		return "554 5.7.1";
-	return answers[decision->cause].codes;
+	const struct catalog_rule *rule = decision->breach.rule;
+	bool is_reject = decision->verdict == DECIDE_REJECT;
+
+	if (decision->verdict == DECIDE_HOLD)
+		pw_buf_puts(out, PW_STR("HOLD"));
+	else if (rule != NULL && rule->code.len > 0 &&
+	         (decision->cause == CAUSE_RATE || rule->code.at[0] == '5'))
+		pw_buf_puts(out, rule->code);
+	else if (decision->cause == CAUSE_RATE && is_reject)
+		pw_buf_puts(out, PW_STR("554 5.7.1"));
+	else
+		pw_buf_puts(out, pw_str_from(answers[decision->cause].codes));
 }
 
 enum pw_status text_answer(struct pw_buf *out, const struct decision *decision,
@@ -193,12 +219,16 @@ enum pw_status text_answer(struct pw_buf *out, const struct decision *decision,
 	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
 	const struct catalog_rule *rule = decision->breach.rule;
 	int64_t wait_ms = (decision->breach.retry_after_us + 999) / 1000;
-	struct facts facts = { rule,
-		               request->login,
-		               request->sender,
-		               request->recipient,
-		               decision->reason,
-		               (now_wall_ms + wait_ms + 999) / 1000 };
+	struct facts facts = {
+		.rule = rule,
+		.who = decision->breach.who,
+		.login = request->login,
+		.sender = request->sender,
+		.recipient = request->recipient,
+		.reason = decision->reason,
+		.client = request->client_address,
+		.until_s = (now_wall_ms + wait_ms + 999) / 1000,
+	};
 
 	if (decision->verdict == DECIDE_DUNNO) {
 		pw_buf_puts(out, PW_STR("action=DUNNO\n\n"));
@@ -209,18 +239,20 @@ enum pw_status text_answer(struct pw_buf *out, const struct decision *decision,
 	               ? rule->text
 	               : pw_str_from(answers[decision->cause].text),
 	       &facts);
-	pw_buf_printf(out, "action=%s ", codes_of(decision));
+	pw_buf_puts(out, PW_STR("action="));
+	put_codes(out, decision);
+	pw_buf_putc(out, ' ');
 	put_clean(out, pw_buf_str(&text));
 	pw_buf_puts(out, PW_STR("\n\n"));
 	return pw_buf_status(&text) != PW_OK ? pw_buf_status(&text) : pw_buf_status(out);
 }
 
 enum pw_status text_event(struct pw_buf *out, const struct catalog_rule *rule,
-                          struct pw_str login)
+                          struct pw_str who)
 {
-	struct facts facts = { .rule = rule, .login = login };
+	struct facts facts = { .rule = rule, .who = who };
 
-	expand(out, PW_STR("$login: $limit $unit per $period reached"), &facts);
+	expand(out, PW_STR("$who: $limit $unit per $period reached"), &facts);
 	return pw_buf_status(out);
 }
 

@@ -12,8 +12,8 @@
 
 /* Append "action=...\n\n".
  *
- * A rule's own text may use $login, $sender, $recipient, $limit, $unit, $period and
- * $until.
+ * A rule's own text may use $who, $login, $sender, $recipient, $client, $limit, $unit,
+ * $period and $until.
  *
  * now_wall_ms  for $until; rounded up to a full second
  *
@@ -25,7 +25,7 @@ PW_MUST_CHECK enum pw_status text_answer(struct pw_buf *out,
 
 /* What an event says: "ann@example.test: 5 messages per hour reached". */
 PW_MUST_CHECK enum pw_status
-text_event(struct pw_buf *out, const struct catalog_rule *rule, struct pw_str login);
+text_event(struct pw_buf *out, const struct catalog_rule *rule, struct pw_str who);
 /* "192.0.2.7: blocked for 600 s after 10 failed logins", or "...: no longer blocked". */
 PW_MUST_CHECK enum pw_status text_block(struct pw_buf *out,
                                         const struct guard_block *block,

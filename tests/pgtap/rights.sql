@@ -38,7 +38,8 @@ $$VALUES
     ('postward_dovecot dovecot_settings'), ('postward_dovecot dovecot_userdb'),
     ('postward_dovecot dovecot_users'), ('postward_dovecot generation'),
     ('postward_policy generation'), ('postward_policy record_logins'), ('postward_policy rate_load'), ('postward_policy record_events'),
-    ('postward_policy record_rate'), ('postward_policy record_usage'), ('postward_policy senders'),
+    ('postward_policy record_rate'), ('postward_policy record_usage'), ('postward_policy rate_stored'),
+    ('postward_policy record_sending_blocks'), ('postward_policy senders'),
     ('postward_postfix generation'), ('postward_postfix postfix_alias'),
     ('postward_postfix postfix_domain'), ('postward_postfix postfix_mailbox'),
     ('postward_postfix postfix_senders'),
@@ -63,6 +64,9 @@ $$VALUES
     ('postward_policy snapshot_domains SELECT'), ('postward_policy snapshot_login_changes SELECT'),
     ('postward_policy snapshot_logins SELECT'), ('postward_policy snapshot_quota_warnings SELECT'),
     ('postward_policy snapshot_quotas SELECT'), ('postward_policy snapshot_rate_limits SELECT'),
+    ('postward_policy snapshot_rate_rules SELECT'), ('postward_policy snapshot_rate_exemptions SELECT'),
+    ('postward_policy snapshot_rate_resets SELECT'), ('postward_policy snapshot_rate_notices SELECT'),
+    ('postward_policy snapshot_sending_blocks SELECT'),
     ('postward_policy snapshot_senders SELECT'), ('postward_policy snapshot_settings SELECT'),
     ('postward_score snapshot_actions SELECT'), ('postward_score snapshot_domains SELECT'),
     ('postward_score snapshot_groups SELECT'), ('postward_score snapshot_symbols SELECT')$$,
@@ -130,11 +134,15 @@ FROM (VALUES
      'UPDATE mail.auth_limits SET dry_run = true; INSERT INTO mail.auth_exemptions VALUES (''192.0.2.7'');'
      'SELECT mail.record_dns(''[]''); DELETE FROM mail.dns_seen;'
      'SELECT mail.ban(''198.51.100.9'', ''1 hour''); INSERT INTO mail.bans (net) VALUES (''198.51.100.8'');'
+     'INSERT INTO mail.rate_exemptions (client) VALUES (''192.0.2.7''); DELETE FROM mail.rate_exemptions;'
+     'INSERT INTO mail.sending_blocks (login, until) VALUES (''x@n.test'', now()); DELETE FROM mail.sending_blocks;'
+     'UPDATE mail.rate_notices SET text = ''x''; SELECT mail.rate_reset(''x@n.test''); DELETE FROM mail.rate_state;'
      'UPDATE mail.bans SET until = now(); DELETE FROM mail.bans; SELECT mail.unban(''198.51.100.9'');'
      'UPDATE mail.quota_warnings SET text = ''x''; UPDATE mail.virtual_domains SET quota_mb = 5'),
     ('SELECT * FROM mail.users, mail.events, mail.messages, mail.quota_usage, mail.rate_usage,'
      'mail.dns_records, mail.dns_seen, mail.check(), mail.who_gets(''y@n.test''), mail.why_limited(''x@n.test''),'
      'mail.why_no_login(''x@n.test''), mail.app_password_usage, mail.app_password_uses, mail.logins, mail.last_logins,'
-     'mail.auth_limits, mail.bans, mail.domain_usage, mail.quota_warned, mail.quota_warnings, mail.login_changes LIMIT 1')) AS v (s);
+     'mail.auth_limits, mail.bans, mail.rate_exemptions, mail.sending_blocks, mail.rate_resets, mail.rate_notices,'
+     ' mail.domain_usage, mail.quota_warned, mail.quota_warnings, mail.login_changes LIMIT 1')) AS v (s);
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,21 +1,37 @@
 /* Conversations of tests/scenario/policyd, one test a file, against the pure core:
- * catalog, ledger, usage, decide, text. Words of a line are separated by blanks, # begins
- * a comment.
+ * catalog, rules, ledger, usage, decide, text. Words of a line are separated by blanks, #
+ * begins a comment.
  *
- *   domain NAME [TARGET]            mailbox ADDRESS [QUOTA [USED ...]] alias SOURCE
- * DESTINATION grace PERCENT sender LOGIN PATTERN            limit ID WHO UNIT LIMIT
- * SECONDS BURST ACTION [dry] [text ...] what the database holds (limit 0 = none); after a
- * line "catalog" it begins anew fresh | stale | nodata          the database is there,
- * away, was never seen commit end-of-message|data|rcpt usage USER BYTES the quota plugin
- * tells account LOGIN may|not [EXPIRES_S] [REASON]   what the account may; 0s = never
- * ends changed TIME LOGIN|@DOMAIN [deleted]         password or rights came TIME LOGIN
- * ADDRESS         Dovecot let it in at TIME [conn=N] [stage=S] [instance=I] [login=L]
- * [from=F] [rcpt=R] [count=N] [size=N] [client=A] [port=N] a question; what is not given
- * stays as it was expect dunno|defer|reject [cause=C] [retry_s=N] [first=yes|no]
- * [dry=yes|no] [warning=N] answer TEXT the whole answer to the question before, without
- * action= close N a connection ends used LOGIN ID N                 tokens of a rule in
- * use, reserved ones included restart buckets are stored and loaded again, connections
- * close */
+ * What the database holds (limit 0 = none); after a line "catalog" it begins anew:
+ *   domain NAME [TARGET]
+ *   mailbox ADDRESS [QUOTA [USED ...]]
+ *   alias SOURCE DESTINATION
+ *   grace PERCENT
+ *   sender LOGIN PATTERN
+ *   limit ID WHO UNIT LIMIT SECONDS BURST ACTION [dry] [text ...]
+ *   rule ID LIMIT/SECONDS [COLUMN=VALUE] ... [text ...]
+ *                        columns of mail.rate_limits, a comma in key for a blank
+ *   exempt COLUMN=VALUE ...
+ *   account LOGIN may|not [EXPIRES_S] [REASON]      0s = never ends
+ *   suspended LOGIN UNTIL
+ * fresh | stale | nodata       the database is there, away, was never seen
+ * commit end-of-message|data|rcpt
+ * usage USER BYTES             the quota plugin tells
+ * changed TIME LOGIN|@DOMAIN [deleted]            password or rights
+ * came TIME LOGIN ADDRESS      Dovecot let it in
+ * at TIME [conn=N] [stage=S] [instance=I] [login=L] [from=F] [rcpt=R] [count=N] [size=N]
+ *    [client=A] [port=N] [name=N] [context=C] [service=P]
+ *                        a question; what is not given stays as it was
+ * expect dunno|defer|reject|hold [cause=C] [retry_s=N] [first=yes|no] [dry=yes|no]
+ *    [warning=N] [rule=N] [who=W] [block_s=N]
+ * answer TEXT                  the whole answer to the question before, without action=
+ * close N                      a connection ends
+ * used WHO ID N                tokens of a rule in use, reserved ones included; ~ in WHO
+ *                              for a blank
+ * over WHO ID N                attempts over the limit since the last event
+ * reset WHO|* ID               a counter set to zero
+ * clock SECONDS                the monotonic clock steps by that (it should not)
+ * restart                      counters are stored and loaded again, connections close */
 #include "../table.h"
 
 #include <glob.h>
@@ -25,14 +41,15 @@
 #include "policyd/text.h"
 
 #define CONNECTIONS_MAX 300
-#define FILES_MAX 100
+#define FILES_MAX 150
 /* 2026-11-21 09:00:00 UTC; both clocks of a scenario start there */
 #define START_S ((int64_t)1795251600)
 
 static const uint8_t seed[16] = { 3 };
 
-static const char *const keys[] = { "conn", "stage", "instance", "login",  "from",
-	                            "rcpt", "count", "size",     "client", "port" };
+static const char *const keys[] = { "conn", "stage",   "instance", "login",  "from",
+	                            "rcpt", "count",   "size",     "client", "port",
+	                            "name", "context", "service" };
 
 struct play {
 	const char *file;
@@ -41,11 +58,12 @@ struct play {
 	struct decide_world world;
 	struct usage *usage;
 	struct standing *standing;
+	struct blocks *blocks;
 	struct decide_session sessions[CONNECTIONS_MAX];
 	char text[PW_LEN(keys)][200]; /* values of the question, by their place in keys */
 	struct request request;
 	struct decision decision;
-	int64_t now_us;
+	int64_t now_us, step_us;
 };
 
 #define CHECK(play, claim)                                                               \
@@ -83,6 +101,7 @@ static void do_catalog(struct play *play, struct pw_str rest)
 	play->world.catalog = play->catalog;
 	play->world.is_fresh = true;
 	usage_rebase(play->usage, play->catalog);
+	blocks_follow(play->blocks, play->catalog, play->now_us / 1000);
 }
 
 static void do_domain(struct play *play, struct pw_str rest)
@@ -129,21 +148,120 @@ static void do_sender(struct play *play, struct pw_str rest)
 	add(play, CATALOG_SENDERS, (struct pw_str[]){ login, next_word(&rest) });
 }
 
+/* Columns of a limit and of an exemption, in the order of their statements. */
+static const char *const columns[] = {
+	"id",          "key",       "who",
+	"unit",        "kind",      "limit_count",
+	"period_s",    "burst",     "action",
+	"code",        "text",      "block_s",
+	"dry_run",     "on_outage", "strict",
+	"priority",    "inherit",   "prefix4",
+	"prefix6",     "tell",      "authenticated",
+	"login",       "sender",    "client",
+	"client_name", "recipient", "policy_context",
+	"server_port",
+};
+_Static_assert(PW_LEN(columns) == RULES_COLUMNS, "the columns of RULES_SQL");
+#define FIRST_OF_EXEMPTION (RULES_COLUMNS - RULES_EXEMPTION_COLUMNS)
+
+static struct pw_str *column(struct play *play, struct pw_str *fields, struct pw_str name)
+{
+	for (size_t i = 0; i < PW_LEN(columns); i++)
+		if (pw_str_eq(pw_str_from(columns[i]), name))
+			return &fields[i];
+	CHECK(play, !"a column");
+	return fields;
+}
+
+static void set_column(struct play *play, struct pw_str *fields, const char *name,
+                       struct pw_str value)
+{
+	*column(play, fields, pw_str_from(name)) = value;
+}
+
+static void set_defaults(struct play *play, struct pw_str *fields)
+{
+	static const char *const defaults[][2] = {
+		{ "key", "login" },   { "who", "*" },           { "unit", "messages" },
+		{ "kind", "bucket" }, { "action", "defer" },    { "block_s", "3600" },
+		{ "dry_run", "f" },   { "on_outage", "share" }, { "strict", "t" },
+		{ "priority", "0" },  { "inherit", "f" },       { "prefix4", "32" },
+		{ "prefix6", "64" },  { "tell", "nobody" },
+	};
+
+	for (size_t i = 0; i < PW_LEN(defaults); i++)
+		set_column(play, fields, defaults[i][0], pw_str_from(defaults[i][1]));
+}
+
+/* Take the COLUMN=VALUE words off rest; a comma stands for a blank where one may be. */
+static void take_columns(struct play *play, struct pw_str *fields, struct pw_str *rest,
+                         char *key, size_t key_room)
+{
+	struct pw_str more = *rest, word = next_word(&more);
+
+	for (; word.len > 0 && pw_str_find(word, '=') < word.len;
+	     word = next_word(&more)) {
+		struct pw_str name = pw_str_cut(&word, '=');
+
+		*rest = more;
+		*column(play, fields, name) = word;
+		if (!pw_str_eq(name, PW_STR("key")))
+			continue;
+		CHECK(play, word.len < key_room);
+		snprintf(key, key_room, "%.*s", PW_FMT(word));
+		for (char *c = key; *c != '\0'; c++)
+			*c = *c == ',' ? ' ' : *c;
+		*column(play, fields, name) = pw_str_from(key);
+	}
+}
+
+static struct pw_str text_of(struct pw_str rest)
+{
+	struct pw_str more = rest;
+
+	return pw_str_eq(next_word(&more), PW_STR("text")) ? pw_str_trim(more) : rest;
+}
+
 static void do_limit(struct play *play, struct pw_str rest)
 {
-	struct pw_str id = next_word(&rest), who = next_word(&rest),
-		      unit = next_word(&rest);
-	struct pw_str limit = next_word(&rest), period = next_word(&rest);
-	struct pw_str burst = next_word(&rest), action = next_word(&rest), more = rest;
-	bool is_dry = pw_str_eq(next_word(&more), PW_STR("dry"));
+	static const char *const given[] = { "id",       "who",   "unit",  "limit_count",
+		                             "period_s", "burst", "action" };
+	struct pw_str fields[RULES_COLUMNS] = { { NULL, 0 } }, more;
 
-	rest = is_dry ? more : rest;
+	set_defaults(play, fields);
+	for (size_t i = 0; i < PW_LEN(given); i++)
+		set_column(play, fields, given[i], next_word(&rest));
 	more = rest;
-	if (pw_str_eq(next_word(&more), PW_STR("text")))
-		rest = pw_str_trim(more);
-	add(play, CATALOG_RATE_LIMITS,
-	    (struct pw_str[]){ id, PW_STR("login"), who, unit, limit, period, burst,
-	                       action, rest, is_dry ? PW_STR("t") : PW_STR("f") });
+	if (pw_str_eq(next_word(&more), PW_STR("dry"))) {
+		set_column(play, fields, "dry_run", PW_STR("t"));
+		rest = more;
+	}
+	set_column(play, fields, "text", text_of(rest));
+	add(play, CATALOG_RATE_LIMITS, fields);
+}
+
+static void do_rule(struct play *play, struct pw_str rest)
+{
+	struct pw_str fields[RULES_COLUMNS] = { { NULL, 0 } }, rate;
+	char key[100] = "";
+
+	set_defaults(play, fields);
+	set_column(play, fields, "id", next_word(&rest));
+	rate = next_word(&rest);
+	set_column(play, fields, "limit_count", pw_str_cut(&rate, '/'));
+	set_column(play, fields, "period_s", rate);
+	take_columns(play, fields, &rest, key, sizeof(key));
+	set_column(play, fields, "text", text_of(pw_str_trim(rest)));
+	add(play, CATALOG_RATE_LIMITS, fields);
+}
+
+static void do_exempt(struct play *play, struct pw_str rest)
+{
+	struct pw_str fields[RULES_COLUMNS] = { { NULL, 0 } };
+	char key[100] = "";
+
+	take_columns(play, fields, &rest, key, sizeof(key));
+	add(play, CATALOG_RATE_EXEMPTIONS, fields + FIRST_OF_EXEMPTION);
 }
 
 static void do_fresh(struct play *play, struct pw_str rest)
@@ -214,6 +332,16 @@ static void do_account(struct play *play, struct pw_str rest)
 		    end[0] != '\0' ? pw_str_from(end) : (struct pw_str){ NULL, 0 } });
 }
 
+static void do_suspended(struct play *play, struct pw_str rest)
+{
+	struct pw_str login = next_word(&rest);
+	char end[30];
+
+	snprintf(end, sizeof(end), "%lld",
+	         (long long)(START_S * 1000 + time_of(play, next_word(&rest)) / 1000));
+	add(play, CATALOG_SENDING_BLOCKS, (struct pw_str[]){ login, pw_str_from(end) });
+}
+
 static int64_t moment_ms(struct play *play, struct pw_str text)
 {
 	return START_S * 1000 + time_of(play, text) / 1000;
@@ -279,12 +407,27 @@ static void do_at(struct play *play, struct pw_str rest)
 		.size_bytes = number(play, value(play, "size")),
 		.client_address = value(play, "client"),
 		.client_port = number(play, value(play, "port")),
+		.client_name = value(play, "name"),
+		.context = value(play, "context"),
+		.server_port = value(play, "service"),
 	};
 	play->world.now_wall_ms = play->now_us / 1000;
 	conn = number(play, value(play, "conn"));
 	CHECK(play, conn >= 0 && conn < CONNECTIONS_MAX);
+	play->now_us += play->step_us;
 	decide(&play->decision, &play->world, &play->sessions[conn], &play->request,
 	       play->now_us);
+}
+
+/* ~ in want is a blank. */
+static bool is_named(struct pw_str who, struct pw_str want)
+{
+	if (who.len != want.len)
+		return false;
+	for (size_t i = 0; i < who.len; i++)
+		if (who.at[i] != (want.at[i] == '~' ? ' ' : want.at[i]))
+			return false;
+	return true;
 }
 
 static void expect_one(struct play *play, struct pw_str key, struct pw_str want)
@@ -304,6 +447,15 @@ static void expect_one(struct play *play, struct pw_str key, struct pw_str want)
 	else if (pw_str_eq(key, PW_STR("dry")))
 		CHECK(play,
 		      (decision->dry_run.rule != NULL) == pw_str_eq(want, PW_STR("yes")));
+	else if (pw_str_eq(key, PW_STR("rule")))
+		CHECK(play,
+		      breach->rule != NULL && breach->rule->id == number(play, want));
+	else if (pw_str_eq(key, PW_STR("who")))
+		CHECK(play, is_named(breach->who, want));
+	else if (pw_str_eq(key, PW_STR("block_s")))
+		CHECK(play, decision->blocked_until_ms ==
+		                    (want.at[0] != '0' ? play->world.now_wall_ms : 0) +
+		                            number(play, want) * 1000);
 	else if (pw_str_eq(key, PW_STR("warning")))
 		CHECK(play, decision->warning == number(play, want));
 	else
@@ -312,7 +464,7 @@ static void expect_one(struct play *play, struct pw_str key, struct pw_str want)
 
 static void do_expect(struct play *play, struct pw_str rest)
 {
-	static const char *const verdicts[] = { "dunno", "defer", "reject" };
+	static const char *const verdicts[] = { "dunno", "defer", "reject", "hold" };
 	const char *verdict = verdicts[play->decision.verdict];
 
 	if (!pw_str_eq(pw_str_from(verdict), next_word(&rest))) {
@@ -343,34 +495,81 @@ static void do_close(struct play *play, struct pw_str rest)
 	                    &play->sessions[number(play, next_word(&rest))]);
 }
 
+static struct ledger_account *account_of(struct play *play, struct pw_str *rest)
+{
+	struct pw_str name = next_word(rest);
+	const struct catalog_rule *rule =
+		rules_find(catalog_rules(play->catalog), number(play, next_word(rest)));
+	struct ledger_account *account = NULL;
+	char who[300];
+
+	CHECK(play, rule != NULL && name.len < sizeof(who));
+	snprintf(who, sizeof(who), "%.*s", PW_FMT(name));
+	for (char *c = who; *c != '\0'; c++)
+		*c = *c == '~' ? ' ' : *c;
+	CHECK(play, ledger_open(play->world.ledger, &account, rule, pw_str_from(who),
+	                        play->now_us) == PW_OK);
+	return account;
+}
+
 static void do_used(struct play *play, struct pw_str rest)
 {
-	struct pw_str login = next_word(&rest);
-	int64_t id = number(play, next_word(&rest)),
-		want = number(play, next_word(&rest)), used;
-	const struct catalog_rule *rules[CATALOG_RULES_MAX];
-	size_t count = catalog_rules(play->catalog, login, rules);
+	const struct ledger_account *account = account_of(play, &rest);
+	int64_t used = account_used(account, play->now_us);
+	int64_t want = number(play, next_word(&rest));
 
-	for (size_t i = 0; i < count; i++) {
-		struct ledger_account *account;
+	if (used != want)
+		print_error("%ld are used\n", (long)used);
+	CHECK(play, used == want);
+}
 
-		if (rules[i]->id != id)
-			continue;
-		CHECK(play, ledger_open(play->world.ledger, &account, rules[i], login,
-		                        play->now_us) == PW_OK);
-		used = pw_rate_used(&account->bucket, &account->rate, play->now_us);
-		if (used != want)
-			print_error("%ld are used\n", (long)used);
-		CHECK(play, used == want);
-		return;
-	}
-	CHECK(play, !"a rule of this login");
+static void do_over(struct play *play, struct pw_str rest)
+{
+	const struct ledger_account *account = account_of(play, &rest);
+	int64_t over = account->more != NULL ? account->more->over_count : 0;
+
+	CHECK(play, over == number(play, next_word(&rest)));
+}
+
+static void do_reset(struct play *play, struct pw_str rest)
+{
+	struct pw_str who = next_word(&rest);
+
+	if (pw_str_eq(who, PW_STR("*")))
+		who = PW_STR("");
+	ledger_reset(play->world.ledger, number(play, next_word(&rest)), who);
+}
+
+static void do_clock(struct play *play, struct pw_str rest)
+{
+	play->step_us += number(play, next_word(&rest)) * 1000000;
 }
 
 static void close_sessions(struct play *play)
 {
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 		decide_session_done(&play->world, &play->sessions[i]);
+}
+
+static void store(struct play *play, struct ledger *fresh,
+                  const struct ledger_account *account)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf counts = { 0 };
+	struct ledger_stored stored = { .rule_id = account->terms->rule_id,
+		                        .who = account_who(account),
+		                        .full_at_us = account_full_at(account) };
+	const struct pw_window *window =
+		account->terms->kind == RULE_WINDOW ? account->more->window : NULL;
+
+	if (window != NULL) {
+		for (size_t age = 0; age < PW_WINDOW_SLOTS; age++)
+			pw_buf_printf(&counts, "%s%lld", age > 0 ? "," : "",
+			              (long long)pw_window_count(window, age));
+		stored.head_us = window->head_us;
+		stored.width_us = window->width_us;
+		stored.counts = pw_buf_str(&counts);
+	}
+	CHECK(play, ledger_restore(fresh, &stored, play->now_us) == PW_OK);
 }
 
 /* Only what a commit touched is stored; reserved tokens are gone. */
@@ -383,9 +582,7 @@ static void do_restart(struct play *play, struct pw_str rest)
 	close_sessions(play);
 	CHECK(play, ledger_new(&fresh, seed, 1000) == PW_OK);
 	while ((account = ledger_next_changed(play->world.ledger)) != NULL)
-		CHECK(play,
-		      ledger_restore(fresh, account->rule_id, account->who,
-		                     account->bucket.full_at_us, play->now_us) == PW_OK);
+		store(play, fresh, account);
 	ledger_free(&play->world.ledger);
 	play->world.ledger = fresh;
 }
@@ -394,13 +591,20 @@ static const struct {
 	const char *word;
 	void (*act)(struct play *play, struct pw_str rest);
 } acts[] = {
-	{ "catalog", do_catalog }, { "domain", do_domain },   { "mailbox", do_mailbox },
-	{ "alias", do_alias },     { "sender", do_sender },   { "limit", do_limit },
-	{ "fresh", do_fresh },     { "stale", do_stale },     { "nodata", do_nodata },
-	{ "commit", do_commit },   { "usage", do_usage },     { "at", do_at },
-	{ "expect", do_expect },   { "answer", do_answer },   { "close", do_close },
-	{ "used", do_used },       { "restart", do_restart }, { "account", do_account },
-	{ "changed", do_changed }, { "came", do_came },       { "grace", do_grace },
+	{ "catalog", do_catalog },     { "domain", do_domain },
+	{ "mailbox", do_mailbox },     { "alias", do_alias },
+	{ "sender", do_sender },       { "limit", do_limit },
+	{ "fresh", do_fresh },         { "stale", do_stale },
+	{ "nodata", do_nodata },       { "commit", do_commit },
+	{ "usage", do_usage },         { "at", do_at },
+	{ "expect", do_expect },       { "answer", do_answer },
+	{ "close", do_close },         { "used", do_used },
+	{ "restart", do_restart },     { "account", do_account },
+	{ "changed", do_changed },     { "came", do_came },
+	{ "grace", do_grace },         { "rule", do_rule },
+	{ "exempt", do_exempt },       { "over", do_over },
+	{ "reset", do_reset },         { "clock", do_clock },
+	{ "suspended", do_suspended },
 };
 
 static void run_line(struct play *play, struct pw_str rest)
@@ -424,8 +628,10 @@ static void begin(struct play *play, const char *file)
 	assert_int_equal(ledger_new(&play->world.ledger, seed, 1000), PW_OK);
 	assert_int_equal(usage_new(&play->usage, seed), PW_OK);
 	assert_int_equal(standing_new(&play->standing, seed), PW_OK);
+	assert_int_equal(blocks_new(&play->blocks, seed), PW_OK);
 	play->world.usage = play->usage;
 	play->world.standing = play->standing;
+	play->world.blocks = play->blocks;
 	do_catalog(play, PW_STR(""));
 	set_value(play, PW_STR("conn"), PW_STR("1"));
 	set_value(play, PW_STR("stage"), PW_STR("RCPT"));
@@ -454,6 +660,7 @@ static void check_file(void **state)
 	catalog_free(&play.catalog);
 	usage_free(&play.usage);
 	standing_free(&play.standing);
+	blocks_free(&play.blocks);
 	ledger_free(&play.world.ledger);
 }
 

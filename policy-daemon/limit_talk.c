@@ -1,0 +1,90 @@
+/* What the limits do besides answering: counters are stored and read again, events and
+ * mail tell who ran into one, SQL sets counters to zero. */
+#include "io/clock.h"
+#include "io/log.h"
+#include "policyd/daemon.h"
+
+/* Counters are stored with the wall clock, which other nodes and a later start share, and
+ * counted with a clock that cannot step. */
+static int64_t wall_less_mono_us(void)
+{
+	return (pw_clock_wall_ms() - pw_clock_mono_ms()) * 1000;
+}
+
+void limit_talk_restore(struct daemon *daemon)
+{
+	PW_AUTO(pw_db_result_free)
+	struct pw_db_result *rows = database_take_rates(daemon->database);
+	int64_t offset_us = wall_less_mono_us(), now_us = daemon_now_us();
+
+	if (rows == NULL)
+		return;
+	daemon->has_rates = true;
+	for (size_t i = 0; i < pw_db_rows(rows); i++) {
+		const struct ledger_stored stored = {
+			.rule_id = pw_db_int(rows, i, 0, 0),
+			.who = pw_db_value(rows, i, 1),
+			.full_at_us = pw_db_int(rows, i, 2, 0) - offset_us,
+			.head_us = pw_db_int(rows, i, 3, 0) - offset_us,
+			.width_us = pw_db_int(rows, i, 4, 0),
+			.counts = pw_db_value(rows, i, 5),
+		};
+		enum pw_status r = ledger_restore(daemon->ledger, &stored, now_us);
+
+		if (r == PW_ERR_NOMEM || r == PW_ERR_LIMIT)
+			return; /* what is missing counts from zero */
+	}
+}
+
+void limit_talk_store(struct daemon *daemon)
+{
+	int64_t offset_us = wall_less_mono_us();
+	const struct ledger_account *account;
+
+	while ((account = ledger_next_changed(daemon->ledger)) != NULL)
+		database_put_rate(daemon->database, account, offset_us);
+}
+
+static void reset(struct daemon *daemon, const struct catalog_reset *reset)
+{
+	size_t count = ledger_reset(daemon->ledger, reset->rule_id, reset->who);
+
+	pw_count(&numbers, NUMBER_rate_resets, (int64_t)count);
+	pw_log(PW_LOG_INFO, "", PW_KV("event", "rate_reset"),
+	       reset->who.len > 0 ? PW_KV("who", reset->who) : PW_KV_NONE,
+	       reset->rule_id != 0 ? PW_KV_INT("rule", reset->rule_id) : PW_KV_NONE,
+	       PW_KV_INT("counters", count), PW_KV_END);
+}
+
+/* The first catalog only says where to begin: the stored counters are read after it. */
+void limit_talk_follow(struct daemon *daemon)
+{
+	const struct catalog_reset *next = catalog_resets(daemon->world.catalog);
+
+	for (; next != NULL; next = next->next) {
+		if (daemon->has_resets && next->id > daemon->reset_seen)
+			reset(daemon, next);
+		if (next->id > daemon->reset_seen)
+			daemon->reset_seen = next->id;
+	}
+	daemon->has_resets = true;
+	blocks_follow(daemon->blocks, daemon->world.catalog, pw_clock_wall_ms());
+}
+
+static void tell_breach(struct daemon *daemon, const struct decide_breach *breach)
+{
+	if (breach->rule == NULL || !breach->is_first)
+		return;
+	database_put_event(daemon->database, breach->rule, breach->who,
+	                   breach->retry_after_us);
+}
+
+void limit_talk_tell(struct daemon *daemon, const struct decision *decision,
+                     const struct request *request)
+{
+	tell_breach(daemon, &decision->breach);
+	tell_breach(daemon, &decision->dry_run);
+	if (decision->blocked_until_ms != 0)
+		database_put_suspension(daemon->database, decision->breach.rule,
+		                        request->login, decision->blocked_until_ms);
+}
