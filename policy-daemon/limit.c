@@ -354,6 +354,9 @@ static bool charge_size(struct decision *out, const struct question *q)
 			hold->tokens = size;
 			continue;
 		}
+		/* what this message had is no reason to wait when it comes again */
+		account_refund(hold->account, hold->tokens);
+		hold->tokens = 0;
 		rule = rules_find(catalog_rules(q->world->catalog),
 		                  hold->account->terms->rule_id);
 		if (rule != NULL && !breach(out, q, rule, hold->account, size))

@@ -13,13 +13,19 @@ bool pw_rate_valid(const struct pw_rate *rate)
 	               (wide)PW_RATE_FILL_MAX_US * rate->limit;
 }
 
+static wide raw_gap(const struct pw_bucket *bucket, const struct pw_rate *rate,
+                    int64_t now_us)
+{
+	return ((wide)bucket->full_at_us - now_us) * rate->limit + bucket->part;
+}
+
 /* How far the bucket is from full: 0 .. burst tokens. Further away than empty means that
  * the clock stepped back or the burst shrank: it counts as empty, so nobody waits longer
  * than one filling. */
 static wide missing(const struct pw_bucket *bucket, const struct pw_rate *rate,
                     int64_t now_us)
 {
-	wide gap = ((wide)bucket->full_at_us - now_us) * rate->limit + bucket->part;
+	wide gap = raw_gap(bucket, rate, now_us);
 	wide empty = (wide)rate->burst * rate->period_us;
 
 	if (gap < 0)
@@ -45,6 +51,10 @@ static wide lack(const struct pw_bucket *bucket, const struct pw_rate *rate, int
 bool pw_rate_reserve(struct pw_bucket *bucket, const struct pw_rate *rate, int64_t cost,
                      int64_t now_us)
 {
+	wide gap = missing(bucket, rate, now_us);
+
+	if (raw_gap(bucket, rate, now_us) > gap && gap > 0)
+		set_missing(bucket, rate, gap, now_us); /* empty: it fills from now on */
 	if (lack(bucket, rate, cost, now_us) > 0)
 		return false;
 	bucket->reserved += cost;

@@ -34,7 +34,8 @@ struct pw_bucket {
 bool pw_rate_valid(const struct pw_rate *rate);
 
 /* Set cost tokens (1..PW_RATE_COUNT_MAX) aside. True if there were that many; on false
- * nothing changed. A clock that stepped back empties the bucket at most. */
+ * none is gone. A clock that stepped back empties the bucket at most, and from then on it
+ * fills again. */
 bool pw_rate_reserve(struct pw_bucket *bucket, const struct pw_rate *rate, int64_t cost,
                      int64_t now_us);
 /* What was reserved is used: from now on it flows back in. Never fails. */

@@ -47,6 +47,8 @@ static struct story_row story_rows[] = {
 	  "t t t t t +90000000000 t t t t t t!", 720 * SECOND },
 	{ "clock one year back: waits one filling at most", &five_an_hour,
 	  "t t t t t -31536000000000 t!", 720 * SECOND },
+	{ "clock one year back: fills from then on", &five_an_hour,
+	  "t t t t t -31536000000000 t! +719999999 t! +1 t t!", 720 * SECOND },
 	{ "clock one year on: full", &five_an_hour, "t t t t t +31536000000000 t", 0 },
 	{ "largest numbers", &widest, "t t t", 0 },
 	{ "slowest bucket", &slowest, "t t t", 0 },

@@ -101,7 +101,6 @@ static void do_catalog(struct play *play, struct pw_str rest)
 	play->world.catalog = play->catalog;
 	play->world.is_fresh = true;
 	usage_rebase(play->usage, play->catalog);
-	blocks_follow(play->blocks, play->catalog, play->now_us / 1000);
 }
 
 static void do_domain(struct play *play, struct pw_str rest)
@@ -415,6 +414,7 @@ static void do_at(struct play *play, struct pw_str rest)
 	conn = number(play, value(play, "conn"));
 	CHECK(play, conn >= 0 && conn < CONNECTIONS_MAX);
 	play->now_us += play->step_us;
+	blocks_follow(play->blocks, play->catalog, play->world.now_wall_ms);
 	decide(&play->decision, &play->world, &play->sessions[conn], &play->request,
 	       play->now_us);
 }
