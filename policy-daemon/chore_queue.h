@@ -15,6 +15,7 @@ struct chore {
 	struct pw_buf text;
 	int64_t percent, used_bytes, quota_bytes;
 	bool is_again;        /* the second round of a kick */
+	bool is_notice;       /* a warning about a limit of sending, not of a quota */
 	int64_t due_ms;       /* not before */
 	int64_t first_try_ms; /* 0 = not tried yet */
 	int tries;

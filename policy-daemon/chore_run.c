@@ -72,6 +72,7 @@ static enum pw_status put_message(struct pw_buf *out, const struct chore *chore)
 		pw_buf_str(&chore->login), pw_buf_str(&chore->subject),
 		pw_buf_str(&chore->text),  chore->percent,
 		chore->used_bytes,         chore->quota_bytes,
+		chore->is_notice,
 	};
 	PW_AUTO(pw_buf_done) struct pw_buf token = { 0 };
 	uint64_t random;

@@ -91,6 +91,7 @@ static enum pw_status put_warning(struct worker *worker,
 	chore->percent = warning->percent;
 	chore->used_bytes = warning->used_bytes;
 	chore->quota_bytes = warning->quota_bytes;
+	chore->is_notice = warning->is_notice;
 	return put(worker, &chore);
 }
 
@@ -141,13 +142,16 @@ static void tell_kick(struct worker *worker, const struct chore *chore, bool is_
 
 static void tell_warning(struct worker *worker, const struct chore *chore)
 {
-	struct chores_event event = { .kind = "quota_warning",
+	struct chores_event event = { .kind = chore->is_notice ? "rate_notice"
+		                                               : "quota_warning",
 		                      .login = pw_buf_str(&chore->login),
 		                      .percent = chore->percent };
 
 	pw_count(&numbers, NUMBER_warnings, 1);
-	pw_log(PW_LOG_INFO, "", PW_KV("action", "warn"), PW_KV("cause", "quota"),
-	       PW_KV_ADDR("login", event.login), PW_KV_INT("percent", chore->percent),
+	pw_log(PW_LOG_INFO, "", PW_KV("action", "warn"),
+	       PW_KV("cause", chore->is_notice ? "rate" : "quota"),
+	       PW_KV_ADDR("login", event.login),
+	       chore->is_notice ? PW_KV_NONE : PW_KV_INT("percent", chore->percent),
 	       PW_KV_END);
 	worker->config->tell(worker->config->arg, &event);
 }

@@ -10,7 +10,7 @@ struct chores;
 
 /* A chore that was done, worth a row in mail.events. */
 struct chores_event {
-	const char *kind; /* "sessions_closed", "quota_warning" */
+	const char *kind; /* "sessions_closed", "quota_warning", "rate_notice" */
 	struct pw_str login;
 	struct pw_str why; /* of a kick */
 	int64_t percent;   /* of a warning */
@@ -29,6 +29,7 @@ struct chores_warning {
 	struct pw_str login; /* normal form */
 	struct pw_str subject, text;
 	int64_t percent, used_bytes, quota_bytes;
+	bool is_notice; /* of a limit of sending: the numbers mean nothing */
 };
 
 /* Errors  PW_ERR_NOMEM, PW_ERR_IO (no thread)

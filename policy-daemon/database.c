@@ -283,6 +283,8 @@ void database_put_rate(struct database *database, const struct ledger_account *a
 	put_text(&row, ",\"who\":", account_who(account));
 	put_number(&row, ",\"full_at_us\":", account_full_at(account) + offset_us);
 	put_number(&row, ",\"over\":", more != NULL ? more->over_count : 0);
+	if (more != NULL && more->told_until_us > 0)
+		put_number(&row, ",\"told_until_us\":", more->told_until_us + offset_us);
 	if (account->terms->kind == RULE_WINDOW)
 		put_window(&row, more->window, offset_us);
 	put_row(database, STREAM_RATE, &row);
@@ -379,6 +381,11 @@ void database_put_chore(struct database *database, const struct chores_event *ev
 		              PW_FMT(event->why));
 		put_text(&row, ",\"text\":", pw_buf_str(&text));
 		put_text(&row, ",\"detail\":{\"why\":", event->why);
+	} else if (event->percent == 0) {
+		pw_buf_printf(&text, "%.*s: told of a limit reached",
+		              PW_FMT(event->login));
+		put_text(&row, ",\"text\":", pw_buf_str(&text));
+		pw_buf_puts(&row, PW_STR(",\"detail\":{"));
 	} else {
 		pw_buf_printf(&text, "%.*s: warned at %d %%", PW_FMT(event->login),
 		              (int)event->percent);

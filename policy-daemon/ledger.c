@@ -370,6 +370,19 @@ static void restore_bucket(struct pw_bucket *bucket, int64_t full_at_us, int64_t
 	bucket->full_at_us += full_at_us - now_us;
 }
 
+/* Without memory somebody is told twice. */
+static void restore_more(struct ledger_account *account,
+                         const struct ledger_stored *stored, int64_t now_us)
+{
+	struct ledger_more *more =
+		stored->told_until_us > now_us ? ledger_more(account) : NULL;
+
+	if (more == NULL)
+		return;
+	more->told_until_us = stored->told_until_us;
+	more->over_count += stored->over_count;
+}
+
 enum pw_status ledger_restore(struct ledger *ledger, const struct ledger_stored *stored,
                               int64_t now_us)
 {
@@ -388,6 +401,7 @@ enum pw_status ledger_restore(struct ledger *ledger, const struct ledger_stored 
 		return r;
 	if (account->terms->kind != rule.kind)
 		return PW_OK; /* the rule is of another kind now, and in use */
+	restore_more(account, stored, now_us);
 	if (rule.kind == RULE_WINDOW)
 		return restore_window(account->more->window, stored, now_us);
 	restore_bucket(&account->bucket, stored->full_at_us, now_us);

@@ -37,9 +37,10 @@ struct ledger_account *ledger_next_changed(struct ledger *ledger);
 struct ledger_stored {
 	int64_t rule_id;
 	struct pw_str who;
-	int64_t full_at_us;        /* of a bucket */
-	int64_t head_us, width_us; /* of a window; width 0 = it is a bucket */
-	struct pw_str counts;      /* of a window, "3,0,1": the newest first */
+	int64_t full_at_us;                /* of a bucket */
+	int64_t head_us, width_us;         /* of a window; width 0 = it is a bucket */
+	struct pw_str counts;              /* of a window, "3,0,1": the newest first */
+	int64_t told_until_us, over_count; /* as in ledger_more */
 };
 /* Add what a stored account had used to what was used since the start: once for each.
  *

@@ -1,8 +1,11 @@
 /* What the limits do besides answering: counters are stored and read again, events and
  * mail tell who ran into one, SQL sets counters to zero. */
+#include "core/address.h"
 #include "io/clock.h"
 #include "io/log.h"
 #include "policyd/daemon.h"
+#include "policyd/resolve.h"
+#include "policyd/text.h"
 
 /* Counters are stored with the wall clock, which other nodes and a later start share, and
  * counted with a clock that cannot step. */
@@ -28,6 +31,8 @@ void limit_talk_restore(struct daemon *daemon)
 			.head_us = pw_db_int(rows, i, 3, 0) - offset_us,
 			.width_us = pw_db_int(rows, i, 4, 0),
 			.counts = pw_db_value(rows, i, 5),
+			.told_until_us = pw_db_int(rows, i, 6, 0) - offset_us,
+			.over_count = pw_db_int(rows, i, 7, 0),
 		};
 		enum pw_status r = ledger_restore(daemon->ledger, &stored, now_us);
 
@@ -71,19 +76,69 @@ void limit_talk_follow(struct daemon *daemon)
 	blocks_follow(daemon->blocks, daemon->world.catalog, pw_clock_wall_ms());
 }
 
-static void tell_breach(struct daemon *daemon, const struct decide_breach *breach)
+/* ---- telling */
+
+/* Admins behind an address that is an alias of many. */
+#define ADMINS_MAX 10
+
+static void send_notice(struct daemon *daemon, struct pw_str mailbox, enum rule_tell whom,
+                        const struct decide_breach *breach, const struct request *request)
 {
+	const struct catalog_notice *notice = catalog_notice(daemon->world.catalog, whom);
+	PW_AUTO(pw_buf_done) struct pw_buf subject = { 0 }, text = { 0 };
+	struct chores_warning warning;
+	int64_t now_ms = pw_clock_wall_ms();
+
+	if (notice == NULL ||
+	    text_notice(&subject, notice->subject, breach, request, now_ms) != PW_OK ||
+	    text_notice(&text, notice->text, breach, request, now_ms) != PW_OK)
+		return;
+	warning = (struct chores_warning){ .login = mailbox,
+		                           .subject = pw_buf_str(&subject),
+		                           .text = pw_buf_str(&text),
+		                           .is_notice = true };
+	chores_warn(daemon->chores, &warning);
+	pw_count(&numbers, NUMBER_rate_notices, 1);
+}
+
+/* Notices are delivered by Dovecot, so they go to mailboxes: an alias of the admin's is
+ * followed here. */
+static void send_to_all(struct daemon *daemon, struct pw_str address, size_t most,
+                        enum rule_tell whom, const struct decide_breach *breach,
+                        const struct request *request)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf normal = { 0 };
+	struct resolve_result found;
+
+	if (pw_address_normalise(&normal, address) != PW_OK)
+		return;
+	resolve(&found, daemon->world.catalog, pw_buf_str(&normal));
+	for (size_t i = 0; i < found.count && i < most; i++)
+		send_notice(daemon, found.mailboxes[i]->address, whom, breach, request);
+}
+
+static void tell_breach(struct daemon *daemon, const struct decide_breach *breach,
+                        const struct request *request)
+{
+	enum rule_tell tell;
+
 	if (breach->rule == NULL || !breach->is_first)
 		return;
 	database_put_event(daemon->database, breach->rule, breach->who,
 	                   breach->retry_after_us);
+	tell = breach->rule->tell;
+	if ((tell == RULE_USER || tell == RULE_BOTH) && !breach->rule->is_dry_run)
+		send_to_all(daemon, request->login, 1, RULE_USER, breach, request);
+	if (tell == RULE_ADMIN || tell == RULE_BOTH)
+		send_to_all(daemon, catalog_rate_admin(daemon->world.catalog), ADMINS_MAX,
+		            RULE_ADMIN, breach, request);
 }
 
 void limit_talk_tell(struct daemon *daemon, const struct decision *decision,
                      const struct request *request)
 {
-	tell_breach(daemon, &decision->breach);
-	tell_breach(daemon, &decision->dry_run);
+	tell_breach(daemon, &decision->breach, request);
+	tell_breach(daemon, &decision->dry_run, request);
 	if (decision->blocked_until_ms != 0)
 		database_put_suspension(daemon->database, decision->breach.rule,
 		                        request->login, decision->blocked_until_ms);

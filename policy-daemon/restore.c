@@ -47,7 +47,8 @@ static void *restore_main(void *arg)
 		PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
 
 		if (pw_db_exec(restore->db,
-		               "SELECT id, who, full_at_us, head_us, width_us, counts "
+		               "SELECT id, who, full_at_us, head_us, width_us, counts, "
+		               "told_until_us, over "
 		               "FROM mail.rate_stored()",
 		               NULL, 0, pw_clock_mono_ms() + ATTEMPT_MS,
 		               &rows) == PW_OK) {

@@ -17,8 +17,8 @@ PW_MUST_CHECK enum pw_status restore_start(struct restore **out,
                                            const struct pw_db_config *config,
                                            void (*done)(void *arg), void *arg,
                                            struct pw_buf *why_out);
-/* The rows (id, who, full_at_us, head_us, width_us, counts; times of the wall clock, the
- * last three NULL for a bucket); NULL = not yet, or taken already.
+/* The rows (id, who, full_at_us, head_us, width_us, counts, told_until_us, over; times
+ * of the wall clock; NULL what there is not); NULL = not yet, or taken already.
  *
  * Owner  caller, pw_db_result_free */
 struct pw_db_result *restore_take(struct restore *restore);

@@ -213,23 +213,30 @@ static void put_codes(struct pw_buf *out, const struct decision *decision)
 		pw_buf_puts(out, pw_str_from(answers[decision->cause].codes));
 }
 
+static struct facts facts_of(const struct decide_breach *breach,
+                             const struct request *request, int64_t now_wall_ms)
+{
+	int64_t wait_ms = (breach->retry_after_us + 999) / 1000;
+
+	return (struct facts){
+		.rule = breach->rule,
+		.who = breach->who,
+		.login = request->login,
+		.sender = request->sender,
+		.recipient = request->recipient,
+		.client = request->client_address,
+		.until_s = (now_wall_ms + wait_ms + 999) / 1000,
+	};
+}
+
 enum pw_status text_answer(struct pw_buf *out, const struct decision *decision,
                            const struct request *request, int64_t now_wall_ms)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
 	const struct catalog_rule *rule = decision->breach.rule;
-	int64_t wait_ms = (decision->breach.retry_after_us + 999) / 1000;
-	struct facts facts = {
-		.rule = rule,
-		.who = decision->breach.who,
-		.login = request->login,
-		.sender = request->sender,
-		.recipient = request->recipient,
-		.reason = decision->reason,
-		.client = request->client_address,
-		.until_s = (now_wall_ms + wait_ms + 999) / 1000,
-	};
+	struct facts facts = facts_of(&decision->breach, request, now_wall_ms);
 
+	facts.reason = decision->reason;
 	if (decision->verdict == DECIDE_DUNNO) {
 		pw_buf_puts(out, PW_STR("action=DUNNO\n\n"));
 		return pw_buf_status(out);
@@ -245,6 +252,16 @@ enum pw_status text_answer(struct pw_buf *out, const struct decision *decision,
 	put_clean(out, pw_buf_str(&text));
 	pw_buf_puts(out, PW_STR("\n\n"));
 	return pw_buf_status(&text) != PW_OK ? pw_buf_status(&text) : pw_buf_status(out);
+}
+
+enum pw_status text_notice(struct pw_buf *out, struct pw_str text,
+                           const struct decide_breach *breach,
+                           const struct request *request, int64_t now_wall_ms)
+{
+	struct facts facts = facts_of(breach, request, now_wall_ms);
+
+	expand(out, text, &facts);
+	return pw_buf_status(out);
 }
 
 enum pw_status text_event(struct pw_buf *out, const struct catalog_rule *rule,

@@ -23,6 +23,14 @@ PW_MUST_CHECK enum pw_status text_answer(struct pw_buf *out,
                                          const struct request *request,
                                          int64_t now_wall_ms);
 
+/* Append a notice, its variables filled in: those above.
+ *
+ * Errors  the buffer's own */
+PW_MUST_CHECK enum pw_status text_notice(struct pw_buf *out, struct pw_str text,
+                                         const struct decide_breach *breach,
+                                         const struct request *request,
+                                         int64_t now_wall_ms);
+
 /* What an event says: "ann@example.test: 5 messages per hour reached". */
 PW_MUST_CHECK enum pw_status
 text_event(struct pw_buf *out, const struct catalog_rule *rule, struct pw_str who);

@@ -309,7 +309,8 @@ ALTER TABLE mail.rate_state
     ADD head_us   bigint,
     ADD width_us  bigint CHECK (width_us > 0),
     ADD counts    bigint[],
-    ADD over      bigint NOT NULL DEFAULT 0;
+    ADD over      bigint NOT NULL DEFAULT 0,
+    ADD told_until_us  bigint;
 COMMENT ON TABLE mail.rate_state IS
     'Counters of the limits, so that they survive a restart. mail.rate_usage reads easier. A row that is deleted sets '
     'the running counter to zero.';
@@ -319,12 +320,14 @@ COMMENT ON COLUMN mail.rate_state.head_us IS 'Of a window: when its newest part 
 COMMENT ON COLUMN mail.rate_state.width_us IS 'Of a window: how long a part is.';
 COMMENT ON COLUMN mail.rate_state.counts IS 'Of a window: what was used in each part, the newest first.';
 COMMENT ON COLUMN mail.rate_state.over IS 'Attempts over the limit since the last event about them.';
+COMMENT ON COLUMN mail.rate_state.told_until_us IS 'No second event about it before then; empty = it was not reached.';
 
 CREATE OR REPLACE FUNCTION mail.record_rate(counters jsonb) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
     WITH said AS (
         SELECT DISTINCT ON (l.id, e ->> 'who') l.id, e ->> 'who' AS who,
                mail.whole(e -> 'full_at_us') AS full_at_us, mail.whole(e -> 'over') AS over,
+               CASE WHEN e ? 'told_until_us' THEN mail.whole(e -> 'told_until_us') END AS told_until_us,
                CASE WHEN mail.whole(e -> 'width_us') > 0 THEN mail.whole(e -> 'head_us') END AS head_us,
                CASE WHEN mail.whole(e -> 'width_us') > 0 THEN mail.whole(e -> 'width_us') END AS width_us,
                CASE WHEN mail.whole(e -> 'width_us') > 0 AND jsonb_typeof(e -> 'counts') = 'array'
@@ -335,11 +338,11 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
         WHERE e ->> 'who' IS NOT NULL
         ORDER BY l.id, e ->> 'who', n DESC
     ), kept AS (
-        INSERT INTO mail.rate_state (limit_id, who, full_at_us, head_us, width_us, counts, over)
-        SELECT id, who, full_at_us, head_us, width_us, counts, over FROM said ORDER BY id, who
+        INSERT INTO mail.rate_state (limit_id, who, full_at_us, head_us, width_us, counts, over, told_until_us)
+        SELECT id, who, full_at_us, head_us, width_us, counts, over, told_until_us FROM said ORDER BY id, who
         ON CONFLICT (limit_id, who) DO UPDATE
             SET full_at_us = excluded.full_at_us, head_us = excluded.head_us, width_us = excluded.width_us,
-                counts = excluded.counts, over = excluded.over, changed_at = excluded.changed_at
+                counts = excluded.counts, over = excluded.over, told_until_us = excluded.told_until_us, changed_at = excluded.changed_at
         RETURNING 1)
     SELECT count(*) FROM kept
 $$;
@@ -355,9 +358,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp
     WHERE full_at_us > extract(epoch FROM now()) * 1000000 AND width_us IS NULL
 $$;
 CREATE FUNCTION mail.rate_stored(OUT id bigint, OUT who text, OUT full_at_us bigint, OUT head_us bigint,
-                                 OUT width_us bigint, OUT counts text) RETURNS SETOF record
+                                 OUT width_us bigint, OUT counts text, OUT told_until_us bigint, OUT over bigint) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
-    SELECT limit_id, who, full_at_us, head_us, width_us, array_to_string(counts, ',') FROM mail.rate_state
+    SELECT limit_id, who, full_at_us, head_us, width_us, array_to_string(counts, ','), told_until_us, over FROM mail.rate_state
     WHERE full_at_us > extract(epoch FROM now()) * 1000000
 $$;
 COMMENT ON FUNCTION mail.rate_stored() IS 'For postward-policyd: counters that are not whole.';
@@ -531,7 +534,7 @@ GRANT EXECUTE ON FUNCTION mail.rate_stored(), mail.record_sending_blocks(jsonb) 
 CREATE OR REPLACE VIEW mail.rate_usage AS
     SELECT s.who, l.limit_count, l.period, u.used, greatest(u.most - u.used, 0)::bigint AS free, u.next_at,
            to_timestamp(s.full_at_us / 1e6) AS whole_at, l.dry_run, l.id AS limit_id, l.unit, l.kind, l.key,
-           CASE WHEN s.changed_at > now() - l.period THEN s.over ELSE 0 END AS over
+           CASE WHEN s.told_until_us > extract(epoch FROM now()) * 1000000 THEN s.over ELSE 0 END AS over
     FROM mail.rate_state AS s
     JOIN mail.rate_limits AS l ON l.id = s.limit_id AND l.limit_count > 0,
     LATERAL (SELECT extract(epoch FROM now()) * 1000000 AS now_us) AS n,

@@ -18,7 +18,7 @@ struct row {
 #define WARN(login, subject, text)                                                       \
 	{                                                                                \
 		{ login, sizeof(login) - 1 }, { subject, sizeof(subject) - 1 },          \
-			{ text, sizeof(text) - 1 }, 90, 900 * MB, 1000 * MB              \
+			{ text, sizeof(text) - 1 }, 90, 900 * MB, 1000 * MB, false       \
 	}
 #define ANN "ann@example.test"
 
@@ -89,7 +89,8 @@ static void check_long(void **state)
 {
 	static char text[WARNING_TEXT_MAX * 2];
 	const struct chores_warning warning = {
-		PW_STR(ANN), { text, sizeof(text) }, { text, sizeof(text) }, 95, 1, 1
+		PW_STR(ANN), { text, sizeof(text) }, { text, sizeof(text) }, 95, 1, 1,
+		false
 	};
 	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
 
