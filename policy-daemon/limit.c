@@ -194,6 +194,8 @@ struct charging {
 	const struct question *q;
 	const struct facts *facts;
 	int64_t recipients;
+	uint64_t recipient_hash;
+	struct pw_buf who; /* key text of the rule at hand */
 	struct {
 		size_t hold; /* its place */
 		int64_t cost;
@@ -201,25 +203,19 @@ struct charging {
 	size_t count, holds_before;
 };
 
-static uint64_t hash_for(const struct question *q, const void *at, size_t len)
-{
-	struct pw_str asked = { at, len };
-
-	return pw_siphash(q->world->seed, q->recipient) * 3 ^
-	       pw_siphash(q->world->seed, asked);
-}
-
 /* This recipient, in this context. */
 static uint64_t question_hash(const struct question *q)
 {
-	return hash_for(q, q->request->context.at, q->request->context.len);
+	return pw_siphash(q->world->seed, q->recipient) * 3 ^
+	       pw_siphash(q->world->seed, q->request->context);
 }
 
-/* This recipient, counted there: it stays where it is while it is held. */
-static uint64_t charge_hash(const struct question *q,
+/* This recipient, counted there: it stays where it is while it is held. The hash of the
+ * recipient is secret, so nobody makes two of them meet. */
+static uint64_t charge_hash(const struct charging *c,
                             const struct ledger_account *account)
 {
-	return hash_for(q, &account, sizeof(account));
+	return (c->recipient_hash ^ (uintptr_t)account) * 0x9e3779b97f4a7c15u;
 }
 
 /* What the question costs there; 0 = the message has it already. */
@@ -230,7 +226,7 @@ static int64_t cost_of(const struct charging *c, const struct catalog_rule *rule
 	bool is_held = find_hold(q->session, account) != NULL;
 
 	if (rule->unit == RULE_RECIPIENTS)
-		return is_held && seen_has(&q->session->seen, charge_hash(q, account))
+		return is_held && seen_has(&q->session->seen, charge_hash(c, account))
 		               ? 0
 		               : c->recipients;
 	if (is_held)
@@ -264,15 +260,15 @@ static bool charge_account(struct charging *c, const struct catalog_rule *rule,
 
 static bool charge_rule(struct charging *c, const struct catalog_rule *rule)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf who = { 0 };
 	struct ledger_account *account = NULL;
 	enum pw_status r;
 	int64_t cost;
 
-	if (!rules_key(&who, rule, &c->facts->rule))
+	pw_buf_reset(&c->who);
+	if (!rules_key(&c->who, rule, &c->facts->rule))
 		return true;
-	if ((r = pw_buf_status(&who)) == PW_OK)
-		r = ledger_open(c->q->world->ledger, &account, rule, pw_buf_str(&who),
+	if ((r = pw_buf_status(&c->who)) == PW_OK)
+		r = ledger_open(c->q->world->ledger, &account, rule, pw_buf_str(&c->who),
 		                c->q->now_us);
 	if (r != PW_OK) {
 		decision_set_fault(c->out, r);
@@ -301,9 +297,14 @@ static void remember(const struct charging *c)
 
 	for (size_t i = 0; i < c->count; i++)
 		seen_add(&session->seen,
-		         charge_hash(c->q, session->holds[c->charges[i].hold].account),
+		         charge_hash(c, session->holds[c->charges[i].hold].account),
 		         DECIDE_SEEN_MAX);
 	seen_add(&session->seen, question_hash(c->q), DECIDE_SEEN_MAX);
+}
+
+static void charging_done(struct charging *c)
+{
+	pw_buf_done(&c->who);
 }
 
 /* Reserve what so many more recipients of this message cost. False: it is refused, and
@@ -312,10 +313,12 @@ static bool charge(struct decision *out, const struct question *q, int64_t recip
 {
 	const struct catalog_rule *rules[CATALOG_RULES_MAX];
 	PW_AUTO(facts_done) struct facts facts;
+	PW_AUTO(charging_done)
 	struct charging c = { .out = out,
 		              .q = q,
 		              .facts = &facts,
 		              .recipients = recipients,
+		              .recipient_hash = pw_siphash(q->world->seed, q->recipient),
 		              .holds_before = q->session->hold_count };
 	size_t count;
 

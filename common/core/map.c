@@ -19,12 +19,13 @@ struct pw_map {
 	uint8_t seed[16];
 };
 
-static uint64_t rotl(uint64_t x, int bits)
+static inline uint64_t rotl(uint64_t x, int bits)
 {
 	return (x << bits) | (x >> (64 - bits));
 }
 
-static void sip_round(uint64_t v[4])
+/* Inline: every question is hashed a dozen times. */
+static inline __attribute__((always_inline)) void sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
 	v[1] = rotl(v[1], 13) ^ v[0];
@@ -38,7 +39,7 @@ static void sip_round(uint64_t v[4])
 	v[2] = rotl(v[2], 32);
 }
 
-static uint64_t load64(const void *at, size_t len)
+static inline uint64_t load64(const void *at, size_t len)
 {
 	const unsigned char *p = at;
 	uint64_t x = 0;
@@ -48,16 +49,26 @@ static uint64_t load64(const void *at, size_t len)
 	return x;
 }
 
+/* Written out, the compiler makes one load of it. */
+static inline uint64_t load_whole(const void *at)
+{
+	const unsigned char *p = at;
+
+	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 |
+	       (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 |
+	       (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+}
+
 uint64_t pw_siphash(const uint8_t key[16], struct pw_str s)
 {
-	uint64_t k0 = load64(key, 8), k1 = load64(key + 8, 8);
+	uint64_t k0 = load_whole(key), k1 = load_whole(key + 8);
 	uint64_t v[4] = { k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du,
 		          k0 ^ 0x6c7967656e657261u, k1 ^ 0x7465646279746573u };
 	size_t whole = s.len & ~(size_t)7;
 	uint64_t last = (uint64_t)s.len << 56;
 
 	for (size_t i = 0; i < whole; i += 8) {
-		uint64_t m = load64(s.at + i, 8);
+		uint64_t m = load_whole(s.at + i);
 
 		v[3] ^= m;
 		sip_round(v);
