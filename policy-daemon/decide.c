@@ -23,7 +23,9 @@ int64_t decide_forget(struct decide_world *world, struct decide_session *session
 {
 	int64_t tokens = limit_release(session);
 
-	world->lost_count += tokens > 0;
+	(void)world;
+	if (session->service != NULL)
+		session->service->lost_count += tokens > 0;
 	seen_clear(&session->seen);
 	session->instance_len = 0;
 	session->is_committed = false;
@@ -191,13 +193,31 @@ static enum pw_status name_all(struct question *q, struct names *names)
 	return pw_buf_status(&names->text);
 }
 
-static void warn_about_stages(struct decision *out, struct decide_world *world)
+/* Ports beyond DECIDE_SERVICES_MAX are taken for the last. */
+static struct decide_service *service_of(struct decide_world *world, struct pw_str port)
 {
-	if (world->has_warned || world->has_seen_commit ||
-	    world->commit_stage == STAGE_RCPT || world->lost_count < DECIDE_LOST_MAX)
+	struct decide_service *service;
+
+	port = pw_str_sub(port, 0, sizeof(service->port) - 1);
+	for (size_t i = 0; i < world->service_count; i++)
+		if (pw_str_eq(pw_str_from(world->services[i].port), port))
+			return &world->services[i];
+	if (world->service_count == DECIDE_SERVICES_MAX)
+		return &world->services[DECIDE_SERVICES_MAX - 1];
+	service = &world->services[world->service_count++];
+	memcpy(service->port, port.len > 0 ? port.at : "", port.len);
+	return service;
+}
+
+static void warn_about_stages(struct decision *out, const struct question *q)
+{
+	struct decide_service *service = q->session->service;
+
+	if (service->has_warned || service->has_seen_commit ||
+	    q->world->commit_stage == STAGE_RCPT || service->lost_count < DECIDE_LOST_MAX)
 		return;
 	out->warning = WARN_NO_COMMIT;
-	world->has_warned = true;
+	service->has_warned = true;
 }
 
 void decide(struct decision *out, struct decide_world *world,
@@ -211,6 +231,7 @@ void decide(struct decision *out, struct decide_world *world,
 
 	*out = (struct decision){ .verdict = DECIDE_DUNNO };
 	enter_instance(&q);
+	session->service = service_of(world, request->server_port);
 	if ((r = name_all(&q, &names)) != PW_OK) {
 		decision_set_fault(out, r);
 		return;
@@ -222,7 +243,7 @@ void decide(struct decision *out, struct decide_world *world,
 	}
 	for (size_t i = 0; i < PW_LEN(checks) && out->verdict == DECIDE_DUNNO; i++)
 		checks[i](out, &q);
-	warn_about_stages(out, world);
+	warn_about_stages(out, &q);
 }
 
 const char *decide_cause_name(enum decide_cause cause)

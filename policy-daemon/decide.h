@@ -70,6 +70,14 @@ struct decision {
 	enum pw_status status; /* cause FAULT */
 };
 
+/* How one service of Postfix asks, since the start. */
+struct decide_service {
+	char port[8]; /* of ours, that its clients come to */
+	int64_t lost_count;
+	bool has_seen_rcpt, has_seen_commit, has_warned;
+};
+#define DECIDE_SERVICES_MAX 16
+
 /* What one connection knows about the message it is busy with. All zero is a new one. */
 struct decide_session {
 	char instance[DECIDE_INSTANCE_MAX];
@@ -82,6 +90,7 @@ struct decide_session {
 	size_t hold_count, hold_room;
 	struct seen seen; /* admitted questions, and what they were charged to */
 	bool is_committed;
+	struct decide_service *service; /* that asks here; NULL = nobody yet */
 };
 
 /* What all decisions share. */
@@ -96,9 +105,9 @@ struct decide_world {
 	enum request_stage
 		commit_stage; /* STAGE_END_OF_MESSAGE, STAGE_DATA or STAGE_RCPT */
 	uint8_t seed[16];
-	/* how Postfix asks, since the start */
-	int64_t lost_count;
-	bool has_seen_rcpt, has_seen_commit, has_warned, has_warned_size;
+	struct decide_service services[DECIDE_SERVICES_MAX];
+	size_t service_count;
+	bool has_warned_size;
 };
 
 /* Decide about one request. Never fails: what goes wrong is a decision too. Slices in out

@@ -416,7 +416,7 @@ static void commit(struct decision *out, const struct question *q)
 
 static void check_recipient(struct decision *out, const struct question *q)
 {
-	q->world->has_seen_rcpt = true;
+	q->session->service->has_seen_rcpt = true;
 	if (q->session->is_committed || seen_has(&q->session->seen, question_hash(q)) ||
 	    !charge(out, q, 1))
 		return;
@@ -430,9 +430,9 @@ static void check_whole(struct decision *out, const struct question *q)
 {
 	int64_t recipients = q->request->recipient_count;
 
-	if (!q->world->has_seen_rcpt && !q->world->has_warned) {
+	if (!q->session->service->has_seen_rcpt && !q->session->service->has_warned) {
 		out->warning = WARN_NO_RCPT;
-		q->world->has_warned = true;
+		q->session->service->has_warned = true;
 	}
 	if (recipients < 1)
 		recipients = 1;
@@ -451,7 +451,7 @@ static void give_up(struct decide_session *session)
 
 static void check_commit(struct decision *out, const struct question *q)
 {
-	q->world->has_seen_commit = true;
+	q->session->service->has_seen_commit = true;
 	if (q->session->is_committed)
 		return;
 	if (q->session->seen.count == 0)

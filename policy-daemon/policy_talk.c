@@ -121,6 +121,7 @@ static void tell(struct daemon *daemon, const struct decision *decision,
 	limit_talk_tell(daemon, decision, request);
 	if (decision->warning != WARN_NONE)
 		pw_log(PW_LOG_ERROR, "", PW_KV("event", "wrong_stage"),
+		       PW_KV("port", request->server_port),
 		       PW_KV("why", warnings[decision->warning]), PW_KV_END);
 }
 
