@@ -365,6 +365,36 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp
 $$;
 COMMENT ON FUNCTION mail.rate_stored() IS 'For postward-policyd: counters that are not whole.';
 
+-- Strangers make keys without end. What is whole equals what was never seen, and goes.
+CREATE TABLE mail.rate_pruned (
+    one  boolean PRIMARY KEY DEFAULT true CHECK (one),
+    at   timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE mail.rate_pruned IS 'One row: when mail.rate_state last lost the counters that are whole again.';
+COMMENT ON COLUMN mail.rate_pruned.one IS 'Always true: there is one row.';
+COMMENT ON COLUMN mail.rate_pruned.at IS 'When.';
+INSERT INTO mail.rate_pruned DEFAULT VALUES;
+
+CREATE FUNCTION mail.prune_rate_state() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
+BEGIN
+    IF (SELECT p.at FROM rate_pruned AS p) > now() - interval '10 minutes'
+       OR NOT pg_try_advisory_xact_lock('mail.rate_pruned'::regclass::oid::bigint) THEN
+        RETURN NULL;
+    END IF;
+    UPDATE rate_pruned SET at = now();
+    DELETE FROM rate_state AS s WHERE s.ctid = ANY (ARRAY(
+        SELECT o.ctid FROM rate_state AS o
+        WHERE o.full_at_us < extract(epoch FROM now() - interval '1 hour') * 1000000
+          AND coalesce(o.told_until_us, 0) < extract(epoch FROM now()) * 1000000
+        LIMIT 20000 FOR UPDATE SKIP LOCKED));
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION mail.prune_rate_state() IS
+    'Trigger: every ten minutes up to 20000 counters that are whole for an hour are forgotten.';
+CREATE TRIGGER a_prune AFTER INSERT ON mail.rate_state
+    FOR EACH STATEMENT EXECUTE FUNCTION mail.prune_rate_state();
+
 -- Set to zero -------------------------------------------------------------------------------
 
 CREATE TABLE mail.rate_resets (
@@ -386,16 +416,22 @@ GRANT SELECT ON mail.rate_resets TO postward_admin;
 
 CREATE FUNCTION mail.note_rate_reset() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
+DECLARE
+    now_us constant numeric := extract(epoch FROM now()) * 1000000;
+    -- not those that go with their limit, nor those that were whole
+    n constant bigint := (SELECT count(*) FROM gone AS g JOIN rate_limits AS l ON l.id = g.limit_id
+                          WHERE g.full_at_us > now_us);
 BEGIN
-    IF NOT EXISTS (SELECT FROM gone AS g JOIN rate_limits AS l ON l.id = g.limit_id) THEN
-        RETURN NULL; -- they go with their limit
+    IF n = 0 THEN
+        RETURN NULL;
     END IF;
     DELETE FROM rate_resets AS r WHERE r.at < now() - interval '1 day';
-    IF (SELECT count(*) FROM gone) > 1000 THEN -- not row by row
+    IF n > 1000 THEN -- not row by row
         INSERT INTO rate_resets (limit_id) SELECT DISTINCT g.limit_id FROM gone AS g;
     ELSE
         INSERT INTO rate_resets (limit_id, who)
-        SELECT g.limit_id, g.who FROM gone AS g JOIN rate_limits AS l ON l.id = g.limit_id;
+        SELECT g.limit_id, g.who FROM gone AS g JOIN rate_limits AS l ON l.id = g.limit_id
+        WHERE g.full_at_us > now_us;
     END IF;
     RETURN NULL;
 END $$;
