@@ -41,3 +41,11 @@ def test_the_edge_bench_runs():
     if HARAKA.is_dir():
         assert {"live_rate_vs_haraka_10k", "live_rate_vs_haraka_100k", "live_time_vs_haraka_rtt20",
                 "edge_cpu_vs_haraka", "edge_pss_vs_haraka"} <= set(said["ratios"])
+
+
+@pytest.mark.long
+def test_the_policy_bench_runs():
+    said = ratios_of(SOURCE / "tests/bench/policy", "--json", "--quick")
+    assert {"rate_vs_null_32", "p99_ms_paced_2000", "max_answer_ms_frozen_db"} <= set(said["ratios"])
+    assert said["ratios"]["max_answer_ms_frozen_db"] < 500  # answer_deadline
+    assert ("rate_vs_postfwd_32" in said["ratios"]) == ("postfwd" not in said["missing"])
