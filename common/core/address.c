@@ -190,18 +190,42 @@ void pw_address_put(struct pw_buf *out, const struct pw_mailbox *mailbox)
 	pw_buf_puts(out, mailbox->domain);
 }
 
-enum pw_status pw_address_normalise(struct pw_buf *out, struct pw_str text)
+/* Most addresses: no quotes, brackets, blanks. Their normal form is the lower case one,
+ * which needs no memory of its own. */
+static bool is_plain(struct pw_str text)
+{
+	size_t at_sign = pw_str_find(text, '@');
+
+	return at_sign < text.len && at_sign <= PW_LOCAL_MAX &&
+	       is_dot_atom(pw_str_sub(text, 0, at_sign)) &&
+	       pw_domain_is_valid(pw_str_sub(text, at_sign + 1, text.len));
+}
+
+static enum pw_status normalise_any(struct pw_buf *out, struct pw_str text)
 {
 	PW_AUTO(pw_arena_free) struct pw_arena *arena = NULL;
 	struct pw_mailbox mailbox;
-	size_t before = out->len;
 	enum pw_status r;
 
 	if ((r = pw_arena_new(&arena, 0)) != PW_OK ||
 	    (r = pw_address_parse(&mailbox, arena, text)) != PW_OK)
 		return r;
 	pw_address_put(out, &mailbox);
-	if ((r = pw_buf_status(out)) != PW_OK)
+	return pw_buf_status(out);
+}
+
+enum pw_status pw_address_normalise(struct pw_buf *out, struct pw_str text)
+{
+	size_t before = out->len;
+	enum pw_status r;
+
+	if (is_plain(text)) {
+		pw_buf_put_lower(out, text);
+		r = pw_buf_status(out);
+	} else {
+		r = normalise_any(out, text);
+	}
+	if (r != PW_OK)
 		pw_buf_truncate(out, before);
 	return r;
 }

@@ -1,5 +1,5 @@
-/* Property: a normal form is its own normal form, and a From mailbox survives being
- * written and read again. */
+/* Property: a normal form is its own normal form and that of the parsed address, and a
+ * From mailbox survives being written and read again. */
 #include <stdlib.h>
 
 #include "core/address.h"
@@ -23,6 +23,22 @@ static void check_normal(struct pw_str input)
 	must(pw_str_eq(pw_buf_str(&once), pw_buf_str(&twice)));
 }
 
+static void check_parsed(struct pw_str input)
+{
+	PW_AUTO(pw_arena_free) struct pw_arena *arena = NULL;
+	PW_AUTO(pw_buf_done) struct pw_buf normal = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf parsed = { 0 };
+	enum pw_status r = pw_address_normalise(&normal, input);
+	struct pw_mailbox box;
+
+	must(pw_arena_new(&arena, 0) == PW_OK);
+	must(pw_address_parse(&box, arena, input) == r);
+	if (r != PW_OK)
+		return;
+	pw_address_put(&parsed, &box);
+	must(pw_str_eq(pw_buf_str(&normal), pw_buf_str(&parsed)));
+}
+
 static void check_from(struct pw_str input)
 {
 	PW_AUTO(pw_arena_free) struct pw_arena *arena = NULL;
@@ -42,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct pw_str input = { (const char *)data, size };
 
 	check_normal(input);
+	check_parsed(input);
 	check_from(input);
 	return 0;
 }
