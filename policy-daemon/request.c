@@ -41,8 +41,15 @@ static const struct attribute {
 /* Take the next line off: without its LF, and without a CR before it. */
 static struct pw_str next_line(struct pw_str *rest)
 {
-	struct pw_str line = pw_str_cut(rest, '\n');
+	const char *end = rest->len > 0 ? memchr(rest->at, '\n', rest->len) : NULL;
+	struct pw_str line = *rest;
 
+	if (end == NULL) {
+		*rest = (struct pw_str){ NULL, 0 };
+	} else {
+		line.len = (size_t)(end - line.at);
+		*rest = (struct pw_str){ end + 1, rest->len - line.len - 1 };
+	}
 	if (line.len > 0 && line.at[line.len - 1] == '\r')
 		line.len--;
 	return line;
@@ -68,7 +75,7 @@ size_t request_length(struct pw_str bytes, size_t *scanned)
 static bool is_named(const struct attribute *attribute, struct pw_str name)
 {
 	return attribute->name.len == name.len && attribute->name.at[0] == name.at[0] &&
-	       pw_str_eq(attribute->name, name);
+	       memcmp(attribute->name.at, name.at, name.len) == 0;
 }
 
 static void set_attribute(struct raw *raw, struct pw_str name, struct pw_str value)
@@ -109,16 +116,19 @@ enum pw_status request_parse(struct request *out, struct pw_str bytes)
 	if (pw_str_find(bytes, '\0') < bytes.len)
 		return PW_ERR_SYNTAX;
 	for (;;) {
-		struct pw_str value = next_line(&bytes), name;
+		struct pw_str line = next_line(&bytes);
+		const char *equals;
+		size_t name_len;
 
-		if (value.len == 0)
+		if (line.len == 0)
 			break;
 		if (++count > REQUEST_ATTRIBUTES_MAX)
 			return PW_ERR_LIMIT;
-		name = pw_str_cut(&value, '=');
-		if (value.at == NULL)
+		if ((equals = memchr(line.at, '=', line.len)) == NULL)
 			return PW_ERR_SYNTAX;
-		set_attribute(&raw, name, value);
+		name_len = (size_t)(equals - line.at);
+		set_attribute(&raw, (struct pw_str){ line.at, name_len },
+		              (struct pw_str){ equals + 1, line.len - name_len - 1 });
 	}
 	if (!pw_str_eq(raw.kind, PW_STR("smtpd_access_policy")))
 		return PW_ERR_SYNTAX;

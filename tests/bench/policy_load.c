@@ -49,7 +49,7 @@ struct conn {
 	char in[ANSWER_MAX];
 	/* the message it is busy with */
 	enum stage next;
-	unsigned int user, address;
+	unsigned int user, address, port;
 	unsigned long message, size;
 	struct timespec begun;
 };
@@ -107,6 +107,7 @@ static void begin_message(struct conn *c)
 	c->next = RCPT;
 	c->user = draw(set.users);
 	c->address = draw(1000);
+	c->port = 1024 + draw(60000);
 	c->size = 1500 + draw(60000);
 	(void)clock_gettime(CLOCK_REALTIME, &c->begun);
 }
@@ -139,7 +140,7 @@ static size_t put_request(struct conn *c, char out[REQUEST_MAX])
 		"encryption_protocol=%s\nencryption_cipher=%s\nencryption_keysize=%d\n"
 		"policy_context=\n\n",
 		is_end ? "END-OF-MESSAGE" : "RCPT", c->address >> 8 & 255,
-		c->address & 255, c->address, 1024 + draw(60000), c->address,
+		c->address & 255, c->address, c->port, c->address,
 		has_login ? "587" : "25", c->address, c->user, domain,
 		(c->message * 131 + c->number * 7919) % 100000, c->message % 100,
 		is_end ? 1 : 0, queue_id, 1000 + c->number,
