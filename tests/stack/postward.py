@@ -23,7 +23,7 @@ def build():
 class Program:
     """One daemon: settings file, state directory, log. `sockets`: paths that say it is up."""
 
-    def __init__(self, name, root, ns, settings, sockets, postgres=None):
+    def __init__(self, name, root, ns, settings, sockets, postgres=None, env=None):
         self.name = name
         self.uid, self.role = PROGRAMS[name]
         self.state = root / "state" / name
@@ -36,7 +36,7 @@ class Program:
         os.chown(self.state, self.uid, self.uid)
         self.state.chmod(0o700)
         self.process = Process(name, [build() / "bin" / name, "-c", self.conf],
-                               root / f"{name}.log", ns, uid=self.uid)
+                               root / f"{name}.log", ns, uid=self.uid, env=env)
 
     def write_settings(self, **changes):
         self.settings.update(changes)
