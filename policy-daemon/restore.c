@@ -3,10 +3,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "db/pool.h"
 #include "io/clock.h"
+#include "io/thread.h"
 
 #define ATTEMPT_MS 2000
 #define PAUSE_MS 500
@@ -24,16 +24,12 @@ struct restore {
 
 static bool pause_or_stop(struct restore *restore)
 {
-	struct timespec until;
+	int64_t until_ms = pw_clock_mono_ms() + PAUSE_MS;
 	bool is_stopping;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += (long)PAUSE_MS * 1000000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&restore->lock);
 	if (!restore->is_stopping)
-		pthread_cond_timedwait(&restore->wake, &restore->lock, &until);
+		(void)pw_cond_wait(&restore->wake, &restore->lock, until_ms);
 	is_stopping = restore->is_stopping;
 	pthread_mutex_unlock(&restore->lock);
 	return is_stopping;
@@ -80,7 +76,7 @@ enum pw_status restore_start(struct restore **out, const struct pw_db_config *co
 	if (restore == NULL)
 		return PW_ERR_NOMEM;
 	pthread_mutex_init(&restore->lock, NULL);
-	pthread_cond_init(&restore->wake, NULL);
+	pw_cond_init(&restore->wake);
 	restore->done = done;
 	restore->arg = arg;
 	if ((r = pw_db_open(&restore->db, config, 1, why_out)) != PW_OK)
