@@ -229,9 +229,10 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 }
 """
 
-    def __init__(self, folder):
-        folder.chmod(0o755)
-        self.file, source, library = (folder / f"clock.{end}" for end in ("ahead", "c", "so"))
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="clock-"))
+        self.folder.chmod(0o755)  # policyd's user loads it
+        self.file, source, library = (self.folder / f"clock.{end}" for end in ("ahead", "c", "so"))
         self.file.write_bytes(bytes(8))
         source.write_text(self.SOURCE.replace("@", str(self.file)))
         subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
@@ -240,6 +241,12 @@ int clock_gettime(clockid_t clock, struct timespec *t)
     def set(self, ahead_s):
         with open(self.file, "r+b") as file:
             file.write(int(ahead_s).to_bytes(8, "little", signed=True))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder)
 
 
 POSTFIX_MAIN = """myhostname = policy.example.test
