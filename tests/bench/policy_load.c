@@ -8,6 +8,7 @@
  *       -n N    so many requests instead
  *       -u N    logins, user1@d1.example and so on; 0: none (default 1000)
  *       -d N    domains they are spread over               (default 100)
+ *       -a N    client addresses, 10.0.0.0 and up in turn  (default 1000)
  *       -r N    requests a second of all connections together instead of "as fast as
  *               answered"
  *       -s rcpt|both   ask at RCPT, or at END-OF-MESSAGE too (default both)
@@ -56,17 +57,19 @@ struct conn {
 
 static struct {
 	const char *path;
-	unsigned int connections, users, domains, rate;
+	unsigned int connections, users, domains, addresses, rate;
 	uint64_t span_us, warm_us, requests;
 	bool asks_at_end;
 } set = { .connections = 1,
 	  .users = 1000,
 	  .domains = 100,
+	  .addresses = 1000,
 	  .span_us = 2000000,
 	  .asks_at_end = true };
 
 static struct {
 	int epoll_fd;
+	unsigned int next_address;
 	uint64_t begin_us, asked, answered, lost, reconnects, seed;
 	bool is_counting;
 	uint32_t *took;
@@ -106,7 +109,7 @@ static void begin_message(struct conn *c)
 	c->message++;
 	c->next = RCPT;
 	c->user = draw(set.users);
-	c->address = draw(1000);
+	c->address = run.next_address++ % set.addresses;
 	c->port = 1024 + draw(60000);
 	c->size = 1500 + draw(60000);
 	(void)clock_gettime(CLOCK_REALTIME, &c->begun);
@@ -129,7 +132,7 @@ static size_t put_request(struct conn *c, char out[REQUEST_MAX])
 	len = snprintf(
 		out, REQUEST_MAX,
 		"request=smtpd_access_policy\nprotocol_state=%s\nprotocol_name=ESMTP\n"
-		"client_address=10.0.%u.%u\nclient_name=host%u.pool.example\n"
+		"client_address=10.%u.%u.%u\nclient_name=host%u.pool.example\n"
 		"client_port=%u\nreverse_client_name=host%u.pool.example\n"
 		"server_address=192.0.2.25\nserver_port=%s\n"
 		"helo_name=host%u.pool.example\nsender=user%u@d%u.example\n"
@@ -139,8 +142,8 @@ static size_t put_request(struct conn *c, char out[REQUEST_MAX])
 		"ccert_issuer=\nccert_fingerprint=\nccert_pubkey_fingerprint=\n"
 		"encryption_protocol=%s\nencryption_cipher=%s\nencryption_keysize=%d\n"
 		"policy_context=\n\n",
-		is_end ? "END-OF-MESSAGE" : "RCPT", c->address >> 8 & 255,
-		c->address & 255, c->address, c->port, c->address,
+		is_end ? "END-OF-MESSAGE" : "RCPT", c->address >> 16 & 255,
+		c->address >> 8 & 255, c->address & 255, c->address, c->port, c->address,
 		has_login ? "587" : "25", c->address, c->user, domain,
 		(c->message * 131 + c->number * 7919) % 100000, c->message % 100,
 		is_end ? 1 : 0, queue_id, 1000 + c->number,
@@ -376,6 +379,9 @@ static bool read_option(int option, const char *value)
 	case 'd':
 		set.domains = n;
 		return n > 0;
+	case 'a':
+		set.addresses = n;
+		return n > 0;
 	case 'r':
 		set.rate = n;
 		return n > 0;
@@ -395,12 +401,12 @@ int main(int argc, char **argv)
 	int option;
 
 	optind = 2;
-	while (is_good && (option = getopt(argc, argv, "c:t:w:n:u:d:r:s:")) != -1)
+	while (is_good && (option = getopt(argc, argv, "c:t:w:n:u:d:a:r:s:")) != -1)
 		is_good = option != '?' && read_option(option, optarg);
 	if (!is_good || optind != argc) {
 		(void)fputs(
 			"usage: policy_load SOCKET [-c N] [-t MS] [-w MS] [-n N] [-u N]"
-			" [-d N] [-r N] [-s rcpt|both]\n",
+			" [-d N] [-a N] [-r N] [-s rcpt|both]\n",
 			stderr);
 		return 2;
 	}

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 from policy_bed import Bed, Clock
@@ -257,6 +258,48 @@ def test_counters_come_in_when_the_database_does_whatever_the_clock_says(clock):
         with bed.client() as client:
             bed.wait(lambda: client.ask(instance=str(time.monotonic())).startswith("450 "), 20,
                      "the stored counters")
+
+
+# ---- clients: IPv6, and very many
+
+def test_a_walk_through_an_ipv6_network_is_one_client(bed):
+    bed.limit("*", 10, key="client", authenticated=False)
+    stranger = {"sender": "x@example.org", "sasl_username": ""}
+    with bed.client() as client:
+        walk = [client.message(f"walk{n}", client_address=f"2001:db8:0:7:{n:x}:{n * 77:x}::{n:x}", **stranger)
+                for n in range(40)]
+        assert walk.count("DUNNO") == 10 and walk[:10] == ["DUNNO"] * 10
+        for n, address in enumerate(("2001:db8:0:8::1", "192.0.2.1", "192.0.2.2", "unknown")):
+            assert client.message(f"another{n}", client_address=address, **stranger) == "DUNNO"
+        mapped = [client.message(f"mapped{n}", client_address=("::ffff:192.0.2.3", "192.0.2.3")[n % 2],
+                                 **stranger) for n in range(12)]
+        assert mapped.count("DUNNO") == 10
+    bed.limit("*", 10, key="client", authenticated=False, prefix6=48)
+    with bed.client() as client:
+        walk = [client.message(f"wide{n}", client_address=f"2001:db8:1:{n:x}::1", **stranger)
+                for n in range(40)]
+        assert walk.count("DUNNO") == 10
+
+
+def pss_mb(pid):
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024
+
+
+@pytest.mark.long
+def test_a_million_keys_in_less_than_100_mb(fresh_bed, load):
+    bed, keys = fresh_bed, 1_000_000
+    bed.limit("*", 1000, "366 days", key="client")
+    bed.limit(LOAD, 0)
+    before = pss_mb(bed.program.process.pid)
+    said = load(bed, "-c", 32, "-n", 2 * keys, "-a", keys)
+    assert set(said["actions"]) == {"DUNNO"}
+    assert metric(bed, "postward_policyd_rate_accounts") > keys - 100  # questions in the middle at the end
+    assert pss_mb(bed.program.process.pid) - before < 100
+    with bed.client() as client:
+        began = time.monotonic()
+        assert client.message("one more", client_address="192.0.2.1") == "DUNNO"
+        assert (time.monotonic() - began) * 1000 < DEADLINE_MS
 
 
 # ---- bad input 36: more connections than there may be, none of which says a word
