@@ -295,10 +295,13 @@ static void remember(const struct charging *c)
 {
 	struct decide_session *session = c->q->session;
 
-	for (size_t i = 0; i < c->count; i++)
-		seen_add(&session->seen,
-		         charge_hash(c, session->holds[c->charges[i].hold].account),
-		         DECIDE_SEEN_MAX);
+	for (size_t i = 0; i < c->count; i++) {
+		const struct decide_hold *hold = &session->holds[c->charges[i].hold];
+
+		if (hold->unit == RULE_RECIPIENTS)
+			seen_add(&session->seen, charge_hash(c, hold->account),
+			         DECIDE_SEEN_MAX);
+	}
 	seen_add(&session->seen, question_hash(c->q), DECIDE_SEEN_MAX);
 }
 

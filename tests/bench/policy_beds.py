@@ -15,15 +15,28 @@ from stack.proc import Process, wait_until
 #        name                  package
 PEERS = {"postfwd": "postfwd", "policyd-rate-limit": "policyd-rate-limit", "postgrey": "postgrey"}
 NOBODY = 65534
-RATE = 1000000  # a limit nobody reaches
+RATE = 1000000
 HASH = "{SSHA512}" + base64.b64encode(bytes(72)).decode()  # of nobody's password
-# A rule of each kind is looked for by each request: a login's own, its domain's, everybody's.
-RULES = """INSERT INTO mail.rate_limits (who, unit, limit_count, period)
-    SELECT who, unit, %(rate)s, '1 second' FROM (
-        SELECT 'user' || n || '@d' || n %% %(domains)s || '.example' AS who, 'messages' AS unit
-            FROM generate_series(0, 48) AS n
-        UNION ALL SELECT '@d' || n || '.example', 'recipients' FROM generate_series(0, 48) AS n
-        UNION ALL SELECT '*', unnest(ARRAY['messages', 'recipients'])) AS rules"""
+# Limits nobody reaches. A login's question meets the nearest of those in messages (40 of logins, one of
+# everybody) and in recipients (30 of domains, every other a window, and one of everybody); others are
+# looked for and do not fit.
+RULES = """INSERT INTO mail.rate_limits (key, who, unit, kind, period, authenticated, limit_count)
+    SELECT key, who, unit, kind, interval '1 second', authenticated, %(rate)s FROM (
+        SELECT 'login', 'user' || n || '@d' || n %% %(domains)s || '.example', 'messages', 'bucket',
+               NULL::bool FROM generate_series(0, 39) AS n
+        UNION ALL SELECT 'login', '@d' || n || '.example', 'recipients',
+               CASE n %% 2 WHEN 0 THEN 'bucket' ELSE 'window' END, NULL FROM generate_series(0, 29) AS n
+        UNION ALL VALUES ('login', '*', 'messages', 'bucket', NULL::bool),
+            ('login', '*', 'recipients', 'bucket', NULL::bool)
+        UNION ALL SELECT 'client', '10.0.' || n || '.0/24', 'messages', 'bucket', false
+            FROM generate_series(0, 9) AS n
+        UNION ALL SELECT 'sender_domain', '@s' || n || '.example', 'messages', 'bucket', NULL
+            FROM generate_series(0, 9) AS n
+        UNION ALL SELECT 'login recipient_domain', 'user' || n || '@other.example', 'recipients', 'window',
+               true FROM generate_series(0, 4) AS n
+        UNION ALL VALUES ('client', '*', 'recipients', 'bucket', false),
+            ('recipient', '*', 'messages', 'bucket', false), ('server_port', '25', 'messages', 'bucket', false)
+    ) AS rules (key, who, unit, kind, authenticated)"""
 PRL = """debug: False
 user: nobody
 group: nogroup
