@@ -29,6 +29,7 @@ struct daemon {
 	struct server_protocol policy, usage_protocol, auth_protocol, bans_protocol;
 	struct bans *bans;  /* NULL = off */
 	int64_t started_ms; /* monotonic */
+	int64_t looked_ms;  /* at the wall clock and the database, for questions */
 	int news_ticks; /* until sessions are told what a domain has left; 0 = never */
 	int64_t change_seen; /* generation of the last login change that was followed */
 	bool has_catalog;    /* changes are followed from here on */

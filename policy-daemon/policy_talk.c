@@ -134,6 +134,18 @@ static bool must_wait(const struct daemon *daemon)
 	               daemon->settings->answer_deadline_ms;
 }
 
+/* Looked at once a millisecond: it takes locks, and a question takes microseconds. */
+static void look_at_clocks(struct daemon *daemon, int64_t now_us)
+{
+	struct decide_world *world = &daemon->world;
+
+	if (now_us / 1000 == daemon->looked_ms)
+		return;
+	daemon->looked_ms = now_us / 1000;
+	world->is_fresh = database_is_fresh(daemon->database);
+	world->now_wall_ms = pw_clock_wall_ms();
+}
+
 static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw_buf *out)
 {
 	struct daemon *daemon = arg;
@@ -142,6 +154,7 @@ static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw
 	struct decision decision;
 	struct request request;
 	enum pw_status r;
+	int64_t now_us;
 
 	if (length == 0)
 		return SERVER_MORE;
@@ -153,11 +166,11 @@ static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw
 	            : request_parse(&request, pw_str_sub(bytes, 0, length));
 	if (r != PW_OK)
 		return SERVER_CLOSE;
-	daemon->world.is_fresh = database_is_fresh(daemon->database);
-	daemon->world.now_wall_ms = pw_clock_wall_ms();
-	decide(&decision, &daemon->world, &s->message, &request, daemon_now_us());
+	now_us = daemon_now_us();
+	look_at_clocks(daemon, now_us);
+	decide(&decision, &daemon->world, &s->message, &request, now_us);
 	tell(daemon, &decision, &request);
-	if (text_answer(out, &decision, &request, pw_clock_wall_ms()) != PW_OK)
+	if (text_answer(out, &decision, &request, daemon->world.now_wall_ms) != PW_OK)
 		return SERVER_CLOSE;
 	return (ssize_t)length;
 }

@@ -1,6 +1,5 @@
 #include "core/map.h"
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,10 +41,12 @@ static inline __attribute__((always_inline)) void sip_round(uint64_t v[4])
 
 static inline uint64_t load64(const void *at, size_t len)
 {
+	const unsigned char *p = at;
 	uint64_t x = 0;
 
-	memcpy(&x, at, len);
-	return le64toh(x);
+	for (size_t i = 0; i < len; i++)
+		x |= (uint64_t)p[i] << (8 * i);
+	return x;
 }
 
 /* Written out, the compiler makes one load of it. */

@@ -1,6 +1,7 @@
 """Beds of the policy bench: servers of Postfix's policy protocol, each behind a unix socket of its own.
 The peers are Debian's packages, unpacked and not installed: nothing of them starts by itself."""
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -251,19 +252,23 @@ def ours_under_load(program, bed, *options):
     return said
 
 
+def signal_all(bed, number):
+    for pid in bed.postgres_processes():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 def frozen(program, bed, span_s, *options):
     """Load while PostgreSQL stands still: from a second on until the end."""
-    processes = bed.postgres_processes()
     running = subprocess.Popen([program, bed.socket, "-t", str(int((1 + span_s) * 1000)),
                                 *map(str, options)], stdout=subprocess.PIPE, text=True)
     try:
         time.sleep(1)
-        for pid in processes:
-            os.kill(pid, signal.SIGSTOP)
+        signal_all(bed, signal.SIGSTOP)
         said = json.loads(running.communicate(timeout=120)[0])
     finally:
-        for pid in processes:
-            os.kill(pid, signal.SIGCONT)
+        running.kill()
+        signal_all(bed, signal.SIGCONT)
     if said["lost"] or set(said["actions"]) != {"DUNNO"}:
         raise RuntimeError(f"policyd: {said}")
     return said

@@ -164,14 +164,18 @@ def postgres_processes(bed):
         return [pid, *map(int, children.read().split())]
 
 
-def freeze(bed):
+def signal_all(bed, number):
     for pid in postgres_processes(bed):
-        os.kill(pid, signal.SIGSTOP)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def freeze(bed):
+    signal_all(bed, signal.SIGSTOP)
 
 
 def thaw(bed):
-    for pid in postgres_processes(bed):
-        os.kill(pid, signal.SIGCONT)
+    signal_all(bed, signal.SIGCONT)
 
 
 AWAY = {
