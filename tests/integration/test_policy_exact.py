@@ -3,7 +3,6 @@ postward-policyd and a real PostgreSQL, asked by the bench's load program."""
 import contextlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import threading
@@ -304,34 +303,3 @@ def test_a_million_keys_in_less_than_100_mb(fresh_bed, load):
         began = time.monotonic()
         assert client.message("one more", client_address="192.0.2.1") == "DUNNO"
         assert (time.monotonic() - began) * 1000 < DEADLINE_MS
-
-
-# ---- bad input 36: more connections than there may be, none of which says a word
-
-def patient(bed):
-    """A client that waits for its place in the queue of the socket."""
-    while True:
-        try:
-            return bed.client()
-        except BlockingIOError:
-            time.sleep(0.01)
-
-
-def test_bad_input_36_5000_idle_connections(bed):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    bed.limit(ANN, 0)
-    before = metric(bed, "postward_policyd_crowded_out_total")
-    try:
-        with contextlib.ExitStack() as stack:
-            idle = [stack.enter_context(patient(bed)) for _ in range(5200)]
-            began = time.monotonic()
-            with bed.client() as client:
-                assert client.message("among many") == "DUNNO"
-            assert (time.monotonic() - began) * 1000 < DEADLINE_MS
-            assert idle[-1].ask() == "DUNNO"
-            # the oldest made room, and a Postfix would open another
-            assert idle[0].socket.recv(1) == b""
-            assert metric(bed, "postward_policyd_crowded_out_total") - before >= 200
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
