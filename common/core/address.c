@@ -236,3 +236,25 @@ struct pw_str pw_address_base(struct pw_str local, char delimiter)
 
 	return n == 0 ? local : pw_str_sub(local, 0, n);
 }
+
+bool pw_address_put_base(struct pw_buf *out, struct pw_str address, char delimiter)
+{
+	size_t at = pw_str_rfind(address, '@'), before = out->len;
+	bool is_quoted = address.len > 0 && address.at[0] == '"';
+	struct pw_str local = pw_str_sub(address, is_quoted, at - is_quoted);
+	size_t end = delimiter != '\0' ? pw_str_find(local, delimiter) : local.len;
+
+	if (at <= is_quoted || at == address.len || end == 0 || end == local.len)
+		return false;
+	local.len = end;
+	/* what needed the quotes may have been behind the delimiter */
+	is_quoted = is_quoted && !is_dot_atom(local);
+	pw_buf_puts(out, is_quoted ? PW_STR("\"") : PW_STR(""));
+	pw_buf_puts(out, local);
+	pw_buf_puts(out, is_quoted ? PW_STR("\"") : PW_STR(""));
+	pw_buf_puts(out, pw_str_sub(address, at, address.len));
+	if (pw_buf_status(out) == PW_OK)
+		return true;
+	pw_buf_truncate(out, before);
+	return false;
+}

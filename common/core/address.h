@@ -43,6 +43,11 @@ PW_MUST_CHECK enum pw_status pw_address_normalise(struct pw_buf *out, struct pw_
  * or where nothing stands before it. */
 struct pw_str pw_address_base(struct pw_str local, char delimiter);
 
+/* Append an address without its subaddress, both in normal form: of "ann+x@d" "ann@d", of
+ * "\"ann b+x\"@d" "\"ann b\"@d". False: it has none, or there is no room; then out is as
+ * before. */
+bool pw_address_put_base(struct pw_buf *out, struct pw_str address, char delimiter);
+
 /* Is text a host name or domain: labels of letters, digits, hyphen, underscore or bytes
  * over 127 (U-labels), 1 to 63 octets each, 255 in all, at least one, no trailing dot? */
 bool pw_domain_is_valid(struct pw_str text);

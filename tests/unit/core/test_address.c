@@ -144,14 +144,46 @@ static void base_cuts_the_extension(void **state)
 	assert_true(pw_str_eq(pw_address_base(PW_STR("+ann"), '+'), PW_STR("+ann")));
 }
 
+static void base_of_an_address(void **state)
+{
+	static const struct {
+		struct pw_str address, base; /* empty: none */
+	} cases[] = {
+		{ PW_STR("ann+x+y@d.test"), PW_STR("ann@d.test") },
+		{ PW_STR("ann@d.test"), PW_STR("") },
+		{ PW_STR("+ann@d.test"), PW_STR("") },
+		{ PW_STR("ann+@d.test"), PW_STR("ann@d.test") },
+		{ PW_STR("\"a b+x\"@d.test"), PW_STR("\"a b\"@d.test") },
+		{ PW_STR("\"ann+x y\"@d.test"), PW_STR("ann@d.test") },
+		{ PW_STR("\"a@b+x\"@d.test"), PW_STR("\"a@b\"@d.test") },
+		{ PW_STR("\"a\\\"+x\"@d.test"), PW_STR("\"a\\\"\"@d.test") },
+		{ PW_STR("\"+x y\"@d.test"), PW_STR("") },
+		{ PW_STR("\"a b\"@d.test"), PW_STR("") },
+		{ PW_STR("@d.test"), PW_STR("") },
+		{ PW_STR("ann+x"), PW_STR("") },
+		{ PW_STR(""), PW_STR("") },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PW_LEN(cases); i++) {
+		PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
+
+		assert_int_equal(pw_address_put_base(&out, cases[i].address, '+'),
+		                 cases[i].base.len > 0);
+		assert_true(pw_str_eq(pw_buf_str(&out), cases[i].base));
+		assert_false(pw_address_put_base(&out, cases[i].address, '\0'));
+	}
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[PW_LEN(from_rows) + 3] = {
+	struct CMUnitTest tests[PW_LEN(from_rows) + 4] = {
 		cmocka_unit_test(shared_vectors_hold),
 		cmocka_unit_test(list_gives_display_names_and_group_members),
 		cmocka_unit_test(base_cuts_the_extension),
+		cmocka_unit_test(base_of_an_address),
 	};
 
-	PW_TABLE_TESTS(tests, 3, from_rows, check_from);
+	PW_TABLE_TESTS(tests, 4, from_rows, check_from);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
