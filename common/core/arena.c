@@ -7,6 +7,8 @@
 #include "core/ascii.h"
 
 #define BLOCK_SIZE ((size_t)16 * 1024)
+/* What is large comes in blocks that the C library gives back to the system. */
+#define LARGE_BLOCK_SIZE ((size_t)256 * 1024)
 
 struct block {
 	struct block *next;
@@ -70,7 +72,8 @@ void pw_arena_reset(struct pw_arena *arena)
 
 static struct block *add_block(struct pw_arena *arena, size_t size)
 {
-	size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+	size_t usual = arena->used < LARGE_BLOCK_SIZE ? BLOCK_SIZE : LARGE_BLOCK_SIZE;
+	size_t room = size > usual ? size : usual;
 	struct block *block = malloc(sizeof(*block) + room);
 
 	if (block == NULL)

@@ -6,9 +6,10 @@
 /* Open addressing with linear probing; removal shifts the run back, so there are no
  * tombstones and an unsuccessful search ends at the first empty slot. */
 struct slot {
-	struct pw_str key;
+	const char *key;
 	void *value; /* NULL = empty */
-	uint64_t hash;
+	uint32_t key_len;
+	uint32_t hash; /* its lower half: no table has more slots */
 };
 
 struct pw_map {
@@ -108,14 +109,24 @@ void pw_map_free(struct pw_map **map)
 	*map = NULL;
 }
 
+static struct pw_str key_of(const struct slot *slot)
+{
+	return (struct pw_str){ slot->key, slot->key_len };
+}
+
+static uint32_t hash_of(const struct pw_map *map, struct pw_str key)
+{
+	return (uint32_t)pw_siphash(map->seed, key);
+}
+
 /* The slot that holds key, or the empty slot where it would go. The table is never full.
  */
-static struct slot *probe(const struct pw_map *map, struct pw_str key, uint64_t hash)
+static struct slot *probe(const struct pw_map *map, struct pw_str key, uint32_t hash)
 {
 	size_t i = hash & map->mask;
 
 	while (map->slots[i].value != NULL &&
-	       !(map->slots[i].hash == hash && pw_str_eq(map->slots[i].key, key)))
+	       !(map->slots[i].hash == hash && pw_str_eq(key_of(&map->slots[i]), key)))
 		i = (i + 1) & map->mask;
 	return &map->slots[i];
 }
@@ -133,25 +144,27 @@ static enum pw_status grow(struct pw_map *map)
 	map->mask = new_slots - 1;
 	for (size_t i = 0; i < old_slots; i++)
 		if (old[i].value != NULL)
-			*probe(map, old[i].key, old[i].hash) = old[i];
+			*probe(map, key_of(&old[i]), old[i].hash) = old[i];
 	free(old);
 	return PW_OK;
 }
 
 enum pw_status pw_map_put(struct pw_map *map, struct pw_str key, void *value)
 {
-	uint64_t hash = pw_siphash(map->seed, key);
+	uint32_t hash = hash_of(map, key);
 	struct slot *slot;
 	enum pw_status r;
 
-	if (map->slots == NULL || (map->count + 1) * 4 > (map->mask + 1) * 3)
+	if (key.len > UINT32_MAX)
+		return PW_ERR_LIMIT;
+	if (map->slots == NULL || (map->count + 1) * 8 > (map->mask + 1) * 7)
 		if ((r = grow(map)) != PW_OK)
 			return r;
 	slot = probe(map, key, hash);
 	if (slot->value == NULL) {
 		if (map->count >= map->max)
 			return PW_ERR_LIMIT;
-		*slot = (struct slot){ key, value, hash };
+		*slot = (struct slot){ key.at, value, (uint32_t)key.len, hash };
 		map->count++;
 	}
 	slot->value = value;
@@ -162,7 +175,7 @@ void *pw_map_get(const struct pw_map *map, struct pw_str key)
 {
 	if (map->count == 0)
 		return NULL;
-	return probe(map, key, pw_siphash(map->seed, key))->value;
+	return probe(map, key, hash_of(map, key))->value;
 }
 
 void *pw_map_take(struct pw_map *map, struct pw_str key)
@@ -173,7 +186,7 @@ void *pw_map_take(struct pw_map *map, struct pw_str key)
 
 	if (map->count == 0)
 		return NULL;
-	slot = probe(map, key, pw_siphash(map->seed, key));
+	slot = probe(map, key, hash_of(map, key));
 	if ((value = slot->value) == NULL)
 		return NULL;
 	hole = (size_t)(slot - map->slots);
@@ -208,7 +221,7 @@ bool pw_map_next(const struct pw_map *map, size_t *pos, struct pw_str *key_out,
 
 		if (slot->value == NULL)
 			continue;
-		*key_out = slot->key;
+		*key_out = key_of(slot);
 		*value_out = slot->value;
 		(*pos)++;
 		return true;

@@ -18,7 +18,7 @@ void pw_map_free(struct pw_map **map);
 
 /* Set key to value (not NULL); an existing value is replaced, its old key slice stays.
  *
- * Errors  PW_ERR_NOMEM; PW_ERR_LIMIT when entries_max is reached */
+ * Errors  PW_ERR_NOMEM; PW_ERR_LIMIT when entries_max is reached, or a key of 4 GiB */
 PW_MUST_CHECK enum pw_status pw_map_put(struct pw_map *map, struct pw_str key,
                                         void *value);
 /* Value of key, or NULL. */

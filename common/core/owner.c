@@ -7,13 +7,16 @@
 #include "core/map.h"
 
 /* One flat table: the key is login NUL pattern (a NUL occurs in neither), so that a
- * question costs three look-ups however many addresses a login has. "login NUL" alone says
- * that the login has rows. */
+ * question costs three look-ups however many addresses a login has. "login NUL" alone
+ * says that the login has rows; its value, whether its own address is among them, as it
+ * nearly always is: that takes no row. */
 struct pw_owner {
 	struct pw_map *rows;
 	struct pw_arena *text;
 	size_t count;
 	char delimiter;
+	char is_own; /* its address is the value where it is, owner itself where it is not
+	              */
 };
 
 struct key {
@@ -33,11 +36,17 @@ static bool has_row(const struct pw_owner *owner, struct pw_str login,
                     struct pw_str local, struct pw_str at_domain)
 {
 	struct key key = { .len = 0 };
+	struct pw_str pattern;
 
 	key_append(&key, login);
 	key_append(&key, PW_STR("\0"));
 	key_append(&key, local);
 	key_append(&key, at_domain);
+	pattern = (struct pw_str){ key.at + login.len + 1, key.len - login.len - 1 };
+	if (pw_str_eq(pattern, login))
+		return pw_map_get(owner->rows,
+		                  (struct pw_str){ key.at, login.len + 1 }) ==
+		       &owner->is_own;
 	return pw_map_get(owner->rows, (struct pw_str){ key.at, key.len }) != NULL;
 }
 
@@ -87,6 +96,19 @@ static enum pw_status add_row(struct pw_owner *owner, struct pw_str login,
 	return pw_map_put(owner->rows, row, owner);
 }
 
+/* login has rows already. */
+static enum pw_status add_own(struct pw_owner *owner, struct pw_str login)
+{
+	struct key key = { .len = 0 };
+	struct pw_str row;
+
+	key_append(&key, login);
+	key_append(&key, PW_STR("\0"));
+	row = (struct pw_str){ key.at, key.len };
+	owner->count += pw_map_get(owner->rows, row) != &owner->is_own;
+	return pw_map_put(owner->rows, row, &owner->is_own);
+}
+
 enum pw_status pw_owner_add(struct pw_owner *owner, struct pw_str login,
                             struct pw_str pattern)
 {
@@ -95,8 +117,11 @@ enum pw_status pw_owner_add(struct pw_owner *owner, struct pw_str login,
 
 	if (login.len > PW_OWNER_NAME_MAX || pattern.len > PW_OWNER_NAME_MAX)
 		return PW_ERR_LIMIT;
-	if ((r = add_row(owner, login, PW_STR(""), &is_new)) != PW_OK ||
-	    (r = add_row(owner, login, pattern, &is_new)) != PW_OK)
+	if ((r = add_row(owner, login, PW_STR(""), &is_new)) != PW_OK)
+		return r;
+	if (pw_str_eq(login, pattern))
+		return add_own(owner, login);
+	if ((r = add_row(owner, login, pattern, &is_new)) != PW_OK)
 		return r;
 	owner->count += is_new;
 	return PW_OK;
