@@ -29,6 +29,7 @@ struct catalog {
 	struct pw_map *quota_domains; /* name -> struct catalog_quota_domain */
 	struct catalog_quotas quotas;
 	struct pw_owner *owner;
+	struct pw_map *senders; /* pattern -> struct catalog_sender, the first one */
 	struct catalog_auth_rule auth_rules[AUTH_KINDS]; /* failures 0 = none */
 	struct exemption *exemptions;
 	struct catalog_ban *first_ban, *last_ban;
@@ -55,6 +56,7 @@ enum pw_status catalog_new(struct catalog **out, const uint8_t seed[16], char de
 	    (r = rules_new(&c->rules, c->arena, seed)) != PW_OK ||
 	    (r = pw_map_new(&c->logins, seed, CATALOG_ROWS_MAX)) != PW_OK ||
 	    (r = pw_map_new(&c->quota_domains, seed, CATALOG_ROWS_MAX)) != PW_OK ||
+	    (r = pw_map_new(&c->senders, seed, CATALOG_ROWS_MAX)) != PW_OK ||
 	    (r = pw_owner_new(&c->owner, seed, delimiter)) != PW_OK)
 		return r;
 	*out = PW_TAKE(c);
@@ -68,6 +70,7 @@ void catalog_free(struct catalog **catalog)
 	if (c == NULL)
 		return;
 	pw_owner_free(&c->owner);
+	pw_map_free(&c->senders);
 	pw_map_free(&c->logins);
 	pw_map_free(&c->quota_domains);
 	pw_map_free(&c->blocks);
@@ -105,6 +108,18 @@ static struct catalog_entry *entry_of(struct catalog *c, struct pw_str address)
 	return entry;
 }
 
+/* A copy of an address; the entry's own where there is one, as there is of most. */
+static enum pw_status copy_address(struct catalog *c, struct pw_str address,
+                                   struct pw_str *out)
+{
+	const struct catalog_entry *entry = pw_map_get(c->entries, address);
+
+	if (entry == NULL)
+		return pw_arena_copy(c->arena, address, out);
+	*out = entry->address;
+	return PW_OK;
+}
+
 /* A number column; SQL NULL is 0. */
 static enum pw_status number_of(struct pw_str field, int64_t min, int64_t max,
                                 int64_t *out)
@@ -137,7 +152,7 @@ static enum pw_status add_domain(struct catalog *c, const struct pw_str *fields)
 	return pw_arena_copy(c->arena, fields[1], &domain->target);
 }
 
-/* source, destination */
+/* source, destination; the last one of a source first */
 static enum pw_status add_alias(struct catalog *c, const struct pw_str *fields)
 {
 	struct catalog_entry *entry = entry_of(c, fields[0]);
@@ -147,7 +162,7 @@ static enum pw_status add_alias(struct catalog *c, const struct pw_str *fields)
 		return PW_ERR_NOMEM;
 	to->next = entry->destinations;
 	entry->destinations = to;
-	return pw_arena_copy(c->arena, fields[1], &to->address);
+	return copy_address(c, fields[1], &to->address);
 }
 
 /* Add a mailbox to the sum of its domain, if that has a limit. */
@@ -174,7 +189,7 @@ static enum pw_status add_to_domain(struct catalog *c, struct catalog_entry *ent
 }
 
 /* address, quota_bytes, used_bytes, quota_messages, used_messages, warned_percent,
- * domain_quota_bytes */
+ * domain_quota_bytes, may_receive */
 static enum pw_status add_quota(struct catalog *c, const struct pw_str *fields)
 {
 	struct catalog_entry *entry;
@@ -191,6 +206,7 @@ static enum pw_status add_quota(struct catalog *c, const struct pw_str *fields)
 	entry->quota_messages = numbers[2];
 	entry->used_messages = numbers[3];
 	entry->warned_percent = numbers[4];
+	entry->is_refused = pw_str_eq(fields[7], PW_STR("f"));
 	return add_to_domain(c, entry, numbers[5]);
 }
 
@@ -221,10 +237,44 @@ static enum pw_status add_warning(struct catalog *c, const struct pw_str *fields
 	return PW_OK;
 }
 
-/* login, pattern */
+/* Is pattern login's own address, or that in a domain that stands for its domain? */
+static bool is_own(const struct catalog *c, struct pw_str login, struct pw_str pattern)
+{
+	size_t at = pw_str_rfind(pattern, '@');
+	const struct domain *domain =
+		pw_map_get(c->domains, pw_str_sub(pattern, at + 1, pattern.len));
+
+	if (pw_str_eq(login, pattern))
+		return true;
+	return domain != NULL && domain->target.len > 0 &&
+	       login.len == at + 1 + domain->target.len &&
+	       pw_str_starts(login, pw_str_sub(pattern, 0, at + 1)) &&
+	       pw_str_eq(pw_str_sub(login, at + 1, login.len), domain->target);
+}
+
+/* login, pattern; whose own address something is, is known without a list */
 static enum pw_status add_sender(struct catalog *c, const struct pw_str *fields)
 {
-	return pw_owner_add(c->owner, fields[0], fields[1]);
+	struct pw_str pattern = fields[1], login;
+	struct catalog_sender *first, *sender;
+	enum pw_status r = pw_owner_add(c->owner, fields[0], pattern);
+
+	if (r != PW_OK || is_own(c, fields[0], pattern))
+		return r;
+	if ((r = copy_address(c, fields[0], &login)) != PW_OK)
+		return r;
+	first = find_or_make(c, c->senders, &pattern, sizeof(*first));
+	if (first == NULL)
+		return PW_ERR_NOMEM;
+	if (first->login.at == NULL) {
+		first->login = login;
+		return PW_OK;
+	}
+	if ((sender = pw_arena_alloc(c->arena, sizeof(*sender))) == NULL)
+		return PW_ERR_NOMEM;
+	*sender = (struct catalog_sender){ login, first->next };
+	first->next = sender;
+	return PW_OK;
 }
 
 /* RULES_SQL */
@@ -398,8 +448,8 @@ static const struct table {
 } tables[CATALOG_TABLES] = {
 	[CATALOG_ADDRESSES]   = { 2,  add_address,    "SELECT address, kind FROM mail.snapshot_addresses" },
 	[CATALOG_DOMAINS]     = { 2,  add_domain,     "SELECT name, target FROM mail.snapshot_domains" },
-	[CATALOG_ALIASES]     = { 2,  add_alias,      "SELECT source, destination FROM mail.snapshot_aliases" },
-	[CATALOG_QUOTAS]      = { 7,  add_quota,      "SELECT address, quota_bytes, used_bytes, quota_messages, used_messages, warned_percent, domain_quota_bytes FROM mail.snapshot_quotas" },
+	[CATALOG_ALIASES]     = { 2,  add_alias,      "SELECT source, destination FROM mail.snapshot_aliases ORDER BY id DESC" },
+	[CATALOG_QUOTAS]      = { 8,  add_quota,      "SELECT address, quota_bytes, used_bytes, quota_messages, used_messages, warned_percent, domain_quota_bytes, may_receive FROM mail.snapshot_quotas" },
 	[CATALOG_SENDERS]     = { 2,  add_sender,     "SELECT login, pattern FROM mail.snapshot_senders" },
 	[CATALOG_RATE_LIMITS] = { RULES_COLUMNS, add_rate_rule, RULES_SQL },
 	[CATALOG_AUTH_LIMITS] = { 5,  add_auth_limit, "SELECT kind, failures, period_s, block_s, dry_run FROM mail.snapshot_auth_limits" },
@@ -462,6 +512,12 @@ char catalog_delimiter(const struct catalog *catalog)
 const struct catalog_quotas *catalog_quotas(const struct catalog *catalog)
 {
 	return &catalog->quotas;
+}
+
+const struct catalog_sender *catalog_senders(const struct catalog *catalog,
+                                             struct pw_str pattern)
+{
+	return pw_map_get(catalog->senders, pattern);
 }
 
 const struct rules *catalog_rules(const struct catalog *catalog)

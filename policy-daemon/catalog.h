@@ -70,12 +70,18 @@ struct catalog_quotas {
 struct catalog_entry {
 	struct pw_str address;
 	struct catalog_destination
-		*destinations; /* what an alias names; NULL = no alias */
-	bool is_mailbox;
+		*destinations;               /* what an alias names; NULL = no alias */
+	bool is_mailbox, is_refused;         /* refused: a mailbox that takes no mail */
 	int64_t quota_bytes, quota_messages; /* 0 = unlimited */
 	int64_t used_bytes, used_messages;   /* as the database remembered it */
 	int64_t warned_percent;
 	struct catalog_quota_domain *quota_domain; /* NULL = no limit of the domain */
+};
+
+/* A login that may send as an address, or "@domain", that is not its own. */
+struct catalog_sender {
+	struct pw_str login;
+	struct catalog_sender *next; /* of the same pattern */
 };
 
 /* An account that may not send, or not for ever. */
@@ -145,6 +151,11 @@ bool catalog_domain(const struct catalog *catalog, struct pw_str domain,
                     struct pw_str *target_out);
 char catalog_delimiter(const struct catalog *catalog);
 const struct catalog_quotas *catalog_quotas(const struct catalog *catalog);
+
+/* Logins that may send as a pattern; not those whose own address it is, or would be in
+ * the domain that its domain stands for. NULL = none. */
+const struct catalog_sender *catalog_senders(const struct catalog *catalog,
+                                             struct pw_str pattern);
 
 /* The limits of sending. */
 const struct rules *catalog_rules(const struct catalog *catalog);

@@ -12,6 +12,15 @@ int64_t daemon_now_us(void)
 	return pw_clock_mono_ms() * 1000;
 }
 
+bool daemon_is_fresh(struct daemon *daemon)
+{
+	bool is_fresh = database_is_fresh(daemon->database);
+
+	if (is_fresh)
+		daemon->fresh_ms = pw_clock_mono_ms();
+	return is_fresh;
+}
+
 /* ---- what happens in the loop */
 
 /* There is a new catalog, or the stored counters. */
@@ -38,6 +47,7 @@ static void on_tick(void *arg)
 	auth_tick(daemon);
 	changes_tick(daemon);
 	usage_talk_tick(daemon);
+	(void)daemon_is_fresh(daemon);
 	pw_count_set(&numbers, NUMBER_accounts, (int64_t)ledger_count(daemon->ledger));
 	pw_count_set(&numbers, NUMBER_snapshot_age_ms, database_age_ms(daemon->database));
 	pw_notify_watchdog();
@@ -173,6 +183,11 @@ static enum pw_status open_sockets(struct daemon *daemon, struct pw_buf *why_out
 	if ((r = open_socket(daemon, &daemon->auth_protocol,
 	                     daemon->settings->auth_socket, why_out)) != PW_OK)
 		return r;
+	daemon->map = map_protocol;
+	daemon->map.arg = daemon;
+	if ((r = open_socket(daemon, &daemon->map, daemon->settings->map_socket,
+	                     why_out)) != PW_OK)
+		return r;
 	return bans_open(daemon, why_out);
 }
 
@@ -222,7 +237,7 @@ enum pw_status daemon_start(struct daemon *daemon, struct pw_buf *why_out)
 	enum pw_status r;
 
 	block_signals();
-	daemon->started_ms = pw_clock_mono_ms();
+	daemon->started_ms = daemon->fresh_ms = pw_clock_mono_ms();
 	if ((r = open_tables(daemon)) != PW_OK ||
 	    (r = server_new(&daemon->server, &events, signals)) != PW_OK)
 		return r;

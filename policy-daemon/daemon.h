@@ -27,9 +27,11 @@ struct daemon {
 	struct standing *standing;
 	struct decide_world world;
 	struct server_protocol policy, usage_protocol, auth_protocol, bans_protocol;
+	struct server_protocol map;
 	struct bans *bans;  /* NULL = off */
 	int64_t started_ms; /* monotonic */
 	int64_t looked_ms;  /* at the wall clock and the database, for questions */
+	int64_t fresh_ms;   /* monotonic: when the catalog was last known to be right */
 	int news_ticks; /* until sessions are told what a domain has left; 0 = never */
 	int64_t change_seen; /* generation of the last login change that was followed */
 	bool has_catalog;    /* changes are followed from here on */
@@ -43,6 +45,9 @@ struct daemon {
 
 /* The clock of the buckets: microseconds that only grow. */
 int64_t daemon_now_us(void);
+
+/* Is the catalog, as far as one can know, what the database holds? */
+bool daemon_is_fresh(struct daemon *daemon);
 
 /* Make the daemon listen and load; the settings are read and signals blocked.
  *
@@ -76,6 +81,7 @@ void limit_talk_store(struct daemon *daemon); /* limit_talk.c */
 extern const struct server_protocol policy_protocol; /* policy_talk.c */
 extern const struct server_protocol usage_protocol;  /* usage_talk.c */
 extern const struct server_protocol auth_protocol;   /* auth_talk.c */
+extern const struct server_protocol map_protocol;    /* map_talk.c */
 
 /* The list of banned clients, where it is wanted.
  *

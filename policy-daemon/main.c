@@ -1,5 +1,6 @@
 /* postward-policyd: answers Postfix's policy questions from memory
  * (docs/limits.md). */
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "io/log.h"
@@ -18,6 +19,15 @@ static enum pw_status run(struct daemon *daemon)
 	return r;
 }
 
+/* A generation of the database's data comes as a whole and goes as a whole: what it took
+ * goes back to the system (mallopt(3)). */
+static void return_memory(void)
+{
+	(void)mallopt(M_ARENA_MAX, 2);
+	(void)mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+	(void)mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+}
+
 int main(int argc, char **argv)
 {
 	PW_AUTO(daemon_done) struct daemon daemon = { .settings = NULL };
@@ -26,5 +36,6 @@ int main(int argc, char **argv)
 
 	if (code != PW_OPTIONS_RUN)
 		return code;
+	return_memory();
 	return run(&daemon) == PW_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

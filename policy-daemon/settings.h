@@ -10,4 +10,7 @@ struct settings {
 #undef PW
 };
 
+/* The choices of stale_domain. */
+enum { STALE_FOREIGN, STALE_DEFER };
+
 extern const struct pw_settings_schema settings_schema;

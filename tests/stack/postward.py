@@ -30,6 +30,8 @@ class Program:
         self.conf = root / f"{name}.conf"
         self.sockets = [Path(s) for s in sockets]
         self.settings = {"state_directory": self.state, "log_target": "stderr", **settings}
+        if name == "postward-policyd":
+            self.settings.setdefault("map_socket", "")
         if self.role and postgres is not None:
             self.settings["database"] = postgres.conninfo(self.role)
         self.state.mkdir(parents=True)

@@ -124,7 +124,7 @@ static void do_mailbox(struct play *play, struct pw_str rest)
 	add(play, CATALOG_SENDERS, (struct pw_str[]){ name, name });
 	add(play, CATALOG_QUOTAS,
 	    (struct pw_str[]){ name, numbers[0], numbers[1], numbers[2], numbers[3],
-	                       PW_STR("0"), numbers[4] });
+	                       PW_STR("0"), numbers[4], PW_STR("t") });
 }
 
 static void do_grace(struct play *play, struct pw_str rest)

@@ -49,7 +49,7 @@ static struct row rows[] = {
 
 static void add(struct catalog *catalog, enum catalog_table table, const char *text)
 {
-	struct pw_str fields[16], rest = pw_str_from(text);
+	struct pw_str fields[16] = { { NULL, 0 } }, rest = pw_str_from(text);
 	size_t count = 0;
 
 	while (rest.at != NULL)
