@@ -50,13 +50,14 @@ EDGE_SERVICES = [
 ]
 
 POLICY = "{{ unix:policy/policy.sock, timeout=5s, try_limit=2, default_action=%s }}"
+TABLE = "socketmap:unix:policy/map.sock:%s"
 INNER_MAIN = f"""myhostname = inner.example.test
 inet_interfaces = {INNER_LINK}, 127.0.0.1
 mynetworks = 127.0.0.0/8
 relayhost = [{EDGE_LINK}]:2525
-virtual_mailbox_domains = proxy:pgsql:{{maps}}/domain.cf
-virtual_mailbox_maps = proxy:pgsql:{{maps}}/mailbox.cf
-virtual_alias_maps = proxy:pgsql:{{maps}}/alias.cf
+virtual_mailbox_domains = {TABLE % "domains"}
+virtual_mailbox_maps = {TABLE % "mailboxes"}
+virtual_alias_maps = {TABLE % "aliases"}
 virtual_transport = lmtp:unix:private/dovecot-lmtp
 recipient_delimiter = +
 smtpd_relay_restrictions = reject_unauth_destination
@@ -221,14 +222,7 @@ class Stack(MailHost):
     def _lay_out_servers(self):
         self.edge = Postfix(self.root / "edge", self.edge_ns).create(EDGE_MAIN, EDGE_SERVICES)
         self.inner = Postfix(self.root / "inner", self.inner_ns)
-        maps = self.root / "maps"
-        maps.mkdir()
-        for name in ("domain", "mailbox", "alias"):
-            # SQL's function per table: pgsql_table(5), `query`
-            (maps / f"{name}.cf").write_text(
-                f"hosts = unix:{self.pg.socket}\nuser = postfix\ndbname = mail\n"
-                f"query = SELECT * FROM mail.postfix_{name}('%s')\n")
-        self.inner.create(INNER_MAIN.format(maps=maps, cert=self.cert, key=self.key),
+        self.inner.create(INNER_MAIN.format(cert=self.cert, key=self.key),
                           INNER_SERVICES)
         self.dovecot = Dovecot(self.root / "dovecot", self.inner_ns, INNER_LINK).create(
             build() / "lib", self.inner.spool, self.cert, self.key,
@@ -257,6 +251,7 @@ class Stack(MailHost):
             os.chown(path.parent, PROGRAMS["postward-policyd"][0], gid)
             path.parent.chmod(0o2750)
         self._add("postward-policyd", self.inner_ns, self.inner, "policy.sock",
+                  map_socket=self.inner.spool / "policy/map.sock",
                   usage_socket=self.usage_socket, auth_socket=self.auth_socket,
                   doveadm_socket=self.dovecot.root / "run/postward-doveadm",
                   lmtp_socket=self.dovecot.root / "run/postward-lmtp")
