@@ -17,6 +17,9 @@ static const char policy_hello[] = "request=smtpd_access_policy\nprotocol_state=
 				   "protocol_name=SMTP\nclient_address=127.0.0.1\n"
 				   "client_name=localhost\n\n";
 
+/* a name that is nobody's */
+static const char map_hello[] = "15:domains invalid,";
+
 /* clang-format off */
 static const struct language {
 	struct pw_str hello;
@@ -26,6 +29,7 @@ static const struct language {
 	[PROBE_CONNECT] = { { NULL, 0 }, 0, { NULL, 0 } },
 	[PROBE_MILTER]  = { { milter_hello, sizeof(milter_hello) - 1 }, 4, { "O", 1 } },
 	[PROBE_POLICY]  = { { policy_hello, sizeof(policy_hello) - 1 }, 0, { "action=", 7 } },
+	[PROBE_MAP]     = { { map_hello, sizeof(map_hello) - 1 }, 0, { "9:NOTFOUND ,", 12 } },
 	[PROBE_SMTP]    = { { NULL, 0 }, 0, { "220", 3 } },
 	[PROBE_AUTH]    = { { NULL, 0 }, 0, { "VERSION\t", 8 } },
 };

@@ -8,6 +8,7 @@ enum probe_kind {
 	PROBE_CONNECT, /* nothing is said */
 	PROBE_MILTER,
 	PROBE_POLICY, /* Postfix's policy protocol */
+	PROBE_MAP,    /* policyd's tables for Postfix */
 	PROBE_SMTP,   /* waits for 220 */
 	PROBE_AUTH,   /* Dovecot's auth protocol: waits for VERSION */
 };

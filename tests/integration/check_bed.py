@@ -99,7 +99,7 @@ class CheckBed:
             shutil.copytree(self._kept / str(number), folder, symlinks=True)
 
     def _changing(self):
-        return (self.postfix.etc, self.etc / "dovecot", self.etc / "postward", self.root.parent / "maps")
+        return (self.postfix.etc, self.etc / "dovecot", self.etc / "postward")
 
     def cure(self, command):
         """Carry out the part of a cure that is for postconf."""

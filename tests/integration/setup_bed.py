@@ -248,6 +248,8 @@ class Bed(Namespace):
             inside = f"/var/spool/postfix/postward/{socket}.sock"
             program = Program(name, self.root / "conf", self, {key: f"unix:{inside}"},
                               [self.path(inside)])
+            if name == "postward-policyd":
+                program.settings["map_socket"] = "/var/spool/postfix/postward/map.sock"
             self.programs.append(program.start())
 
     def start_servers(self):

@@ -221,6 +221,21 @@ def test_absolute_path_in_a_chroot(inner):
     expect(inner, "sockets", "sockets/milters", "error", "in the chroot: there is no such socket", "name it without")
 
 
+def test_tables_by_an_absolute_path_in_a_chroot(inner):
+    inner.postfix.set(f"virtual_alias_maps=socketmap:unix:{inner.postfix.spool}/policy/map.sock:aliases")
+    expect(inner, "sockets", "sockets/tables", "error", "in the chroot: there is no such socket", "name it without")
+
+
+def test_tables_that_postfix_may_not_open(inner):
+    path = inner.postfix.spool / "policy/map.sock"
+    path.chmod(0o600)
+    try:
+        expect(inner, "sockets", "sockets/tables", "error", "policy/map.sock as user postfix in the chroot: may not connect",
+               "systemctl restart postward-map.socket")
+    finally:
+        path.chmod(0o660)
+
+
 def test_socket_that_postfix_may_not_open(inner):
     path = inner.postfix.spool / "score/score.sock"
     path.chmod(0o600)
@@ -264,9 +279,9 @@ def test_policyd_away(inner):
     program.stop()
     try:
         found = inner.problems("--only", "sockets")
-        assert {p[0] for p in found} == {"sockets/policy", "sockets/guests"}
+        assert {p[0] for p in found} == {"sockets/policy", "sockets/tables", "sockets/guests"}
         assert {p[1] for p in found} == {"error"}
-        assert len(found) == 3 and all("systemctl restart postward-" in p[3] for p in found)
+        assert len(found) == 4 and all("systemctl restart postward-" in p[3] for p in found)
     finally:
         program.start()
 
@@ -322,8 +337,7 @@ def test_domain_that_postfix_gives_to_others(inner):
 
 
 def test_table_that_does_not_answer(inner):
-    table = inner.root.parent / "maps/domain.cf"
-    table.write_text(table.read_text().replace("user = postfix", "user = nobody_knows"))
+    inner.postfix.set("virtual_mailbox_domains=socketmap:unix:policy/map.sock:nothing")
     expect(inner, "database", "database/tables", "error", "Postfix does not find domain example.test", "postmap -vq example.test")
 
 

@@ -69,6 +69,7 @@ def test_a_dry_run_shows_the_lines_and_changes_nothing(bed):
     (65, "only for the role edge", ["--yes", "--domain", DOMAIN, "--fallback", "queue"]),
     (65, "queue or defer", ["--yes", "--role", "edge", "--domain", DOMAIN, "--listen-private", PEER,
                             "--peer", PRIVATE, "--fallback", "bounce"]),
+    (65, "socketmap or pgsql", ["--yes", "--domain", DOMAIN, "--tables", "hash"]),
     (65, "no password in it", ["--yes", "--domain", DOMAIN, "--database", "dbname=postward password=x"]),
     (65, "no sslpassword in it", ["--yes", "--domain", DOMAIN, "--database", "dbname=postward sslpassword=x"]),
 ], ids=lambda v: v if isinstance(v, str) else "")
@@ -285,7 +286,7 @@ def test_lists_of_the_administrator_are_merged():
         assert host.main("submission_milters") == (
             "unix:postward/score.sock, inet:localhost:8891, unix:postward/dkim.sock")
         assert host.main("virtual_alias_maps") == (
-            "hash:/etc/postfix/virtual, proxy:pgsql:/etc/postward/postfix/alias.cf")
+            "hash:/etc/postfix/virtual, socketmap:unix:postward/map.sock:aliases")
         restrictions = " ".join(host.main("smtpd_recipient_restrictions").split())
         assert restrictions == (
             "permit_mynetworks, reject_unauth_destination, reject_rbl_client zen.example, "
@@ -298,6 +299,33 @@ def test_lists_of_the_administrator_are_merged():
         assert host.set_up()["changes"] == 0
         host.setup("--undo")
         assert host.tree() == before
+
+
+TABLES = {"virtual_mailbox_domains": ("domains", "domain"), "virtual_mailbox_maps": ("mailboxes", "mailbox"),
+          "virtual_alias_maps": ("aliases", "alias")}
+
+
+def tables(host):
+    return {name: host.main(name) for name in TABLES}
+
+
+def test_tables_of_an_earlier_version_are_exchanged_where_they_stand(bed):
+    """Looked up in SQL by what setup wrote then; and whoever wants that is let have it."""
+    ours = {name: f"socketmap:unix:postward/map.sock:{table}" for name, (table, _) in TABLES.items()}
+    theirs = {name: f"proxy:pgsql:/etc/postward/postfix/{file}.cf" for name, (_, file) in TABLES.items()}
+    bed.run("postconf", "-e", *(f"{name} = {value}" for name, value in theirs.items()))
+    bed.run("postconf", "-e", f"virtual_alias_maps = {theirs['virtual_alias_maps']}, hash:/etc/postfix/virtual")
+    before = bed.tree()
+    bed.set_up()
+    assert tables(bed) == {**ours, "virtual_alias_maps": ours["virtual_alias_maps"] + ", hash:/etc/postfix/virtual"}
+    bed.setup("--undo")
+    assert bed.tree() == before
+    bed.set_up("--tables", "pgsql")
+    assert tables(bed) == {**theirs, "virtual_alias_maps": theirs["virtual_alias_maps"] + ", hash:/etc/postfix/virtual"}
+    assert bed.set_up()["changes"] == 0  # it is remembered
+    assert bed.run("postmap", "-q", DOMAIN, "pgsql:/etc/postward/postfix/domain.cf").strip() == DOMAIN
+    bed.set_up("--tables", "socketmap")
+    assert tables(bed)["virtual_mailbox_maps"] == ours["virtual_mailbox_maps"]
 
 
 def test_a_host_with_the_domain_as_its_name_is_no_local_destination(bed):

@@ -177,6 +177,17 @@ def test_only_postfix_may_speak_for_others(units, name):
     assert f"postward-origin-{name}.socket" in (DEBIAN / "postward-origin.prerm").read_text()
 
 
+def test_postfix_looks_up_at_a_socket_of_its_own(units):
+    socket, service = units / "postward-map.socket", units / "postward-policyd.service"
+    assert values(socket, "FileDescriptorName") == ["map"]  # as daemon.c asks for it
+    assert values(socket, "ListenStream") == [setting("policy-daemon/settings.def", "map_socket", 2)]
+    assert values(socket, "SocketUser") == ["postward_policy"] and values(socket, "SocketGroup") == ["postfix"]
+    assert values(socket, "SocketMode") == ["0660"]
+    assert values(socket, "Service") == ["postward-policyd.service"]
+    assert "postward-map.socket" in values(service, "Requires")[0]
+    assert "postward-map.socket" in values(service, "After")[0]
+
+
 @pytest.mark.parametrize("program", DAEMONS)
 def test_a_stop_is_given_as_long_as_a_drain_may_take(units, program):
     table, name = ("policy-daemon/settings.def", "drain_timeout") if "policyd" in program else (

@@ -36,6 +36,7 @@ static const struct check checks[] = {
 	{ "dovecot",      "files",        check_dovecot_files,       CHECK_MAILBOXES, false },
 	{ "sockets",      "milters",      check_milter_sockets,      CHECK_ANY,       false },
 	{ "sockets",      "policy",       check_policy_sockets,      CHECK_MAILBOXES, false },
+	{ "sockets",      "tables",       check_table_sockets,       CHECK_MAILBOXES, false },
 	{ "sockets",      "dovecot",      check_sasl_socket,         CHECK_MAILBOXES, false },
 	{ "sockets",      "guests",       check_guest_sockets,       CHECK_MAILBOXES, false },
 	{ "services",     "running",      check_services,            CHECK_ANY,       false },

@@ -275,11 +275,12 @@ static int look_up(void *arg)
 	return code != 0;
 }
 
-/* postmap(1) has to be asked as Postfix is; proxy: is only another process that asks. */
+/* postmap(1) has to be asked as Postfix is, and where it is; proxy: is only another
+ * process that asks. */
 static void try_table(struct check_report *report, const struct check_context *context,
                       struct pw_str table, const char *domain)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf plain = { 0 }, user = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf plain = { 0 }, user = { 0 }, queue = { 0 };
 	struct lookup lookup = { .key = domain };
 	char why[WHY_MAX] = "";
 	struct identity who;
@@ -290,12 +291,13 @@ static void try_table(struct check_report *report, const struct check_context *c
 		table = pw_str_sub(table, 6, table.len);
 	pw_buf_puts(&plain, table);
 	pw_buf_puts(&user, postconf_value(&context->postfix, NULL, "mail_owner"));
+	pw_buf_puts(&queue, postconf_value(&context->postfix, NULL, "queue_directory"));
 	if (identity_find(&who, pw_buf_str(&user)) != PW_OK || pipe(ends) != 0)
 		return;
 	lookup.table = pw_buf_text(&plain);
 	lookup.timeout_ms = context->deadline_ms - pw_clock_mono_ms();
 	lookup.out = ends[1];
-	r = identity_run(&who, NULL, "/", look_up, &lookup, &code);
+	r = identity_run(&who, NULL, pw_buf_text(&queue), look_up, &lookup, &code);
 	(void)close(ends[1]);
 	if (r != PW_OK) {
 		check_blind(report, "only root can ask %s as Postfix does", lookup.table);
@@ -304,8 +306,8 @@ static void try_table(struct check_report *report, const struct check_context *c
 		check_error(report, "Postfix does not find domain %s in %s%s%.*s", domain,
 		            lookup.table, why[0] != '\0' ? ": " : "",
 		            PW_FMT(pw_str_trim(pw_str_from(why))));
-		check_cure(report, "sudo -u %s postmap -vq %s %s", pw_buf_text(&user),
-		           domain, lookup.table);
+		check_cure(report, "cd %s && sudo -u %s postmap -vq %s %s",
+		           pw_buf_text(&queue), pw_buf_text(&user), domain, lookup.table);
 	}
 	(void)close(ends[0]);
 }
@@ -335,7 +337,8 @@ void check_maps(struct check_report *report, const struct check_context *context
 	judge_destinations(report, &context->postfix, pw_buf_str(&domains));
 	tables = postconf_value(&context->postfix, NULL, "virtual_mailbox_domains");
 	while (postconf_next_item(&tables, &table))
-		if (pw_str_contains(table, PW_STR("pgsql:")))
+		if (pw_str_contains(table, PW_STR("pgsql:")) ||
+		    pw_str_starts(table, PW_STR("socketmap:")))
 			try_table(report, context, table, pw_db_value(rows, 0, 0).at);
 }
 

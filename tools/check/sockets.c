@@ -64,43 +64,46 @@ static int64_t soon(const struct check_context *context)
 
 /* ---- Postfix's ---- */
 
-/* Which of ours listens there, by the socket's name. */
-static const char *unit_of(const char *path)
+/* Units of the socket and of the program that listens there, by the socket's name. */
+struct listening {
+	const char *socket, *unit, *service;
+};
+
+static const struct listening *listening_of(const char *path)
 {
-	static const struct {
-		const char *socket, *unit;
-	} known[] = {
-		{ "score.sock", "postward-score" },
-		{ "dkim.sock", "postward-dkim" },
-		{ "origin.sock", "postward-origin" },
-		{ "queue.sock", "postward-origin" },
-		{ "proxy.sock", "postward-origin" },
-		{ "policy.sock", "postward-policyd" },
-		{ "usage.sock", "postward-usage" },
-		{ "auth.sock", "postward-auth" },
+	static const struct listening known[] = {
+		{ "score.sock", "postward-score", "postward-score" },
+		{ "dkim.sock", "postward-dkim", "postward-dkim" },
+		{ "origin.sock", "postward-origin", "postward-origin" },
+		{ "queue.sock", "postward-origin", "postward-origin" },
+		{ "proxy.sock", "postward-origin", "postward-origin" },
+		{ "policy.sock", "postward-policyd", "postward-policyd" },
+		{ "map.sock", "postward-map", "postward-policyd" },
+		{ "usage.sock", "postward-usage", "postward-policyd" },
+		{ "auth.sock", "postward-auth", "postward-policyd" },
 	};
 	const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
 
 	for (size_t i = 0; i < PW_LEN(known); i++)
 		if (strcmp(name, known[i].socket) == 0)
-			return known[i].unit;
+			return &known[i];
 	return NULL;
 }
 
 static void cure_socket(struct check_report *report, const char *path,
                         enum probe_result result)
 {
-	const char *unit = unit_of(path);
+	const struct listening *known = listening_of(path);
 
-	if (unit == NULL)
+	if (known == NULL)
 		return;
 	if (result == PROBE_NOT_THERE || result == PROBE_DENIED)
 		check_cure(report,
 		           "systemd-tmpfiles --create && systemctl restart %s.socket",
-		           unit);
+		           known->unit);
 	else
-		check_cure(report, "systemctl restart %s; journalctl -u %s -n 20", unit,
-		           unit);
+		check_cure(report, "systemctl restart %s; journalctl -u %s -n 20",
+		           known->service, known->service);
 }
 
 /* Sockets already tried, so that what stands in many lists is tried once. */
@@ -264,6 +267,51 @@ void check_policy_sockets(struct check_report *report,
 	}
 	if (!round.is_any)
 		check_skip(report, "no policy service has a unix socket");
+}
+
+static bool looks_up(const struct postconf_service *s)
+{
+	return postconf_is_smtpd(s) || pw_str_eq(s->program, PW_STR("cleanup")) ||
+	       pw_str_eq(s->program, PW_STR("trivial-rewrite"));
+}
+
+/* "socketmap:unix:PATH:NAME"; several names have one socket. */
+static void try_tables(struct round *round, struct pw_str list, bool is_chrooted)
+{
+	const struct pw_str kind = PW_STR("socketmap:");
+	struct pw_str item;
+
+	while (postconf_next_item(&list, &item)) {
+		if (!pw_str_starts(item, kind))
+			continue;
+		item = pw_str_sub(item, kind.len, item.len);
+		item = pw_str_sub(item, 0, pw_str_rfind(item, ':'));
+		round->kind = pw_str_ends_nocase(item, PW_STR("/map.sock"))
+		                      ? PROBE_MAP
+		                      : PROBE_CONNECT;
+		try_endpoint(round, item, is_chrooted);
+	}
+}
+
+void check_table_sockets(struct check_report *report, const struct check_context *context)
+{
+	static const char *const names[] = { "virtual_mailbox_domains",
+		                             "virtual_mailbox_maps", "virtual_alias_maps",
+		                             "smtpd_sender_login_maps" };
+	const struct postconf *conf = &context->postfix;
+	PW_AUTO(round_done) struct round round = { .report = report, .context = context };
+
+	if (!can_look(report, context))
+		return;
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct postconf_service *s = &conf->services[i];
+
+		for (size_t k = 0; looks_up(s) && k < PW_LEN(names); k++)
+			try_tables(&round, postconf_value(conf, s, names[k]),
+			           s->is_chrooted);
+	}
+	if (!round.is_any)
+		check_skip(report, "Postfix looks up at no unix socket");
 }
 
 /* Dovecot's sockets for Postfix: logins, and the way of mail into mailboxes. */

@@ -265,9 +265,9 @@ enum pw_status setup_plan_connections(struct setup_plan *plan,
 	plan_dovecot(plan, &parts, wish->database);
 	if (!is_socket(&parts) && setup_plan_has_file(plan, SETUP_MAPS))
 		setup_note(plan,
-		           "the database is on another host: Postfix (" PASSWORD_FILE
-		           "), Dovecot and each program need the password of their role, "
-		           "see "
-		           "remote-postgresql.md");
+		           "the database is on another host: %sDovecot and each program "
+		           "need the password of their role, see remote-postgresql.md",
+		           setup_wish_asks_sql(wish) ? "Postfix (" PASSWORD_FILE "), "
+		                                     : "");
 	return PW_OK;
 }

@@ -90,6 +90,23 @@ void setup_list_add(struct pw_buf *out, struct pw_str list, struct pw_str item,
 	join(out, pw_str_sub(list, 0, at), item, pw_str_sub(list, at, list.len));
 }
 
+void setup_list_exchange(struct pw_buf *out, struct pw_str list, struct pw_str old,
+                         struct pw_str item)
+{
+	const char *done = list.at;
+	struct pw_str rest = list, word;
+
+	while (postconf_next_item(&rest, &word)) {
+		if (!pw_str_eq(word, old))
+			continue;
+		pw_buf_puts(out, (struct pw_str){ done, (size_t)(word.at - done) });
+		pw_buf_puts(out, item);
+		done = word.at + word.len;
+	}
+	pw_buf_puts(out, pw_str_sub(list, list.len > 0 ? (size_t)(done - list.at) : 0,
+	                            list.len));
+}
+
 void setup_list_without(struct pw_buf *out, struct pw_str list,
                         bool (*is_unwanted)(struct pw_str item, const void *arg),
                         const void *arg)

@@ -17,6 +17,9 @@ bool setup_list_names(struct pw_str list, struct pw_str what);
  * item  words and groups, separators included */
 void setup_list_add(struct pw_buf *out, struct pw_str list, struct pw_str item,
                     struct pw_str key, enum setup_place place);
+/* The list with item in place of old, wherever it stands. */
+void setup_list_exchange(struct pw_buf *out, struct pw_str list, struct pw_str old,
+                         struct pw_str item);
 /* The list without those items for which is_unwanted says true. */
 void setup_list_without(struct pw_buf *out, struct pw_str list,
                         bool (*is_unwanted)(struct pw_str item, const void *arg),

@@ -7,7 +7,10 @@
 #define LOCAL (SETUP_SINGLE | SETUP_INNER) /* where the mailboxes are */
 #define ALL (SETUP_SINGLE | SETUP_EDGE | SETUP_INNER)
 #define FAR (SETUP_INNER | SETUP_LINK) /* behind an edge */
-#define TABLE(name) "proxy:pgsql:" SETUP_MAPS "/" name ".cf"
+/* The same answers from postward-policyd and from SQL. The path is relative, so that it
+ * is found in the chroot and outside of it. */
+#define TABLE(name) "socketmap:unix:postward/map.sock:" name
+#define SQL_TABLE(name) "proxy:pgsql:" SETUP_MAPS "/" name ".cf"
 #define DELIVERY "lmtp:unix:private/dovecot-lmtp"
 #define POLICY(action)                                                                   \
 	"check_policy_service { unix:postward/policy.sock, timeout=5s, try_limit=2, "    \
@@ -21,10 +24,11 @@ enum how {
 	FIRST,          /* value goes into the list; other: its name in there */
 	LAST,
 	BEFORE_END,
-	CLOSE,     /* the list refuses strange destinations; value: where there is none */
-	LEAVE_US,  /* neither the domain nor, if it is the same, the host's name in it */
-	TLS_MAY,   /* may, unless TLS is demanded already */
-	CLEAR,     /* empty, if it is not */
+	ONE_OF,   /* value, or other where SQL is wanted; in the other's place or last */
+	CLOSE,    /* the list refuses strange destinations; value: where there is none */
+	LEAVE_US, /* neither the domain nor, if it is the same, the host's name in it */
+	TLS_MAY,  /* may, unless TLS is demanded already */
+	CLEAR,    /* empty, if it is not */
 	NOT_LOCAL, /* value, where only this host itself is listened to */
 	NOT_ERROR, /* value, where all is refused */
 };
@@ -55,9 +59,9 @@ static const struct rule {
 	{ FAR,   "relayhost",               SET, "[@peer@]:2525", NULL },
 
 	{ LOCAL, "virtual_transport",       SET, DELIVERY, NULL },
-	{ LOCAL, "virtual_mailbox_maps",    LAST, TABLE("mailbox"), TABLE("mailbox") },
-	{ LOCAL, "virtual_alias_maps",      LAST, TABLE("alias"), TABLE("alias") },
-	{ LOCAL, "virtual_mailbox_domains", LAST, TABLE("domain"), TABLE("domain") },
+	{ LOCAL, "virtual_mailbox_maps",    ONE_OF, TABLE("mailboxes"), SQL_TABLE("mailbox") },
+	{ LOCAL, "virtual_alias_maps",      ONE_OF, TABLE("aliases"), SQL_TABLE("alias") },
+	{ LOCAL, "virtual_mailbox_domains", ONE_OF, TABLE("domains"), SQL_TABLE("domain") },
 	{ LOCAL, "recipient_delimiter",     SET, "+", NULL },
 
 	{ LOCAL, "smtpd_milters",           FIRST, "unix:postward/score.sock", "unix:postward/score.sock" },
@@ -183,6 +187,16 @@ static bool is_good(const struct work *w, enum how how)
 	return how == DEFAULT;
 }
 
+static void merge_one_of(struct pw_buf *out, const struct work *w, struct pw_str list)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf ours = { 0 };
+	bool is_sql = setup_wish_asks_sql(w->wish);
+	struct pw_str wanted = is_sql ? w->other : w->value;
+
+	setup_list_exchange(&ours, list, is_sql ? w->value : w->other, wanted);
+	setup_list_add(out, pw_buf_str(&ours), wanted, wanted, SETUP_LAST);
+}
+
 static void merge(struct pw_buf *out, const struct work *w, enum how how)
 {
 	static const enum setup_place places[] = { [FIRST] = SETUP_FIRST,
@@ -190,7 +204,9 @@ static void merge(struct pw_buf *out, const struct work *w, enum how how)
 		                                   [BEFORE_END] = SETUP_BEFORE_END };
 	struct pw_str list = w->before.at != NULL ? w->before : PW_STR("");
 
-	if (how == CLOSE)
+	if (how == ONE_OF)
+		merge_one_of(out, w, list);
+	else if (how == CLOSE)
 		setup_list_close_relay(out, list.len > 0 ? list : w->value);
 	else if (how == LEAVE_US)
 		setup_list_without(out, w->before.at != NULL ? list : w->value, is_us, w);
@@ -201,7 +217,7 @@ static void merge(struct pw_buf *out, const struct work *w, enum how how)
 static void wanted(struct pw_buf *out, const struct work *w, enum how how)
 {
 	bool is_list = how == FIRST || how == LAST || how == BEFORE_END || how == CLOSE ||
-	               how == LEAVE_US;
+	               how == LEAVE_US || how == ONE_OF;
 
 	if (is_list)
 		merge(out, w, how);
@@ -296,8 +312,10 @@ static void note_other_domains(const struct work *w)
 	bool are_others = false;
 
 	while (postconf_next_item(&rest, &item))
-		are_others = are_others || (!is_us(item, w) &&
-		                            !pw_str_eq(item, PW_STR(TABLE("domain"))));
+		are_others =
+			are_others ||
+			(!is_us(item, w) && !pw_str_eq(item, PW_STR(TABLE("domains"))) &&
+		         !pw_str_eq(item, PW_STR(SQL_TABLE("domain"))));
 	if (are_others && !pw_str_eq(way, PW_STR(DELIVERY)))
 		setup_note(
 			w->plan,

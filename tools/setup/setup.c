@@ -35,6 +35,8 @@ static const char usage[] =
 	"while\n"
 	"                       the inner host is away, or with the senders (default)\n"
 	"  --postscreen yes|no  edge: postscreen in front of port 25; default: as it is\n"
+	"  --tables socketmap|pgsql  Postfix looks up at postward-policyd, while the\n"
+	"                       database is away too (default), or in SQL\n"
 	"  --cert FILE --key FILE  certificate; default: certbot's, else the one in "
 	"use,\n"
 	"                       else one signed by itself\n"
@@ -232,6 +234,7 @@ int command_setup(int argc, char **argv)
 		{ "database", .text = &opt.wish.database },
 		{ "fallback", .text = &opt.wish.fallback },
 		{ "postscreen", .text = &opt.wish.postscreen },
+		{ "tables", .text = &opt.wish.tables },
 		{ "yes", .flag = &opt.is_yes },
 		{ "dry-run", .flag = &opt.is_dry },
 		{ "undo", .flag = &opt.is_undo },

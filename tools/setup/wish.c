@@ -51,6 +51,7 @@ static const struct answer {
 	{ "database",       offsetof(struct setup_wish, database), LOCAL, 0, NULL },
 	{ "fallback",       offsetof(struct setup_wish, fallback), SETUP_EDGE, 0, NULL },
 	{ "postscreen",     offsetof(struct setup_wish, postscreen), SETUP_EDGE, 0, NULL },
+	{ "tables",         offsetof(struct setup_wish, tables), LOCAL, 0, NULL },
 };
 /* clang-format on */
 
@@ -296,21 +297,32 @@ bool setup_wish_screens(const struct setup_wish *wish)
 	return is_word(wish->postscreen, "yes");
 }
 
-/* What only an edge is asked. */
-static enum pw_status check_edge(const struct setup_wish *wish, struct pw_buf *why)
+bool setup_wish_asks_sql(const struct setup_wish *wish)
+{
+	return is_word(wish->tables, "pgsql");
+}
+
+/* What is not for every role. */
+static enum pw_status check_words(const struct setup_wish *wish, struct pw_buf *why)
 {
 	const struct {
 		const char *option, *value, *one, *other, *what;
+		unsigned int roles;
+		const char *whose;
 	} words[] = {
-		{ "--fallback", wish->fallback, "queue", "defer", "queue or defer" },
-		{ "--postscreen", wish->postscreen, "yes", "no", "yes or no" },
+		{ "--fallback", wish->fallback, "queue", "defer", "queue or defer",
+		  SETUP_EDGE, "only for the role edge" },
+		{ "--postscreen", wish->postscreen, "yes", "no", "yes or no", SETUP_EDGE,
+		  "only for the role edge" },
+		{ "--tables", wish->tables, "socketmap", "pgsql", "socketmap or pgsql",
+		  LOCAL, "only for the roles single and inner" },
 	};
 
 	for (size_t i = 0; i < PW_LEN(words); i++) {
 		if (words[i].value == NULL)
 			continue;
-		if (wish->role != SETUP_EDGE)
-			return refuse(why, words[i].option, "only for the role edge",
+		if ((words[i].roles & wish->role) == 0)
+			return refuse(why, words[i].option, words[i].whose,
 			              words[i].value);
 		if (!is_word(words[i].value, words[i].one) &&
 		    !is_word(words[i].value, words[i].other))
@@ -352,7 +364,8 @@ enum pw_status setup_wish_check(struct setup_wish *wish, struct pw_arena *arena,
 	    (r = check_address(&wish->listen, "--listen-private", arena, why)) != PW_OK ||
 	    (r = check_address(&wish->peer, "--peer", arena, why)) != PW_OK ||
 	    (r = check_admin(wish, arena, why)) != PW_OK ||
-	    (r = check_files(wish, why)) != PW_OK || (r = check_edge(wish, why)) != PW_OK)
+	    (r = check_files(wish, why)) != PW_OK ||
+	    (r = check_words(wish, why)) != PW_OK)
 		return r;
 	if (wish->peer != NULL && wish->role == SETUP_SINGLE)
 		return refuse(why, "--peer", "only for the roles edge and inner",

@@ -24,6 +24,8 @@ struct setup_wish {
 	const char *peer, *certificate, *key, *database;
 	const char *fallback;   /* of an edge: "queue" or "defer" */
 	const char *postscreen; /* of an edge: "yes" or "no" */
+	const char
+		*tables; /* of Postfix where the mailboxes are: "socketmap" or "pgsql" */
 	/* of these answers */
 	enum setup_role role;
 };
@@ -50,5 +52,6 @@ PW_MUST_CHECK enum pw_status setup_wish_check(struct setup_wish *wish,
                                               bool *is_usage_out);
 bool setup_wish_queues(const struct setup_wish *wish);
 bool setup_wish_screens(const struct setup_wish *wish);
+bool setup_wish_asks_sql(const struct setup_wish *wish);
 /* As SETUP_CONF has it. */
 void setup_wish_print(struct pw_buf *out, const struct setup_wish *wish);

@@ -110,13 +110,33 @@ static void check_without(void **state)
 	assert_string_equal(pw_buf_text(&out), row->want);
 }
 
+static struct close_row exchange_rows[] = {
+	{ "exchange: the one item", "old", "new" },
+	{ "exchange: in its place", "hash:/a,  old\tb", "hash:/a,  new\tb" },
+	{ "exchange: each time", "old, old", "new, new" },
+	{ "exchange: not a part of a word", "older proxy:old", "older proxy:old" },
+	{ "exchange: none, as it was written", "a,  b\tc ", "a,  b\tc " },
+	{ "exchange: nothing", "", "" },
+};
+
+static void check_exchange(void **state)
+{
+	const struct close_row *row = *state;
+	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
+
+	setup_list_exchange(&out, pw_str_from(row->list), PW_STR("old"), PW_STR("new"));
+	assert_string_equal(pw_buf_text(&out), row->want);
+}
+
 int main(void)
 {
 	enum { ADD = PW_LEN(add_rows), CLOSE = PW_LEN(close_rows) };
-	struct CMUnitTest tests[ADD + CLOSE + PW_LEN(without_rows)];
+	enum { WITHOUT = PW_LEN(without_rows) };
+	struct CMUnitTest tests[ADD + CLOSE + WITHOUT + PW_LEN(exchange_rows)];
 
 	PW_TABLE_TESTS(tests, 0, add_rows, check_add);
 	PW_TABLE_TESTS(tests, ADD, close_rows, check_close);
 	PW_TABLE_TESTS(tests, ADD + CLOSE, without_rows, check_without);
+	PW_TABLE_TESTS(tests, ADD + CLOSE + WITHOUT, exchange_rows, check_exchange);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
