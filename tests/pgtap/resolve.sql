@@ -1,6 +1,6 @@
 -- The one order: exact alias, mailbox, subaddress base, alias domain, catch-all.
 BEGIN;
-SELECT plan(43);
+SELECT plan(45);
 
 INSERT INTO mail.virtual_domains (name) VALUES ('d.test'), ('off.test');
 INSERT INTO mail.alias_domains (name, target) VALUES ('a.test', 'd.test');
@@ -87,6 +87,12 @@ SELECT is_empty($$SELECT mail.postfix_alias('ann@d.test')$$, 'nor has a plain ma
 SELECT results_eq($$SELECT mail.postfix_mailbox('ANN+x@d.test')$$, $$VALUES ('ann@d.test')$$, 'mailbox map');
 SELECT results_eq($$SELECT mail.postfix_domain('A.test')$$, $$VALUES ('a.test')$$, 'domain map, alias domain');
 SELECT is_empty($$SELECT mail.postfix_domain('off.test')$$, 'domain map, switched off');
+
+INSERT INTO mail.alias_domains (name, target) VALUES ('a.off.test', 'off.test');
+INSERT INTO mail.virtual_aliases (source, destination) VALUES ('away@d.test', 'u@a.off.test');
+SELECT is(pg_temp.ends('away@d.test'), 'u@a.off.test', 'the alias of a domain that is switched off is not ours, as that');
+SELECT results_eq($$SELECT destination FROM mail.snapshot_aliases WHERE source = 'info@d.test' ORDER BY id$$,
+                  $$VALUES ('ann@d.test'), ('x@far.test')$$, 'the programs know which destination was made first');
 
 -- senders
 SELECT results_eq($$SELECT mail.postfix_senders('info+x@a.test')$$, $$VALUES ('ann@d.test')$$, 'as the alias');

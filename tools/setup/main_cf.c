@@ -24,11 +24,11 @@ enum how {
 	FIRST,          /* value goes into the list; other: its name in there */
 	LAST,
 	BEFORE_END,
-	ONE_OF,   /* value, or other where SQL is wanted; in the other's place or last */
-	CLOSE,    /* the list refuses strange destinations; value: where there is none */
-	LEAVE_US, /* neither the domain nor, if it is the same, the host's name in it */
-	TLS_MAY,  /* may, unless TLS is demanded already */
-	CLEAR,    /* empty, if it is not */
+	ONE_OF,    /* value, or other where SQL is wanted; in the other's place or last */
+	CLOSE,     /* the list refuses strange destinations; value: where there is none */
+	LEAVE_US,  /* neither the domain nor, if it is the same, the host's name in it */
+	TLS_MAY,   /* may, unless TLS is demanded already */
+	CLEAR,     /* empty, if it is not */
 	NOT_LOCAL, /* value, where only this host itself is listened to */
 	NOT_ERROR, /* value, where all is refused */
 };
