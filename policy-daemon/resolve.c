@@ -58,8 +58,8 @@ bool resolve_step(struct resolve_step *out, const struct catalog *catalog,
 	struct pw_str domain = pw_str_sub(address, at + 1, address.len), target;
 	struct resolve_step there;
 
-	out->entry = NULL;
-	out->is_catch_all = false;
+	out->entry = there.entry = NULL;
+	out->is_catch_all = there.is_catch_all = false;
 	out->onward = (struct pw_str){ NULL, 0 };
 	if (at == 0 || !catalog_domain(catalog, domain, &target))
 		return false;

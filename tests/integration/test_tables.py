@@ -428,6 +428,38 @@ def test_answers_are_counted(small):
     wait_until(lambda: count("ok") >= before + 7, what="the counter")
 
 
+# ---- senders
+
+@pytest.fixture
+def judged_by_postfix(stack):
+    """docs/postfix.md: whose address a sender is, looked up by Postfix."""
+    stack.inner.set("smtpd_sender_login_maps=socketmap:unix:policy/map.sock:senders",
+                    "smtpd_sender_restrictions=reject_sender_login_mismatch")
+    stack.inner.reload()
+    yield stack
+    stack.inner.postconf("-X", "smtpd_sender_login_maps", "smtpd_sender_restrictions")
+    stack.inner.reload()
+
+
+def test_a_login_sends_as_itself_alone(judged_by_postfix):
+    stack = judged_by_postfix
+    stack.pg.sql("SELECT mail.add_alias('postbox@example.test', 'ann@example.test')")
+    try:
+        wait_until(lambda: sends_as(stack, "postbox@example.test").code == 250, what="the alias", step_s=0.2)
+        assert sends_as(stack, "ann@example.test").code == sends_as(stack, "ANN+shop@example.test").code == 250
+        for other in ("bob@example.test", "nobody@example.test", "x@elsewhere.test"):
+            reply = sends_as(stack, other)
+            assert (reply.code, "not owned by user ann@example.test" in reply.text) == (553, True), reply
+    finally:
+        stack.pg.sql("DELETE FROM mail.virtual_aliases WHERE source = 'postbox@example.test'")
+
+
+def sends_as(stack, sender):
+    with stack.submission("ann@example.test") as client:
+        client.command(f"MAIL FROM:<{sender}>")
+        return client.command("RCPT TO:<friend@elsewhere.test>")
+
+
 # ---- size
 
 def test_memory_of_100000_addresses(bed):

@@ -75,6 +75,8 @@ static struct row rows[] = {
 	{ "away: a mailbox",           STALE, "mailboxes", "ann@example.test", TABLES_FOUND, "ann@example.test" },
 	{ "away: it is no alias",      STALE, "aliases", "ann@example.test", TABLES_NOT_FOUND, "" },
 	{ "away: an alias",            STALE, "aliases", "sales@example.test", TABLES_FOUND, "ann@example.test" },
+	{ "away: an alias domain's",   STALE, "aliases", "ann@example.net", TABLES_FOUND, "ann@example.test" },
+	{ "away: no mailbox there",    STALE, "mailboxes", "ann@example.net", TABLES_NOT_FOUND, "" },
 	{ "away: it is no mailbox",    STALE, "mailboxes", "sales@example.test", TABLES_NOT_FOUND, "" },
 	{ "away: nobody's alias",      STALE, "aliases", "nobody@example.test", TABLES_NOT_SURE, "" },
 	{ "away: nobody's mailbox",    STALE, "mailboxes", "nobody@example.test", TABLES_NOT_SURE, "" },
