@@ -204,7 +204,7 @@ class RemoteBed(Bed):
         if short == "policy":
             settings += [("usage_socket", self.root / f"usage/usage{tag}.sock"),
                          ("auth_socket", self.root / f"auth/auth{tag}.sock"),
-                         ("doveadm_socket", ""), ("lmtp_socket", "")]
+                         ("map_socket", f"{folder}/map{tag}.sock"), ("doveadm_socket", ""), ("lmtp_socket", "")]
         options = [word for name_, value in settings for word in ("-o", f"{name_}={value}")]
         return Process(name, ["setpriv", f"--reuid={uid}", f"--regid={uid}", f"--groups={GROUP}",
                               build() / "bin" / name, *options],
