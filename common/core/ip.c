@@ -278,3 +278,17 @@ bool pw_net_contains(const struct pw_net *net, struct pw_ip ip)
 		return false;
 	return rest == 0 || ((net->ip.bytes[whole] ^ ip.bytes[whole]) >> (8 - rest)) == 0;
 }
+
+void pw_net_put(struct pw_buf *out, const struct pw_net *net)
+{
+	pw_ip_put(out, net->ip);
+	pw_buf_printf(out, "/%d", net->bits);
+}
+
+struct pw_net pw_net_of_client(struct pw_ip ip)
+{
+	size_t bytes = ip.family == PW_IP_V4 ? 3 : 8;
+
+	memset(ip.bytes + bytes, 0, sizeof(ip.bytes) - bytes);
+	return (struct pw_net){ ip, (uint8_t)(bytes * 8) };
+}

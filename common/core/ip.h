@@ -47,3 +47,8 @@ void pw_ip_put_reversed(struct pw_buf *out, struct pw_ip ip);
 PW_MUST_CHECK enum pw_status pw_net_parse(struct pw_net *out, struct pw_str text);
 /* False when the families differ. */
 bool pw_net_contains(const struct pw_net *net, struct pw_ip ip);
+/* "192.0.2.0/24"; host bits are not cleared. */
+void pw_net_put(struct pw_buf *out, const struct pw_net *net);
+/* The network a client is taken for where its neighbours are likely itself again: IPv4
+ * /24, IPv6 /64, host bits cleared. */
+struct pw_net pw_net_of_client(struct pw_ip ip);
