@@ -154,7 +154,8 @@ def test_two_migrate_at_once(server):
         assert run.returncode == 0, out + err
     cursor = server.connect("together").cursor()
     cursor.execute("SELECT count(*), max(version) FROM mail.schema_version")
-    assert cursor.fetchone() == (len(list(MIGRATIONS.glob("*.sql"))),) * 2
+    files = sorted(MIGRATIONS.glob("*.sql"))
+    assert cursor.fetchone() == (len(files), int(files[-1].name[:4]))
 
 
 def test_status_before_and_exit_codes(server):

@@ -1,6 +1,6 @@
 -- Who may what: by function, by table and view, by column. What is not listed is refused.
 BEGIN;
-SELECT plan(20);
+SELECT plan(24);
 
 CREATE TEMP TABLE daemons (role text);
 INSERT INTO daemons VALUES ('postward_score'), ('postward_dkim'), ('postward_policy'),
@@ -31,7 +31,7 @@ SELECT set_eq($$SELECT d.role || ' ' || p.proname FROM daemons AS d, pg_proc AS 
                   AND p.proname !~ '^(normal_|must_be_(domain|address|pattern)$|domain_of$|base_address$)'$$,
 $$VALUES
     ('postward_dkim dkim_refuse'), ('postward_dkim dkim_store_key'), ('postward_dkim dkim_take_requests'),
-    ('postward_dkim generation'), ('postward_dkim record_events'), ('postward_dkim senders'),
+    ('postward_dkim generation'), ('postward_dkim record_events'), ('postward_dkim senders'), ('postward_dkim sender_owners'),
     ('postward_dovecot dovecot_changes'), ('postward_dovecot dovecot_masterdb'),
     ('postward_dovecot dovecot_passdb'), ('postward_dovecot dovecot_passdb_many'),
     ('postward_dovecot dovecot_userdb_many'), ('postward_dovecot dovecot_rehash'),
@@ -39,7 +39,10 @@ $$VALUES
     ('postward_dovecot dovecot_users'), ('postward_dovecot generation'),
     ('postward_policy generation'), ('postward_policy record_logins'), ('postward_policy rate_load'), ('postward_policy record_events'),
     ('postward_policy record_rate'), ('postward_policy record_usage'), ('postward_policy rate_stored'),
-    ('postward_policy record_sending_blocks'), ('postward_policy senders'),
+    ('postward_policy record_sending_blocks'), ('postward_policy senders'), ('postward_policy sender_owners'),
+    ('postward_policy record_greylist'), ('postward_policy greylist_load'), ('postward_policy record_send_habits'),
+    ('postward_policy send_habits_load'), ('postward_policy record_stolen'),
+    ('postward_score record_greylist'), ('postward_score greylist_load'),
     ('postward_postfix generation'), ('postward_postfix postfix_alias'),
     ('postward_postfix postfix_domain'), ('postward_postfix postfix_mailbox'),
     ('postward_postfix postfix_senders'),
@@ -60,7 +63,8 @@ $$VALUES
     ('postward_dkim snapshot_senders SELECT'),
     ('postward_policy snapshot_addresses SELECT'), ('postward_policy snapshot_aliases SELECT'),
     ('postward_policy snapshot_auth_exemptions SELECT'), ('postward_policy snapshot_auth_limits SELECT'),
-    ('postward_policy snapshot_bans SELECT'),
+    ('postward_policy snapshot_bans SELECT'), ('postward_policy snapshot_access_lists SELECT'),
+    ('postward_policy snapshot_posting_rights SELECT'), ('postward_policy snapshot_access_settings SELECT'),
     ('postward_policy snapshot_domains SELECT'), ('postward_policy snapshot_login_changes SELECT'),
     ('postward_policy snapshot_logins SELECT'), ('postward_policy snapshot_quota_warnings SELECT'),
     ('postward_policy snapshot_quotas SELECT'), ('postward_policy snapshot_rate_limits SELECT'),
@@ -114,6 +118,10 @@ SELECT is(pg_temp.as_role('postward_admin', s), 'denied', 'nobody chooses an app
 FROM (VALUES ('INSERT INTO mail.app_passwords (user_id, name, password) SELECT id, ''x'', ''{SSHA512}'' FROM mail.virtual_users'),
              ('UPDATE mail.app_passwords SET password = ''{SSHA512}'''), ('SELECT password FROM mail.app_passwords'),
              ('SELECT password FROM mail.master_users'), ('INSERT INTO mail.rehashes VALUES (''1'')')) AS v (s);
+SELECT is(pg_temp.as_role('postward_admin', s), 'denied', 'people do not: ' || s)
+FROM (VALUES ('SELECT mail.record_stolen(''[]'')'), ('INSERT INTO mail.greylist (client, sender, recipient, first_at) VALUES (''192.0.2.0/24'', '''', ''x@n.test'', now())')) AS v (s);
+SELECT is(pg_temp.as_role('postward_policy', s), 'denied', 'policyd suspends only by what it saw: ' || s)
+FROM (VALUES ('UPDATE mail.virtual_users SET suspended = ''x'''), ('UPDATE mail.settings SET value = ''yes'' WHERE name = ''stolen_suspend''')) AS v (s);
 SELECT is(pg_temp.as_role('postward_admin', s), 'ok', 'people: ' || s)
 FROM (VALUES
     ('INSERT INTO mail.virtual_domains (name) VALUES (''n.test'');'
@@ -138,10 +146,15 @@ FROM (VALUES
      'INSERT INTO mail.sending_blocks (login, until) VALUES (''x@n.test'', now()); DELETE FROM mail.sending_blocks;'
      'UPDATE mail.rate_notices SET text = ''x''; SELECT mail.rate_reset(''x@n.test''); DELETE FROM mail.rate_state;'
      'UPDATE mail.bans SET until = now(); DELETE FROM mail.bans; SELECT mail.unban(''198.51.100.9'');'
+     'INSERT INTO mail.access_lists (kind, pattern, action) VALUES (''network'', ''192.0.2.0/24'', ''deny'');'
+     'UPDATE mail.access_lists SET who = ''x@n.test''; DELETE FROM mail.access_lists;'
+     'INSERT INTO mail.posting_rights (alias) VALUES (''y@n.test''); DELETE FROM mail.posting_rights;'
+     'DELETE FROM mail.greylist; DELETE FROM mail.send_habits;'
      'UPDATE mail.quota_warnings SET text = ''x''; UPDATE mail.virtual_domains SET quota_mb = 5'),
     ('SELECT * FROM mail.users, mail.events, mail.messages, mail.quota_usage, mail.rate_usage,'
      'mail.dns_records, mail.dns_seen, mail.check(), mail.who_gets(''y@n.test''), mail.why_limited(''x@n.test''),'
      'mail.why_no_login(''x@n.test''), mail.app_password_usage, mail.app_password_uses, mail.logins, mail.last_logins,'
+     'mail.access_lists, mail.posting_rights, mail.greylist, mail.send_habits,'
      'mail.auth_limits, mail.bans, mail.rate_exemptions, mail.sending_blocks, mail.rate_resets, mail.rate_notices,'
      ' mail.domain_usage, mail.quota_warned, mail.quota_warnings, mail.login_changes LIMIT 1')) AS v (s);
 SELECT * FROM finish();
