@@ -206,6 +206,7 @@ static void note_success(struct daemon *daemon, const struct pw_auth_line *line,
 
 	guard_succeeded(daemon->guard, attempt, now_ms);
 	note_session(daemon, line, attempt, now_ms);
+	access_logged_in(daemon, attempt->login, attempt->remote);
 	if (!logins_is_news(daemon->logins, &note, now_ms))
 		return;
 	pw_count(&numbers, NUMBER_logins_written, 1);

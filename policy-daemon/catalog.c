@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/address.h"
 #include "core/arena.h"
 #include "core/banlist.h"
 #include "core/map.h"
@@ -38,6 +39,9 @@ struct catalog {
 	struct catalog_notice *notices[RULE_TELLS];
 	struct pw_str rate_admin;
 	struct pw_map *blocks; /* login -> struct block */
+	struct access *access;
+	struct posting *posting;
+	struct access_settings access_settings;
 	char delimiter;
 };
 
@@ -57,6 +61,8 @@ enum pw_status catalog_new(struct catalog **out, const uint8_t seed[16], char de
 	    (r = pw_map_new(&c->logins, seed, CATALOG_ROWS_MAX)) != PW_OK ||
 	    (r = pw_map_new(&c->quota_domains, seed, CATALOG_ROWS_MAX)) != PW_OK ||
 	    (r = pw_map_new(&c->senders, seed, CATALOG_ROWS_MAX)) != PW_OK ||
+	    (r = access_new(&c->access, seed)) != PW_OK ||
+	    (r = posting_new(&c->posting, seed)) != PW_OK ||
 	    (r = pw_owner_new(&c->owner, seed, delimiter)) != PW_OK)
 		return r;
 	*out = PW_TAKE(c);
@@ -70,6 +76,8 @@ void catalog_free(struct catalog **catalog)
 	if (c == NULL)
 		return;
 	pw_owner_free(&c->owner);
+	posting_free(&c->posting);
+	access_free(&c->access);
 	pw_map_free(&c->senders);
 	pw_map_free(&c->logins);
 	pw_map_free(&c->quota_domains);
@@ -237,6 +245,21 @@ static enum pw_status add_warning(struct catalog *c, const struct pw_str *fields
 	return PW_OK;
 }
 
+/* Is this an address, or "@domain", in normal form? The function that tells whose is
+ * whose may be an admin's own. */
+static bool is_pattern(struct pw_str text)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf normal = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf address = { 0 };
+
+	if (pw_str_starts(text, PW_STR("@")))
+		pw_buf_putc(&address, 'x');
+	pw_buf_puts(&address, text);
+	return pw_buf_status(&address) == PW_OK &&
+	       pw_address_normalise(&normal, pw_buf_str(&address)) == PW_OK &&
+	       pw_str_eq(pw_buf_str(&normal), pw_buf_str(&address));
+}
+
 /* Is pattern login's own address, or that in a domain that stands for its domain? */
 static bool is_own(const struct catalog *c, struct pw_str login, struct pw_str pattern)
 {
@@ -257,8 +280,11 @@ static enum pw_status add_sender(struct catalog *c, const struct pw_str *fields)
 {
 	struct pw_str pattern = fields[1], login;
 	struct catalog_sender *first, *sender;
-	enum pw_status r = pw_owner_add(c->owner, fields[0], pattern);
+	enum pw_status r;
 
+	if (fields[0].len == 0 || !is_pattern(pattern))
+		return PW_ERR_SYNTAX;
+	r = pw_owner_add(c->owner, fields[0], pattern);
 	if (r != PW_OK || is_own(c, fields[0], pattern))
 		return r;
 	if ((r = copy_address(c, fields[0], &login)) != PW_OK)
@@ -440,6 +466,27 @@ static enum pw_status add_ban(struct catalog *c, const struct pw_str *fields)
 	return PW_OK;
 }
 
+/* See access.h, posting.h. */
+static enum pw_status add_access(struct catalog *c, const struct pw_str *fields)
+{
+	return access_add(c->access, fields);
+}
+
+static enum pw_status add_posting(struct catalog *c, const struct pw_str *fields)
+{
+	return posting_add(c->posting, fields);
+}
+
+/* name, value */
+static enum pw_status add_access_setting(struct catalog *c, const struct pw_str *fields)
+{
+	struct pw_str value;
+	enum pw_status r = pw_arena_copy(c->arena, fields[1], &value);
+
+	return r == PW_OK ? access_settings_take(&c->access_settings, fields[0], value)
+	                  : r;
+}
+
 /* clang-format off */
 static const struct table {
 	size_t columns;
@@ -462,6 +509,9 @@ static const struct table {
 	[CATALOG_RATE_RESETS] = { 3,  add_rate_reset, "SELECT id, limit_id, who FROM mail.snapshot_rate_resets ORDER BY id" },
 	[CATALOG_RATE_NOTICES] = { 3, add_rate_notice, "SELECT whom, subject, text FROM mail.snapshot_rate_notices" },
 	[CATALOG_SENDING_BLOCKS] = { 2, add_sending_block, "SELECT login, until_ms FROM mail.snapshot_sending_blocks" },
+	[CATALOG_ACCESS_LISTS] = { 11, add_access,    "SELECT id, who, kind, pattern, action, text, logins, skip_greylist, skip_limits, expires_ms, dry_run FROM mail.snapshot_access_lists" },
+	[CATALOG_POSTING_RIGHTS] = { 7, add_posting,  "SELECT alias, who_may, moderators, trust_sender, text, dry_run, id FROM mail.snapshot_posting_rights" },
+	[CATALOG_ACCESS_SETTINGS] = { 2, add_access_setting, "SELECT name, value FROM mail.snapshot_access_settings" },
 	[CATALOG_WARNINGS]    = { 3,  add_warning,    "SELECT percent, subject, text FROM mail.snapshot_quota_warnings" },
 };
 /* clang-format on */
@@ -594,4 +644,19 @@ const struct catalog_login *catalog_next_login(const struct catalog *catalog, si
 const struct catalog_change *catalog_changes(const struct catalog *catalog)
 {
 	return catalog->first_change;
+}
+
+const struct access *catalog_access(const struct catalog *catalog)
+{
+	return catalog->access;
+}
+
+const struct posting *catalog_posting(const struct catalog *catalog)
+{
+	return catalog->posting;
+}
+
+const struct access_settings *catalog_access_settings(const struct catalog *catalog)
+{
+	return &catalog->access_settings;
 }

@@ -3,6 +3,9 @@
 #pragma once
 
 #include "core/owner.h"
+#include "policyd/access.h"
+#include "policyd/access_settings.h"
+#include "policyd/posting.h"
 #include "policyd/rules.h"
 
 #define CATALOG_ROWS_MAX 20000000
@@ -28,6 +31,9 @@ enum catalog_table {
 	CATALOG_RATE_RESETS,
 	CATALOG_RATE_NOTICES,
 	CATALOG_SENDING_BLOCKS,
+	CATALOG_ACCESS_LISTS,
+	CATALOG_POSTING_RIGHTS,
+	CATALOG_ACCESS_SETTINGS,
 	CATALOG_TABLES,
 };
 
@@ -188,3 +194,9 @@ const struct catalog_login *catalog_next_login(const struct catalog *catalog, si
                                                struct pw_str *login_out);
 /* The latest changes, oldest first; NULL = none. */
 const struct catalog_change *catalog_changes(const struct catalog *catalog);
+
+/* Who is let in and who is not, who may write to lists, greylisting and stolen accounts.
+ */
+const struct access *catalog_access(const struct catalog *catalog);
+const struct posting *catalog_posting(const struct catalog *catalog);
+const struct access_settings *catalog_access_settings(const struct catalog *catalog);

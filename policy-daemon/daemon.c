@@ -46,6 +46,7 @@ static void on_tick(void *arg)
 	limit_talk_store(daemon);
 	auth_tick(daemon);
 	changes_tick(daemon);
+	access_tick(daemon);
 	usage_talk_tick(daemon);
 	(void)daemon_is_fresh(daemon);
 	pw_count_set(&numbers, NUMBER_accounts, (int64_t)ledger_count(daemon->ledger));
@@ -206,9 +207,12 @@ static enum pw_status open_tables(struct daemon *daemon)
 	    (r = guard_new(&daemon->guard, world->seed)) != PW_OK ||
 	    (r = logins_new(&daemon->logins, world->seed)) != PW_OK ||
 	    (r = standing_new(&daemon->standing, world->seed)) != PW_OK ||
-	    (r = blocks_new(&daemon->blocks, world->seed)) != PW_OK)
+	    (r = blocks_new(&daemon->blocks, world->seed)) != PW_OK ||
+	    (r = grey_new(&daemon->grey, world->seed)) != PW_OK ||
+	    (r = stolen_new(&daemon->stolen, world->seed)) != PW_OK)
 		return r;
 	world->blocks = daemon->blocks;
+	world->grey = daemon->grey;
 	world->standing = daemon->standing;
 	world->ledger = daemon->ledger;
 	world->usage = daemon->usage;
@@ -284,6 +288,9 @@ void daemon_done(struct daemon *daemon)
 	blocks_free(&daemon->blocks);
 	standing_free(&daemon->standing);
 	usage_free(&daemon->usage);
+	grey_free(&daemon->grey);
+	stolen_free(&daemon->stolen);
+	pw_db_result_free(&daemon->grey_rows);
 	ledger_free(&daemon->ledger);
 	pw_settings_free(&daemon->settings);
 }

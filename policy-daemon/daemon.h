@@ -22,6 +22,11 @@ struct daemon {
 	struct chores *chores;
 	struct ledger *ledger;
 	struct usage *usage;
+	struct grey *grey;
+	struct stolen *stolen;
+	struct pw_db_result *grey_rows; /* stored ones being taken over; NULL = none */
+	size_t grey_row;                /* the next of them */
+	bool knows_habits;              /* what logins usually send has come in */
 	struct guard *guard;
 	struct logins *logins;
 	struct standing *standing;
@@ -76,6 +81,17 @@ void limit_talk_restore(struct daemon *daemon);
 void limit_talk_follow(struct daemon *daemon);
 /* Hand the counters that moved to the database. */
 void limit_talk_store(struct daemon *daemon); /* limit_talk.c */
+
+/* Store what greylisting remembers since a decision: at once, whether it is the answer or
+ * is asked for again. */
+void access_store(struct daemon *daemon, const struct decision *decision);
+/* What follows from an answer to Postfix, and from a login: lists and greylisting tried
+ * out, accounts that look stolen. ip is unmapped; login in normal form. */
+void access_answered(struct daemon *daemon, const struct decision *decision,
+                     const struct request *request);
+void access_logged_in(struct daemon *daemon, struct pw_str login, struct pw_ip ip);
+/* Take over what is stored of them. */
+void access_tick(struct daemon *daemon); /* access_talk.c */
 
 /* The protocols; arg of all is the daemon. */
 extern const struct server_protocol policy_protocol; /* policy_talk.c */

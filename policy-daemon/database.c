@@ -13,7 +13,7 @@
 #include "policyd/text.h"
 
 /* Raise it whenever the queries of catalog.c change. */
-#define SNAPSHOT_FORMAT 6
+#define SNAPSHOT_FORMAT 7
 #define FLUSH_MS 200
 /* Bad rows that are logged one by one; the rest is a number. */
 #define BAD_ROWS_LOGGED_MAX 10
@@ -24,6 +24,9 @@ enum stream {
 	STREAM_RATE,
 	STREAM_LOGINS,
 	STREAM_SUSPENSIONS,
+	STREAM_GREYLIST,
+	STREAM_HABITS,
+	STREAM_STOLEN,
 };
 
 /* Usage, rate and logins are absolute values: the same batch twice does no harm. */
@@ -34,12 +37,18 @@ static const struct pw_writer_stream streams[] = {
 	[STREAM_LOGINS] = { "SELECT mail.record_logins($1::jsonb)", 100000, 1000, true },
 	[STREAM_SUSPENSIONS] = { "SELECT mail.record_sending_blocks($1::jsonb)", 10000,
 	                         500, true },
+	[STREAM_GREYLIST] = { "SELECT mail.record_greylist($1::jsonb)", 100000, 1000,
+	                      true },
+	[STREAM_HABITS] = { "SELECT mail.record_send_habits($1::jsonb)", 100000, 1000,
+	                    true },
+	[STREAM_STOLEN] = { "SELECT mail.record_stolen($1::jsonb)", 10000, 100, false },
 };
 
 struct database {
 	struct pw_snapshot *snapshot;
 	struct pw_writer *writer;
 	struct restore *restore;
+	struct recall *recall;
 	const struct pw_snapshot_view *view;
 	uint8_t seed[16];
 	char delimiter;
@@ -164,7 +173,8 @@ enum pw_status database_open(struct database **out, const struct settings *set,
 	if ((r = pw_writer_open(&database->writer, &writer, why_out)) != PW_OK ||
 	    (r = open_snapshot(database, set, &db, why_out)) != PW_OK ||
 	    (r = restore_start(&database->restore, &quiet, changed, database, why_out)) !=
-	            PW_OK)
+	            PW_OK ||
+	    (r = recall_start(&database->recall, &quiet, why_out)) != PW_OK)
 		return r;
 	*out = PW_TAKE(database);
 	return PW_OK;
@@ -182,6 +192,7 @@ void database_close(struct database **database)
 	if (d == NULL)
 		return;
 	restore_stop(&d->restore);
+	recall_stop(&d->recall);
 	if (d->view != NULL)
 		pw_snapshot_put(&d->view);
 	pw_snapshot_close(&d->snapshot);
@@ -394,4 +405,66 @@ void database_put_chore(struct database *database, const struct chores_event *ev
 	}
 	pw_buf_putc(&row, '}');
 	put_row(database, STREAM_EVENTS, &row);
+}
+
+/* ---- greylisting and stolen accounts */
+
+struct recall *database_recall(struct database *database)
+{
+	return database->recall;
+}
+
+void database_put_grey(struct database *database, const struct grey_row *row)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+
+	put_text(&text, "{\"client\":", row->client);
+	put_text(&text, ",\"sender\":", row->sender);
+	put_text(&text, ",\"recipient\":", row->recipient);
+	put_number(&text, ",\"first_ms\":", row->record.first_ms);
+	put_number(&text, ",\"passed_ms\":", row->record.passed_ms);
+	put_number(&text, ",\"passes\":", row->record.passes);
+	put_row(database, STREAM_GREYLIST, &text);
+}
+
+void database_put_habit(struct database *database, struct pw_str login, int64_t busiest)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 };
+
+	put_text(&row, "{\"user\":", login);
+	put_number(&row, ",\"busiest\":", busiest);
+	put_row(database, STREAM_HABITS, &row);
+}
+
+static void put_networks(struct pw_buf *out, const struct stolen_alarm *alarm)
+{
+	for (size_t i = 0; i < alarm->network_count; i++) {
+		pw_buf_puts(out, i > 0 ? PW_STR(",\"") : PW_STR("\""));
+		pw_net_put(out, &alarm->networks[i]);
+		pw_buf_putc(out, '"');
+	}
+}
+
+void database_put_stolen(struct database *database, struct pw_str login,
+                         const struct stolen_alarm *alarm, int64_t window_ms)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 }, reason = { 0 }, text = { 0 };
+	bool is_volume = alarm->why == STOLEN_VOLUME;
+
+	text_stolen(&reason, alarm, window_ms);
+	pw_buf_puts(&text, login);
+	pw_buf_puts(&text, PW_STR(": "));
+	pw_buf_puts(&text, pw_buf_str(&reason));
+	put_text(&row, "{\"who\":", login);
+	put_text(&row, ",\"text\":", pw_buf_str(&text));
+	put_text(&row, ",\"reason\":", pw_buf_str(&reason));
+	put_text(&row, ",\"detail\":{\"why\":",
+	         is_volume ? PW_STR("volume") : PW_STR("networks"));
+	put_number(&row, ",\"count\":", alarm->count);
+	put_number(&row, ",\"limit\":", alarm->limit);
+	put_number(&row, ",\"busiest_hour\":", alarm->busiest);
+	pw_buf_puts(&row, PW_STR(",\"networks\":["));
+	put_networks(&row, alarm);
+	pw_buf_puts(&row, PW_STR("]}"));
+	put_row(database, STREAM_STOLEN, &row);
 }

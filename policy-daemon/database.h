@@ -6,10 +6,13 @@
 #include "db/result.h"
 #include "policyd/catalog.h"
 #include "policyd/chores.h"
+#include "policyd/grey.h"
 #include "policyd/guard.h"
 #include "policyd/ledger.h"
 #include "policyd/logins.h"
+#include "policyd/recall.h"
 #include "policyd/settings.h"
+#include "policyd/stolen.h"
 #include "policyd/usage.h"
 
 struct database;
@@ -60,3 +63,10 @@ void database_put_block(struct database *database, const struct guard_block *blo
                         struct pw_str subject, bool has_begun);
 /* The same; from any thread. */
 void database_put_chore(struct database *database, const struct chores_event *event);
+
+/* What is remembered beside the snapshot; it lives as long as the database. */
+struct recall *database_recall(struct database *database);
+void database_put_grey(struct database *database, const struct grey_row *row);
+void database_put_habit(struct database *database, struct pw_str login, int64_t busiest);
+void database_put_stolen(struct database *database, struct pw_str login,
+                         const struct stolen_alarm *alarm, int64_t window_ms);

@@ -6,15 +6,18 @@
 #include "core/address.h"
 #include "policyd/limit.h"
 #include "policyd/resolve.h"
+#include "policyd/steps.h"
 #include "policyd/usage_limit.h"
 
 static const char *const cause_names[CAUSE_IDS] = {
-	[CAUSE_NONE] = "none",       [CAUSE_RATE] = "rate",
-	[CAUSE_NEVER] = "never",     [CAUSE_QUOTA] = "quota",
-	[CAUSE_SENDER] = "sender",   [CAUSE_NULL_SENDER] = "null_sender",
-	[CAUSE_ACCOUNT] = "account", [CAUSE_LOG_IN] = "log_in",
-	[CAUSE_STALE] = "stale",     [CAUSE_NO_DATA] = "no_data",
-	[CAUSE_FAULT] = "fault",     [CAUSE_BLOCKED] = "blocked",
+	[CAUSE_NONE] = "none",         [CAUSE_RATE] = "rate",
+	[CAUSE_NEVER] = "never",       [CAUSE_QUOTA] = "quota",
+	[CAUSE_SENDER] = "sender",     [CAUSE_NULL_SENDER] = "null_sender",
+	[CAUSE_ACCOUNT] = "account",   [CAUSE_LOG_IN] = "log_in",
+	[CAUSE_STALE] = "stale",       [CAUSE_NO_DATA] = "no_data",
+	[CAUSE_FAULT] = "fault",       [CAUSE_BLOCKED] = "blocked",
+	[CAUSE_LISTED] = "listed",     [CAUSE_POSTING] = "posting",
+	[CAUSE_GREYLIST] = "greylist",
 };
 
 /* ---- the message a connection is busy with */
@@ -29,6 +32,7 @@ int64_t decide_forget(struct decide_world *world, struct decide_session *session
 	seen_clear(&session->seen);
 	session->instance_len = 0;
 	session->is_committed = false;
+	session->is_exempt = false;
 	return tokens;
 }
 
@@ -131,7 +135,7 @@ static void check_quota(struct decision *out, const struct question *q)
 	if (q->request->stage != STAGE_RCPT || q->recipient.len == 0)
 		return;
 	resolve(&found, q->world->catalog, q->recipient);
-	if (found.count == 0 || found.is_cut)
+	if (found.count == 0 || found.is_cut || found.is_elsewhere)
 		return;
 	for (size_t i = 0; i < found.count; i++)
 		if (!is_full(q, found.mailboxes[i]))
@@ -141,7 +145,8 @@ static void check_quota(struct decision *out, const struct question *q)
 
 /* In this order: what refuses must not have been charged. */
 static void (*const checks[])(struct decision *out, const struct question *q) = {
-	check_account, limit_check_block, check_sender, check_quota, limit_check,
+	step_access,  check_account, limit_check_block, check_sender,
+	step_posting, check_quota,   step_greylist,     limit_check,
 };
 
 /* The names of a question in normal form, one behind the other. */

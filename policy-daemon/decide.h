@@ -9,6 +9,7 @@
 #pragma once
 
 #include "policyd/blocks.h"
+#include "policyd/grey.h"
 #include "policyd/ledger.h"
 #include "policyd/request.h"
 #include "policyd/seen.h"
@@ -40,6 +41,9 @@ enum decide_cause {
 	CAUSE_NO_DATA,     /* the database was never seen */
 	CAUSE_FAULT,       /* we could not work */
 	CAUSE_BLOCKED,     /* a limit suspended the login */
+	CAUSE_LISTED,      /* a deny list */
+	CAUSE_POSTING,     /* may not write to that list or alias */
+	CAUSE_GREYLIST,    /* not met before: must come again */
 	CAUSE_IDS,
 };
 
@@ -59,6 +63,12 @@ struct decide_breach {
 	bool is_first;                   /* the first of its period: worth an event */
 };
 
+/* A list, posting right or greylisting in dry run would have refused. */
+struct decide_trial {
+	enum decide_cause cause; /* NONE: there was none */
+	int64_t row;
+};
+
 struct decision {
 	enum decide_verdict verdict;
 	enum decide_cause cause;
@@ -67,7 +77,12 @@ struct decision {
 	int64_t blocked_until_ms;     /* the login is suspended from now on; 0 = no */
 	struct pw_str reason;         /* cause ACCOUNT */
 	enum decide_warning warning;
-	enum pw_status status; /* cause FAULT */
+	enum pw_status status;  /* cause FAULT */
+	int64_t row;            /* cause LISTED or POSTING: the row that refused */
+	struct pw_str own_text; /* of that row; empty = ours */
+	struct decide_trial trial;
+	struct access_judgement access; /* what the lists say at RCPT */
+	struct grey_answer grey;        /* what greylisting says, and has to store */
 };
 
 /* How one service of Postfix asks, since the start. */
@@ -91,6 +106,7 @@ struct decide_session {
 	struct seen seen; /* admitted questions, and what they were charged to */
 	bool is_committed;
 	struct decide_service *service; /* that asks here; NULL = nobody yet */
+	bool is_exempt;                 /* a list let a recipient skip the limits */
 };
 
 /* What all decisions share. */
@@ -101,6 +117,8 @@ struct decide_world {
 	struct ledger *ledger;
 	struct standing *standing;
 	struct blocks *blocks;
+	struct grey *grey;
+	bool knows_grey;     /* the stored greylist has come in */
 	int64_t now_wall_ms; /* for what ends at a date */
 	enum request_stage
 		commit_stage; /* STAGE_END_OF_MESSAGE, STAGE_DATA or STAGE_RCPT */

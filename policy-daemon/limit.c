@@ -457,7 +457,9 @@ static void check_commit(struct decision *out, const struct question *q)
 	q->session->service->has_seen_commit = true;
 	if (q->session->is_committed)
 		return;
-	if (q->session->seen.count == 0)
+	if (q->session->seen.count == 0 && q->session->is_exempt)
+		; /* a list let all its recipients skip the limits */
+	else if (q->session->seen.count == 0)
 		check_whole(out, q);
 	else if (q->request->stage != STAGE_END_OF_MESSAGE || charge_size(out, q))
 		commit(out, q);
@@ -469,7 +471,9 @@ static void check_commit(struct decision *out, const struct question *q)
 
 void limit_check(struct decision *out, const struct question *q)
 {
-	if (q->request->stage == STAGE_RCPT)
+	if (q->request->stage == STAGE_RCPT && out->access.skips_limits)
+		q->session->is_exempt = true;
+	else if (q->request->stage == STAGE_RCPT)
 		check_recipient(out, q);
 	else if (q->request->stage == q->world->commit_stage)
 		check_commit(out, q);

@@ -56,6 +56,10 @@ static void log_decision(const struct decision *decision, const struct request *
 	       breach->rule != NULL || decision->cause == CAUSE_BLOCKED
 	               ? PW_KV_INT("retry_s", (breach->retry_after_us + 999999) / 1000000)
 	               : PW_KV_NONE,
+	       decision->row != 0 ? PW_KV_INT("row", decision->row) : PW_KV_NONE,
+	       decision->cause == CAUSE_GREYLIST
+	               ? PW_KV_INT("retry_s", (decision->grey.wait_ms + 999) / 1000)
+	               : PW_KV_NONE,
 	       decision->reason.len > 0 ? PW_KV("reason", decision->reason) : PW_KV_NONE,
 	       decision->cause == CAUSE_FAULT
 	               ? PW_KV("why", pw_status_text(decision->status))
@@ -169,7 +173,9 @@ static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw
 	now_us = daemon_now_us();
 	look_at_clocks(daemon, now_us);
 	decide(&decision, &daemon->world, &s->message, &request, now_us);
+	access_store(daemon, &decision);
 	tell(daemon, &decision, &request);
+	access_answered(daemon, &decision, &request);
 	if (text_answer(out, &decision, &request, daemon->world.now_wall_ms) != PW_OK)
 		return SERVER_CLOSE;
 	return (ssize_t)length;

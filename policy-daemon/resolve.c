@@ -200,12 +200,16 @@ static void add_mailbox(void *arg, struct pw_str address,
 	struct resolve_result *out = arg;
 
 	(void)address;
+	if (mailbox == NULL) {
+		out->is_elsewhere = true;
+		return;
+	}
 	for (size_t i = 0; i < out->count; i++)
 		if (out->mailboxes[i] == mailbox)
 			return;
-	if (mailbox != NULL && out->count < RESOLVE_MAILBOXES_MAX)
+	if (out->count < RESOLVE_MAILBOXES_MAX)
 		out->mailboxes[out->count++] = mailbox;
-	else if (mailbox != NULL)
+	else
 		out->is_cut = true;
 }
 
@@ -215,7 +219,7 @@ void resolve(struct resolve_result *out, const struct catalog *catalog,
 	struct walk w;
 
 	out->count = 0;
-	out->is_cut = false;
+	out->is_cut = out->is_elsewhere = false;
 	w.end = add_mailbox;
 	w.arg = out;
 	walk(&w, catalog, address);

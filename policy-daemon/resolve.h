@@ -34,7 +34,8 @@ const struct catalog_entry *resolve_mailbox(const struct catalog_entry *entry);
 struct resolve_result {
 	const struct catalog_entry *mailboxes[RESOLVE_MAILBOXES_MAX];
 	size_t count; /* 0 = nobody we know */
-	bool is_cut;  /* there may be more mailboxes than these */
+	bool is_cut;       /* there may be more mailboxes than these */
+	bool is_elsewhere; /* some of it goes to a domain that is not ours */
 };
 
 /* What out holds lives in the catalog. Cannot fail; loops, depth and fan-out are bounded.

@@ -19,6 +19,9 @@ static const struct answer {
 	[CAUSE_LOG_IN]      = { "421 4.7.0", "<$login>: password or account changed; log in again" },
 	[CAUSE_STALE]       = { "451 4.3.0", "<$sender>: cannot tell now whether $login may send as it; try again later" },
 	[CAUSE_NO_DATA]     = { "451 4.3.0", "accounts cannot be looked up now; try again later" },
+	[CAUSE_LISTED]      = { "554 5.7.1", "<$recipient>: mail from you is not taken" },
+	[CAUSE_POSTING]     = { "550 5.7.1", "<$recipient>: you may not write to this address" },
+	[CAUSE_GREYLIST]    = { "450 4.7.1", "<$recipient>: greylisted, try again in $seconds s" },
 	[CAUSE_FAULT]       = { "451 4.3.0", "internal problem; try again later" },
 	[CAUSE_BLOCKED]     = { "554 5.7.1", "<$login>: sending is suspended until $until" },
 };
@@ -48,6 +51,7 @@ struct facts {
 	const struct catalog_rule *rule;
 	struct pw_str who, login, sender, recipient, reason, client;
 	int64_t until_s; /* since the epoch */
+	int64_t wait_s;
 };
 
 static void put_login(struct pw_buf *out, const struct facts *facts)
@@ -125,6 +129,11 @@ static void put_until(struct pw_buf *out, const struct facts *facts)
 	              tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
+static void put_seconds(struct pw_buf *out, const struct facts *facts)
+{
+	pw_buf_put_int(out, facts->wait_s);
+}
+
 /* clang-format off */
 static const struct variable {
 	struct pw_str name;
@@ -140,6 +149,7 @@ static const struct variable {
 	{ { "unit", 4 },      put_unit },
 	{ { "period", 6 },    put_period },
 	{ { "until", 5 },     put_until },
+	{ { "seconds", 7 },   put_seconds },
 };
 /* clang-format on */
 
@@ -209,6 +219,9 @@ static void put_codes(struct pw_buf *out, const struct decision *decision)
 		pw_buf_puts(out, rule->code);
 	else if (decision->cause == CAUSE_RATE && is_reject)
 		pw_buf_puts(out, PW_STR("554 5.7.1"));
+	else if ((decision->cause == CAUSE_LISTED || decision->cause == CAUSE_POSTING) &&
+	         !is_reject) /* the database is away: the row may be gone */
+		pw_buf_puts(out, PW_STR("450 4.7.1"));
 	else
 		pw_buf_puts(out, pw_str_from(answers[decision->cause].codes));
 }
@@ -235,17 +248,19 @@ enum pw_status text_answer(struct pw_buf *out, const struct decision *decision,
 	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
 	const struct catalog_rule *rule = decision->breach.rule;
 	struct facts facts = facts_of(&decision->breach, request, now_wall_ms);
+	struct pw_str words = pw_str_from(answers[decision->cause].text);
 
 	facts.reason = decision->reason;
 	if (decision->verdict == DECIDE_DUNNO) {
 		pw_buf_puts(out, PW_STR("action=DUNNO\n\n"));
 		return pw_buf_status(out);
 	}
-	expand(&text,
-	       rule != NULL && rule->text.len > 0
-	               ? rule->text
-	               : pw_str_from(answers[decision->cause].text),
-	       &facts);
+	facts.wait_s = (decision->grey.wait_ms + 999) / 1000;
+	if (decision->own_text.len > 0)
+		words = decision->own_text;
+	else if (rule != NULL && rule->text.len > 0)
+		words = rule->text;
+	expand(&text, words, &facts);
 	pw_buf_puts(out, PW_STR("action="));
 	put_codes(out, decision);
 	pw_buf_putc(out, ' ');
@@ -285,4 +300,14 @@ enum pw_status text_block(struct pw_buf *out, const struct guard_block *block,
 		              (long long)(block->block_ms / 1000),
 		              (long long)block->failures);
 	return pw_buf_status(out);
+}
+
+void text_stolen(struct pw_buf *out, const struct stolen_alarm *alarm, int64_t window_ms)
+{
+	if (alarm->why == STOLEN_VOLUME)
+		pw_buf_printf(out, "%lld messages in an hour, %lld in the busiest before",
+		              (long long)alarm->count, (long long)alarm->busiest);
+	else
+		pw_buf_printf(out, "used from %lld networks within %lld minutes",
+		              (long long)alarm->count, (long long)(window_ms / 60000));
 }

@@ -6,6 +6,7 @@
 #include "core/buf.h"
 #include "policyd/decide.h"
 #include "policyd/guard.h"
+#include "policyd/stolen.h"
 
 /* Bytes of the text after the codes; longer ones are cut. */
 #define TEXT_MAX 400
@@ -38,3 +39,5 @@ text_event(struct pw_buf *out, const struct catalog_rule *rule, struct pw_str wh
 PW_MUST_CHECK enum pw_status text_block(struct pw_buf *out,
                                         const struct guard_block *block,
                                         struct pw_str subject, bool has_begun);
+/* "used from 21 networks within 180 minutes"; out remembers a failure. */
+void text_stolen(struct pw_buf *out, const struct stolen_alarm *alarm, int64_t window_ms);

@@ -31,7 +31,11 @@
  * over WHO ID N                attempts over the limit since the last event
  * reset WHO|* ID               a counter set to zero
  * clock SECONDS                the monotonic clock steps by that (it should not)
- * restart                      counters are stored and loaded again, connections close */
+ * list ID WHO KIND PATTERN allow|deny [logins] [wait] [nolimits] [dry] [until=S] [text
+ * ...] right ID ALIAS LEVEL [trust] [dry] [by=WHO,WHO] [text ...] setting NAME VALUE of
+ * greylisting greylist known|unknown       what is stored has come in, or not row CLIENT
+ * SENDER RECIPIENT FIRST_S PASSED_S PASSES     what is stored restart counters are stored
+ * and loaded again, connections close */
 #include "../table.h"
 
 #include <glob.h>
@@ -263,6 +267,100 @@ static void do_exempt(struct play *play, struct pw_str rest)
 	add(play, CATALOG_RATE_EXEMPTIONS, fields + FIRST_OF_EXEMPTION);
 }
 
+/* Is the next word this one? Then take it off. */
+static bool takes(struct pw_str *rest, const char *word)
+{
+	struct pw_str more = *rest;
+
+	if (!pw_str_eq(next_word(&more), pw_str_from(word)))
+		return false;
+	*rest = more;
+	return true;
+}
+
+static struct pw_str flag(bool is_set)
+{
+	return is_set ? PW_STR("t") : PW_STR("f");
+}
+
+static int64_t time_of(struct play *play, struct pw_str text);
+
+static void do_list(struct play *play, struct pw_str rest)
+{
+	struct pw_str id = next_word(&rest), who = next_word(&rest);
+	struct pw_str kind = next_word(&rest), pattern = next_word(&rest);
+	struct pw_str action = next_word(&rest), expires = { NULL, 0 };
+	bool is_for_logins = takes(&rest, "logins"), waits = takes(&rest, "wait");
+	bool skips_limits = takes(&rest, "nolimits"), is_dry = takes(&rest, "dry");
+	char end[30];
+
+	if (pw_str_starts(pw_str_trim(rest), PW_STR("until="))) {
+		struct pw_str word = next_word(&rest);
+
+		snprintf(
+			end, sizeof(end), "%lld",
+			(long long)(START_S * 1000 +
+		                    time_of(play, pw_str_sub(word, 6, word.len)) / 1000));
+		expires = pw_str_from(end);
+	}
+	rest = takes(&rest, "text") ? pw_str_trim(rest) : PW_STR("");
+	add(play, CATALOG_ACCESS_LISTS,
+	    (struct pw_str[]){ id, who, kind, pattern, action, rest, flag(is_for_logins),
+	                       flag(!waits), flag(skips_limits), expires, flag(is_dry) });
+}
+
+static void do_right(struct play *play, struct pw_str rest)
+{
+	struct pw_str id = next_word(&rest), alias = next_word(&rest);
+	struct pw_str level = next_word(&rest), moderators = PW_STR("");
+	bool trusts = takes(&rest, "trust"), is_dry = takes(&rest, "dry");
+	char lines[200] = "";
+
+	if (pw_str_starts(pw_str_trim(rest), PW_STR("by="))) {
+		struct pw_str word = next_word(&rest);
+
+		snprintf(lines, sizeof(lines), "%.*s",
+		         PW_FMT(pw_str_sub(word, 3, word.len)));
+		for (char *c = lines; *c != '\0'; c++)
+			*c = *c == ',' ? '\n' : *c;
+		moderators = pw_str_from(lines);
+	}
+	rest = takes(&rest, "text") ? pw_str_trim(rest) : PW_STR("");
+	add(play, CATALOG_POSTING_RIGHTS,
+	    (struct pw_str[]){ alias, level, moderators, flag(trusts), rest, flag(is_dry),
+	                       id });
+}
+
+static void do_setting(struct play *play, struct pw_str rest)
+{
+	struct pw_str name = next_word(&rest);
+
+	add(play, CATALOG_ACCESS_SETTINGS, (struct pw_str[]){ name, next_word(&rest) });
+}
+
+static void do_greylist(struct play *play, struct pw_str rest)
+{
+	play->world.knows_grey = takes(&rest, "known");
+}
+
+static int64_t moment_ms(struct play *play, struct pw_str text);
+
+static void do_row(struct play *play, struct pw_str rest)
+{
+	struct grey_row row = { .client = next_word(&rest) };
+	struct pw_str passed;
+
+	row.sender = next_word(&rest);
+	row.recipient = next_word(&rest);
+	row.record.first_ms = moment_ms(play, next_word(&rest));
+	passed = next_word(&rest);
+	row.record.passed_ms =
+		pw_str_eq(passed, PW_STR("-")) ? 0 : moment_ms(play, passed);
+	row.record.passes = number(play, next_word(&rest));
+	grey_take(play->world.grey, &catalog_access_settings(play->catalog)->greylist,
+	          &row);
+}
+
 static void do_fresh(struct play *play, struct pw_str rest)
 {
 	(void)rest;
@@ -456,6 +554,18 @@ static void expect_one(struct play *play, struct pw_str key, struct pw_str want)
 		CHECK(play, decision->blocked_until_ms ==
 		                    (want.at[0] != '0' ? play->world.now_wall_ms : 0) +
 		                            number(play, want) * 1000);
+	else if (pw_str_eq(key, PW_STR("trial")))
+		CHECK(play,
+		      pw_str_eq(pw_str_from(decide_cause_name(decision->trial.cause)),
+		                want));
+	else if (pw_str_eq(key, PW_STR("row")))
+		CHECK(play,
+		      (decision->trial.row != 0 ? decision->trial.row : decision->row) ==
+		              number(play, want));
+	else if (pw_str_eq(key, PW_STR("wait_s")))
+		CHECK(play, (decision->grey.wait_ms + 999) / 1000 == number(play, want));
+	else if (pw_str_eq(key, PW_STR("stores")))
+		CHECK(play, (int64_t)decision->grey.row_count == number(play, want));
 	else if (pw_str_eq(key, PW_STR("warning")))
 		CHECK(play, decision->warning == number(play, want));
 	else
@@ -604,7 +714,9 @@ static const struct {
 	{ "grace", do_grace },         { "rule", do_rule },
 	{ "exempt", do_exempt },       { "over", do_over },
 	{ "reset", do_reset },         { "clock", do_clock },
-	{ "suspended", do_suspended },
+	{ "suspended", do_suspended }, { "list", do_list },
+	{ "right", do_right },         { "setting", do_setting },
+	{ "greylist", do_greylist },   { "row", do_row },
 };
 
 static void run_line(struct play *play, struct pw_str rest)
@@ -632,6 +744,8 @@ static void begin(struct play *play, const char *file)
 	play->world.usage = play->usage;
 	play->world.standing = play->standing;
 	play->world.blocks = play->blocks;
+	assert_int_equal(grey_new(&play->world.grey, seed), PW_OK);
+	play->world.knows_grey = true;
 	do_catalog(play, PW_STR(""));
 	set_value(play, PW_STR("conn"), PW_STR("1"));
 	set_value(play, PW_STR("stage"), PW_STR("RCPT"));
@@ -661,6 +775,7 @@ static void check_file(void **state)
 	usage_free(&play.usage);
 	standing_free(&play.standing);
 	blocks_free(&play.blocks);
+	grey_free(&play.world.grey);
 	ledger_free(&play.world.ledger);
 }
 

@@ -1,0 +1,161 @@
+#include "policyd/recall.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "db/pool.h"
+#include "io/clock.h"
+
+#define ATTEMPT_MS 5000
+/* A row becomes visible when its transaction ends, with a time before that. */
+#define OVERLAP_MS 10000
+#define COLUMN_CHANGED 6
+
+struct recall {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct pw_db *db;
+	_Atomic(struct pw_db_result *) greylist, habits;
+	atomic_bool wants_greylist;
+	int64_t since_ms; /* of the next look at the greylist; the thread's */
+	bool has_habits;  /* the thread's */
+	bool is_stopping;
+};
+
+static bool pause_or_stop(struct recall *recall)
+{
+	struct timespec until;
+	bool is_stopping;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += RECALL_EVERY_MS / 1000;
+	pthread_mutex_lock(&recall->lock);
+	if (!recall->is_stopping)
+		pthread_cond_timedwait(&recall->wake, &recall->lock, &until);
+	is_stopping = recall->is_stopping;
+	pthread_mutex_unlock(&recall->lock);
+	return is_stopping;
+}
+
+static void load_habits(struct recall *recall)
+{
+	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
+
+	if (pw_db_exec(recall->db,
+	               "SELECT email, busiest, at_ms FROM mail.send_habits_load()", NULL,
+	               0, pw_clock_mono_ms() + ATTEMPT_MS, &rows) != PW_OK)
+		return;
+	recall->has_habits = true;
+	atomic_store(&recall->habits, PW_TAKE(rows));
+}
+
+/* The last row is the latest; without one the next look begins where this one did. */
+static void move_on(struct recall *recall, const struct pw_db_result *rows)
+{
+	size_t count = pw_db_rows(rows);
+	int64_t latest_ms = count > 0 ? pw_db_int(rows, count - 1, COLUMN_CHANGED, 0) : 0;
+
+	if (latest_ms - OVERLAP_MS > recall->since_ms)
+		recall->since_ms = latest_ms - OVERLAP_MS;
+}
+
+static void load_greylist(struct recall *recall)
+{
+	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
+	PW_AUTO(pw_buf_done) struct pw_buf since = { 0 };
+	struct pw_str params[1];
+
+	pw_buf_put_int(&since, recall->since_ms);
+	params[0] = pw_buf_str(&since);
+	if (pw_buf_status(&since) != PW_OK ||
+	    pw_db_exec(recall->db,
+	               "SELECT client, sender, recipient, first_ms, passed_ms, passes, "
+	               "changed_ms FROM mail.greylist_load($1::bigint)",
+	               params, 1, pw_clock_mono_ms() + ATTEMPT_MS, &rows) != PW_OK)
+		return;
+	move_on(recall, rows);
+	atomic_store(&recall->greylist, PW_TAKE(rows));
+}
+
+static void *recall_main(void *arg)
+{
+	struct recall *recall = arg;
+
+	do {
+		if (!recall->has_habits)
+			load_habits(recall);
+		if (atomic_load(&recall->wants_greylist) &&
+		    atomic_load(&recall->greylist) == NULL)
+			load_greylist(recall);
+	} while (!pause_or_stop(recall));
+	return NULL;
+}
+
+static void free_unstarted(struct recall **recall)
+{
+	if (*recall == NULL)
+		return;
+	pw_db_close(&(*recall)->db);
+	pthread_cond_destroy(&(*recall)->wake);
+	pthread_mutex_destroy(&(*recall)->lock);
+	free(*recall);
+	*recall = NULL;
+}
+
+enum pw_status recall_start(struct recall **out, const struct pw_db_config *config,
+                            struct pw_buf *why_out)
+{
+	PW_AUTO(free_unstarted) struct recall *recall = calloc(1, sizeof(*recall));
+	pthread_condattr_t attributes;
+	enum pw_status r;
+
+	if (recall == NULL)
+		return PW_ERR_NOMEM;
+	pthread_mutex_init(&recall->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&recall->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+	if ((r = pw_db_open(&recall->db, config, 1, why_out)) != PW_OK)
+		return r;
+	if (pthread_create(&recall->thread, NULL, recall_main, recall) != 0)
+		return PW_ERR_IO;
+	*out = PW_TAKE(recall);
+	return PW_OK;
+}
+
+void recall_stop(struct recall **recall)
+{
+	struct pw_db_result *rows;
+
+	if (*recall == NULL)
+		return;
+	pthread_mutex_lock(&(*recall)->lock);
+	(*recall)->is_stopping = true;
+	pthread_cond_signal(&(*recall)->wake);
+	pthread_mutex_unlock(&(*recall)->lock);
+	pthread_join((*recall)->thread, NULL);
+	rows = recall_take_greylist(*recall);
+	pw_db_result_free(&rows);
+	rows = recall_take_habits(*recall);
+	pw_db_result_free(&rows);
+	free_unstarted(recall);
+}
+
+void recall_want_greylist(struct recall *recall, bool is_wanted)
+{
+	atomic_store(&recall->wants_greylist, is_wanted);
+}
+
+struct pw_db_result *recall_take_greylist(struct recall *recall)
+{
+	return atomic_exchange(&recall->greylist, NULL);
+}
+
+struct pw_db_result *recall_take_habits(struct recall *recall)
+{
+	return atomic_exchange(&recall->habits, NULL);
+}
