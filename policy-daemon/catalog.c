@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "core/address.h"
 #include "core/arena.h"
 #include "core/banlist.h"
 #include "core/map.h"
@@ -245,21 +244,6 @@ static enum pw_status add_warning(struct catalog *c, const struct pw_str *fields
 	return PW_OK;
 }
 
-/* Is this an address, or "@domain", in normal form? The function that tells whose is
- * whose may be an admin's own. */
-static bool is_pattern(struct pw_str text)
-{
-	PW_AUTO(pw_buf_done) struct pw_buf normal = { 0 };
-	PW_AUTO(pw_buf_done) struct pw_buf address = { 0 };
-
-	if (pw_str_starts(text, PW_STR("@")))
-		pw_buf_putc(&address, 'x');
-	pw_buf_puts(&address, text);
-	return pw_buf_status(&address) == PW_OK &&
-	       pw_address_normalise(&normal, pw_buf_str(&address)) == PW_OK &&
-	       pw_str_eq(pw_buf_str(&normal), pw_buf_str(&address));
-}
-
 /* Is pattern login's own address, or that in a domain that stands for its domain? */
 static bool is_own(const struct catalog *c, struct pw_str login, struct pw_str pattern)
 {
@@ -280,11 +264,8 @@ static enum pw_status add_sender(struct catalog *c, const struct pw_str *fields)
 {
 	struct pw_str pattern = fields[1], login;
 	struct catalog_sender *first, *sender;
-	enum pw_status r;
+	enum pw_status r = pw_owner_add(c->owner, fields[0], pattern);
 
-	if (fields[0].len == 0 || !is_pattern(pattern))
-		return PW_ERR_SYNTAX;
-	r = pw_owner_add(c->owner, fields[0], pattern);
 	if (r != PW_OK || is_own(c, fields[0], pattern))
 		return r;
 	if ((r = copy_address(c, fields[0], &login)) != PW_OK)

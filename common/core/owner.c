@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/address.h"
 #include "core/arena.h"
 #include "core/map.h"
 
@@ -109,14 +110,36 @@ static enum pw_status add_own(struct pw_owner *owner, struct pw_str login)
 	return pw_map_put(owner->rows, row, &owner->is_own);
 }
 
+/* An address, or "@domain", in normal form? The rows may come from a function of an
+ * admin's own. */
+static enum pw_status check_pattern(struct pw_str text)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf normal = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf address = { 0 };
+	enum pw_status r;
+
+	if (text.len > PW_OWNER_NAME_MAX)
+		return PW_ERR_SYNTAX;
+	if (pw_str_starts(text, PW_STR("@")))
+		pw_buf_putc(&address, 'x');
+	pw_buf_puts(&address, text);
+	if ((r = pw_buf_status(&address)) != PW_OK ||
+	    (r = pw_address_normalise(&normal, pw_buf_str(&address))) != PW_OK)
+		return r == PW_ERR_NOMEM ? r : PW_ERR_SYNTAX;
+	return pw_str_eq(pw_buf_str(&normal), pw_buf_str(&address)) ? PW_OK
+	                                                            : PW_ERR_SYNTAX;
+}
+
 enum pw_status pw_owner_add(struct pw_owner *owner, struct pw_str login,
                             struct pw_str pattern)
 {
 	bool is_new;
 	enum pw_status r;
 
-	if (login.len > PW_OWNER_NAME_MAX || pattern.len > PW_OWNER_NAME_MAX)
-		return PW_ERR_LIMIT;
+	if (login.len == 0 || login.len > PW_OWNER_NAME_MAX)
+		return PW_ERR_SYNTAX;
+	if ((r = check_pattern(pattern)) != PW_OK)
+		return r;
 	if ((r = add_row(owner, login, PW_STR(""), &is_new)) != PW_OK)
 		return r;
 	if (pw_str_eq(login, pattern))

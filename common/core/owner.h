@@ -25,7 +25,8 @@ void pw_owner_free(struct pw_owner **owner);
 /* Let login send as pattern: an address, or "@domain" for every address of the domain.
  * Both in normal form (core/address.h), copied. Adding a row twice is harmless.
  *
- * Errors  PW_ERR_NOMEM; PW_ERR_LIMIT too many rows or a name too long */
+ * Errors  PW_ERR_SYNTAX not such names: the row was left out, the rest is good;
+ *         PW_ERR_NOMEM; PW_ERR_LIMIT too many rows */
 PW_MUST_CHECK enum pw_status pw_owner_add(struct pw_owner *owner, struct pw_str login,
                                           struct pw_str pattern);
 

@@ -28,6 +28,7 @@ static enum pw_status add_rows(struct keyring *keyring,
                                const struct pw_snapshot_data *data,
                                struct pw_buf *complaints)
 {
+	size_t bad_count = 0;
 	enum pw_status r;
 
 	for (size_t i = 0; i < pw_snapshot_rows(data, QUERY_KEYS); i++) {
@@ -43,9 +44,15 @@ static enum pw_status add_rows(struct keyring *keyring,
 		r = keyring_add_sender(keyring,
 		                       pw_snapshot_value(data, QUERY_SENDERS, i, 0),
 		                       pw_snapshot_value(data, QUERY_SENDERS, i, 1));
-		if (r != PW_OK)
+		if (r == PW_ERR_SYNTAX)
+			bad_count++;
+		else if (r != PW_OK)
 			return r;
 	}
+	if (bad_count > 0)
+		pw_log(PW_LOG_WARNING, "", PW_KV("event", "row_left_out"),
+		       PW_KV("table", "snapshot_senders"), PW_KV_INT("count", bad_count),
+		       PW_KV_END);
 	return PW_OK;
 }
 

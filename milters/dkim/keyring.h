@@ -39,7 +39,8 @@ PW_MUST_CHECK enum pw_status keyring_add_key(struct keyring *keyring,
                                              struct pw_buf *why_out);
 /* Let login send as pattern (core/owner.h).
  *
- * Errors  PW_ERR_NOMEM; PW_ERR_LIMIT */
+ * Errors  PW_ERR_SYNTAX no such names: the row was left out; PW_ERR_NOMEM;
+ *         PW_ERR_LIMIT */
 PW_MUST_CHECK enum pw_status
 keyring_add_sender(struct keyring *keyring, struct pw_str login, struct pw_str pattern);
 

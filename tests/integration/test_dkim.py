@@ -228,6 +228,26 @@ def test_a_taken_selector_is_refused(bed):
     bed.pg.sql("DELETE FROM mail.dkim_keys WHERE selector = 'twice'")
 
 
+def test_a_function_of_owners_of_ones_own(bed):
+    """What mail.sender_owners says counts; rows of it that are no names are left out."""
+    data, _ = message("bob@example.test")
+    own = bed.pg.value("SELECT pg_get_functiondef('mail.sender_owners(text)'::regprocedure)")
+    wait_until(lambda: bed.submit(data, "ann@example.test").code == 550, what="the snapshot")
+    bed.pg.sql("CREATE OR REPLACE FUNCTION mail.sender_owners(address text, OUT login text, OUT pattern text)"
+               " RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER"
+               " SET search_path = pg_catalog, mail, pg_temp AS"
+               " $$SELECT s.login, s.pattern FROM mail.senders() AS s UNION ALL VALUES (NULL, 'x@y.test'),"
+               "   ('ann@example.test', repeat('y', 2000)), ('ann@example.test', 'bob@example.test')$$;"
+               "UPDATE mail.settings SET value = value WHERE name = 'mx_hosts'")
+    try:
+        wait_until(lambda: bed.submit(data, "ann@example.test").code == 250, what="the function to count")
+        assert bed.program.lines("event=row_left_out", "table=snapshot_senders", "count=2")
+    finally:
+        bed.pg.sql(own)
+        bed.pg.sql("UPDATE mail.settings SET value = value WHERE name = 'mx_hosts'")
+        wait_until(lambda: bed.submit(data, "ann@example.test").code == 550, what="the stock one to count")
+
+
 def test_reload_and_broken_keys():
     """SIGHUP takes the settings over; a key that cannot be read is a 451 and a line that says
     which; a message leaves with a valid signature or with none."""

@@ -87,7 +87,7 @@ static void names_beyond_the_maximum_belong_to_nobody(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(long_name); i++)
 		long_name[i] = i == 100 ? '@' : 'x';
-	assert_int_equal(pw_owner_add(owner, name, PW_STR("a@b")), PW_ERR_LIMIT);
+	assert_int_equal(pw_owner_add(owner, name, PW_STR("a@b")), PW_ERR_SYNTAX);
 	assert_false(pw_owner_may_send(owner, name, PW_STR("a@b")));
 	assert_false(pw_owner_may_send(owner, PW_STR("boss@example.test"), name));
 }
