@@ -18,11 +18,11 @@ PEERS = {"postfwd": "postfwd", "policyd-rate-limit": "policyd-rate-limit", "post
 NOBODY = 65534
 RATE = 1000000
 HASH = "{SSHA512}" + base64.b64encode(bytes(72)).decode()  # of nobody's password
-# Limits nobody reaches. A login's question meets the nearest of those in messages (40 of logins, one of
+# Limits nobody reaches, of a day: what a node leases of them lasts. A login's question meets the nearest of those in messages (40 of logins, one of
 # everybody) and in recipients (30 of domains, every other a window, and one of everybody); others are
 # looked for and do not fit.
 RULES = """INSERT INTO mail.rate_limits (key, who, unit, kind, period, authenticated, limit_count)
-    SELECT key, who, unit, kind, interval '1 second', authenticated, %(rate)s FROM (
+    SELECT key, who, unit, kind, interval '1 day', authenticated, 1000000000 FROM (
         SELECT 'login', 'user' || n || '@d' || n %% %(domains)s || '.example', 'messages', 'bucket',
                NULL::bool FROM generate_series(0, 39) AS n
         UNION ALL SELECT 'login', '@d' || n || '.example', 'recipients',
@@ -77,7 +77,7 @@ class Policyd(Bed):
                     "n %% %s || '.example', %s FROM generate_series(0, %s) AS n", self.domains, HASH, self.users - 1)
         connection = self.pg.connect()
         with connection.cursor() as cursor:
-            cursor.execute(RULES, {"rate": RATE, "domains": self.domains})
+            cursor.execute(RULES, {"domains": self.domains})
         connection.close()
         assert self.pg.value("SELECT count(*) FROM mail.rate_limits") == 100
         self.settle()
