@@ -17,6 +17,15 @@ struct pw_db_session;
 PW_MUST_CHECK enum pw_status pw_db_session_open(struct pw_db_session **out,
                                                 const struct pw_db_config *config,
                                                 struct pw_buf *why_out);
+/* The same for a thread that tries again and can be told to stop.
+ *
+ * failures     attempts that failed in a row: which host of the string comes first
+ * stop_fd      readable: every call gives up at once with PW_ERR_AWAY; -1 = none
+ * deadline_ms  monotonic; config's connect timeout counts too */
+PW_MUST_CHECK enum pw_status
+pw_db_session_open_within(struct pw_db_session **out, const struct pw_db_config *config,
+                          unsigned int failures, int stop_fd, int64_t deadline_ms,
+                          struct pw_buf *why_out);
 /* An open transaction is rolled back by the server. */
 void pw_db_session_close(struct pw_db_session **session);
 
@@ -36,3 +45,10 @@ PW_MUST_CHECK enum pw_status pw_db_session_exec(struct pw_db_session *session,
 PW_MUST_CHECK enum pw_status pw_db_session_script(struct pw_db_session *session,
                                                   const char *script, int64_t deadline_ms,
                                                   struct pw_db_result **out);
+
+/* Wait until the server says something unasked, other_fd is readable, or the deadline.
+ * Returns false when the connection is gone. */
+bool pw_db_session_wait(struct pw_db_session *session, int other_fd, int64_t deadline_ms);
+/* Take one notification of what the session listens to, append its payload. False: there
+ * is none. */
+bool pw_db_session_notice(struct pw_db_session *session, struct pw_buf *payload_out);
