@@ -24,9 +24,12 @@ struct ledger_more {
 };
 
 struct ledger_account {
-	struct pw_bucket bucket; /* of RULE_BUCKET; full = idle */
+	/* of RULE_BUCKET; full = idle. Where nodes share counters: what was last seen of
+	 * the shared one, of a window too */
+	struct pw_bucket bucket;
 	struct ledger_terms *terms;
 	struct ledger_more *more; /* NULL = nothing of it */
+	struct leased *leased;    /* of lease_book.h; NULL = nothing is held */
 	uint32_t who_len : 11;
 	uint32_t is_changed : 1; /* to be stored */
 	uint32_t pins : 20;      /* messages under way that point here */

@@ -23,7 +23,7 @@ bool daemon_is_fresh(struct daemon *daemon)
 
 /* ---- what happens in the loop */
 
-/* There is a new catalog, or the stored counters. */
+/* There is a new catalog, or news of leases. */
 static void on_woken(void *arg)
 {
 	struct daemon *daemon = arg;
@@ -34,9 +34,14 @@ static void on_woken(void *arg)
 		changes_follow(daemon);
 	if (daemon->world.catalog != before)
 		usage_talk_catalog(daemon);
-	limit_talk_restore(daemon);
+	leasing_woken(daemon);
 	if (daemon->world.catalog != NULL && daemon->world.catalog != before)
 		limit_talk_follow(daemon);
+}
+
+static void on_round(void *arg)
+{
+	leasing_round(arg);
 }
 
 static void on_tick(void *arg)
@@ -237,7 +242,7 @@ static enum pw_status start_chores(struct daemon *daemon)
 
 enum pw_status daemon_start(struct daemon *daemon, struct pw_buf *why_out)
 {
-	const struct server_events events = { on_woken, on_tick, on_signal, daemon };
+	const struct server_events events = { on_woken, on_tick, on_signal, daemon, on_round };
 	enum pw_status r;
 
 	block_signals();
@@ -249,6 +254,7 @@ enum pw_status daemon_start(struct daemon *daemon, struct pw_buf *why_out)
 	if ((r = open_sockets(daemon, why_out)) != PW_OK ||
 	    (r = database_open(&daemon->database, daemon->settings, on_changed,
 	                       daemon->server, why_out)) != PW_OK ||
+	    (r = leasing_start(daemon, why_out)) != PW_OK ||
 	    (r = start_chores(daemon)) != PW_OK ||
 	    (r = numbers_start(&daemon->numbers,
 	                       daemon->settings->common.state_directory)) != PW_OK)
@@ -273,6 +279,7 @@ enum pw_status daemon_run(struct daemon *daemon)
 void daemon_done(struct daemon *daemon)
 {
 	chores_stop(&daemon->chores); /* it writes rows: before the database */
+	leasing_stop(daemon);
 	if (daemon->database != NULL) {
 		limit_talk_store(daemon);
 		usage_talk_store(daemon);
@@ -291,6 +298,7 @@ void daemon_done(struct daemon *daemon)
 	grey_free(&daemon->grey);
 	stolen_free(&daemon->stolen);
 	pw_db_result_free(&daemon->grey_rows);
+	lease_book_free(&daemon->leases);
 	ledger_free(&daemon->ledger);
 	pw_settings_free(&daemon->settings);
 }

@@ -8,6 +8,8 @@
 #include "policyd/decide.h"
 #include "policyd/expiry.h"
 #include "policyd/guard.h"
+#include "policyd/lease_book.h"
+#include "policyd/lease_db.h"
 #include "policyd/logins.h"
 #include "policyd/numbers.h"
 #include "policyd/server.h"
@@ -21,6 +23,8 @@ struct daemon {
 	struct numbers_writer *numbers;
 	struct chores *chores;
 	struct ledger *ledger;
+	struct lease_book *leases;
+	struct lease_db *lease_db;
 	struct usage *usage;
 	struct grey *grey;
 	struct stolen *stolen;
@@ -41,7 +45,7 @@ struct daemon {
 	int64_t change_seen; /* generation of the last login change that was followed */
 	bool has_catalog;    /* changes are followed from here on */
 	struct expiry expiry;
-	bool has_rates;       /* the stored counters have come in */
+	bool has_link;        /* the database was reached, or tried in vain */
 	bool must_flush_auth; /* drivers are to forget all cached answers */
 	struct blocks *blocks;
 	int64_t reset_seen; /* id of the last reset that was followed */
@@ -63,6 +67,14 @@ PW_MUST_CHECK enum pw_status daemon_run(struct daemon *daemon);
 /* Give everything back, last first; what is queued for the database is written. */
 void daemon_done(struct daemon *daemon);
 
+/* Counters shared with other nodes: started after ledger, server and settings; stopped
+ * before them, when what is held has been given back. */
+PW_MUST_CHECK enum pw_status leasing_start(struct daemon *daemon, struct pw_buf *why_out);
+void leasing_stop(struct daemon *daemon);
+/* Its thread woke us; a round of the loop is over. */
+void leasing_woken(struct daemon *daemon);
+void leasing_round(struct daemon *daemon); /* leasing.c */
+
 /* What the auth socket does besides answering: blocks end. About every SERVER_TICK_MS. */
 void auth_tick(struct daemon *daemon); /* auth_talk.c */
 
@@ -75,8 +87,6 @@ void changes_tick(struct daemon *daemon); /* changes.c */
 /* Somebody ran into a limit: events, mail, the suspension. */
 void limit_talk_tell(struct daemon *daemon, const struct decision *decision,
                      const struct request *request);
-/* The stored counters have come in, or not yet. */
-void limit_talk_restore(struct daemon *daemon);
 /* There is a new catalog: counters that SQL set to zero. */
 void limit_talk_follow(struct daemon *daemon);
 /* Hand the counters that moved to the database. */

@@ -9,7 +9,6 @@
 #include "db/snapshot.h"
 #include "db/writer.h"
 #include "io/log.h"
-#include "policyd/restore.h"
 #include "policyd/text.h"
 
 /* Raise it whenever the queries of catalog.c change. */
@@ -21,7 +20,7 @@
 enum stream {
 	STREAM_EVENTS,
 	STREAM_USAGE,
-	STREAM_RATE,
+	STREAM_OVER,
 	STREAM_LOGINS,
 	STREAM_SUSPENSIONS,
 	STREAM_GREYLIST,
@@ -29,11 +28,11 @@ enum stream {
 	STREAM_STOLEN,
 };
 
-/* Usage, rate and logins are absolute values: the same batch twice does no harm. */
+/* Usage, over and logins are absolute values: the same batch twice does no harm. */
 static const struct pw_writer_stream streams[] = {
 	[STREAM_EVENTS] = { "SELECT mail.record_events($1::jsonb)", 10000, 500, false },
 	[STREAM_USAGE] = { "SELECT mail.record_usage($1::jsonb)", 100000, 1000, true },
-	[STREAM_RATE] = { "SELECT mail.record_rate($1::jsonb)", 100000, 1000, true },
+	[STREAM_OVER] = { "SELECT mail.record_over($1::jsonb)", 100000, 1000, true },
 	[STREAM_LOGINS] = { "SELECT mail.record_logins($1::jsonb)", 100000, 1000, true },
 	[STREAM_SUSPENSIONS] = { "SELECT mail.record_sending_blocks($1::jsonb)", 10000,
 	                         500, true },
@@ -47,7 +46,6 @@ static const struct pw_writer_stream streams[] = {
 struct database {
 	struct pw_snapshot *snapshot;
 	struct pw_writer *writer;
-	struct restore *restore;
 	struct recall *recall;
 	const struct pw_snapshot_view *view;
 	uint8_t seed[16];
@@ -157,13 +155,11 @@ enum pw_status database_open(struct database **out, const struct settings *set,
 	PW_AUTO(database_close) struct database *database = calloc(1, sizeof(*database));
 	const struct pw_db_config db =
 		pw_db_config_from(&set->common, settings_schema.program);
-	struct pw_db_config quiet = db;
 	const struct pw_writer_config writer = { db, streams, PW_LEN(streams), FLUSH_MS };
 	enum pw_status r;
 
 	if (database == NULL)
 		return PW_ERR_NOMEM;
-	quiet.event = NULL; /* what there is to say the snapshot says */
 	database->changed = changed_call;
 	database->arg = arg;
 	database->delimiter = set->recipient_delimiter[0];
@@ -172,8 +168,6 @@ enum pw_status database_open(struct database **out, const struct settings *set,
 		return PW_ERR_IO;
 	if ((r = pw_writer_open(&database->writer, &writer, why_out)) != PW_OK ||
 	    (r = open_snapshot(database, set, &db, why_out)) != PW_OK ||
-	    (r = restore_start(&database->restore, &quiet, changed, database, why_out)) !=
-	            PW_OK ||
 	    (r = recall_start(&database->recall, &quiet, why_out)) != PW_OK)
 		return r;
 	*out = PW_TAKE(database);
@@ -191,7 +185,6 @@ void database_close(struct database **database)
 
 	if (d == NULL)
 		return;
-	restore_stop(&d->restore);
 	recall_stop(&d->recall);
 	if (d->view != NULL)
 		pw_snapshot_put(&d->view);
@@ -211,11 +204,6 @@ const struct catalog *database_catalog(struct database *database)
 		pw_snapshot_put(&database->view);
 	database->view = view;
 	return view != NULL ? view->compiled : NULL;
-}
-
-struct pw_db_result *database_take_rates(struct database *database)
-{
-	return restore_take(database->restore);
 }
 
 bool database_is_fresh(struct database *database)
@@ -265,40 +253,18 @@ static void put_row(struct database *database, enum stream stream, struct pw_buf
 		       PW_KV_INT("stream", stream), PW_KV_END);
 }
 
-/* The newest sub-bucket first; those behind the last that is used are left out. */
-static void put_window(struct pw_buf *row, const struct pw_window *window,
-                       int64_t offset_us)
-{
-	size_t count = PW_WINDOW_SLOTS;
-
-	while (count > 0 && pw_window_count(window, count - 1) == 0)
-		count--;
-	put_number(row, ",\"head_us\":", window->head_us + offset_us);
-	put_number(row, ",\"width_us\":", window->width_us);
-	pw_buf_puts(row, PW_STR(",\"counts\":["));
-	for (size_t age = 0; age < count; age++) {
-		if (age > 0)
-			pw_buf_putc(row, ',');
-		pw_buf_put_int(row, pw_window_count(window, age));
-	}
-	pw_buf_putc(row, ']');
-}
-
-void database_put_rate(struct database *database, const struct ledger_account *account,
-                       int64_t offset_us)
+void database_put_over(struct database *database, const struct ledger_account *account,
+                       int64_t now_us)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 };
-	const struct ledger_more *more = account->more;
 
+	if (account->more == NULL)
+		return;
 	put_number(&row, "{\"id\":", account->terms->rule_id);
 	put_text(&row, ",\"who\":", account_who(account));
-	put_number(&row, ",\"full_at_us\":", account_full_at(account) + offset_us);
-	put_number(&row, ",\"over\":", more != NULL ? more->over_count : 0);
-	if (more != NULL && more->told_until_us > 0)
-		put_number(&row, ",\"told_until_us\":", more->told_until_us + offset_us);
-	if (account->terms->kind == RULE_WINDOW)
-		put_window(&row, more->window, offset_us);
-	put_row(database, STREAM_RATE, &row);
+	put_number(&row, ",\"over\":", account->more->over_count);
+	put_number(&row, ",\"told_us\":", account->more->told_until_us - now_us);
+	put_row(database, STREAM_OVER, &row);
 }
 
 void database_put_usage(struct database *database, const struct usage_entry *entry)

@@ -3,7 +3,6 @@
  * waits for the database but open, drain and close. */
 #pragma once
 
-#include "db/result.h"
 #include "policyd/catalog.h"
 #include "policyd/chores.h"
 #include "policyd/grey.h"
@@ -17,8 +16,7 @@
 
 struct database;
 
-/* changed is called from another thread whenever there is a new catalog, and when the
- * stored counters have come in. Returns without waiting for the database; a copy on disk,
+/* changed is called from another thread whenever there is a new catalog. Returns without waiting for the database; a copy on disk,
  * if there is one, is loaded by then.
  *
  * Errors  PW_ERR_CONFIG (why_out), PW_ERR_NOMEM, PW_ERR_IO
@@ -27,11 +25,6 @@ PW_MUST_CHECK enum pw_status database_open(struct database **out,
                                            const struct settings *set,
                                            void (*changed)(void *arg), void *arg,
                                            struct pw_buf *why_out);
-/* Stored counters that came in since the start, at most once; NULL = none (yet). Rows: as
- * restore_take.
- *
- * Owner  caller, pw_db_result_free */
-struct pw_db_result *database_take_rates(struct database *database);
 /* Writes what is queued, for at most drain_ms. */
 void database_drain(struct database *database, int64_t drain_ms);
 void database_close(struct database **database);
@@ -47,9 +40,9 @@ int64_t database_age_ms(struct database *database);
 void database_poke(struct database *database);
 
 /* Rows to be written; what cannot be queued is counted by the writer and lost. */
-/* offset_us: what the wall clock is before the account's. */
-void database_put_rate(struct database *database, const struct ledger_account *account,
-                       int64_t offset_us);
+/* Attempts over its limit, and until when nobody is told again. */
+void database_put_over(struct database *database, const struct ledger_account *account,
+                       int64_t now_us);
 void database_put_usage(struct database *database, const struct usage_entry *entry);
 void database_put_event(struct database *database, const struct catalog_rule *rule,
                         struct pw_str who, int64_t retry_after_us);

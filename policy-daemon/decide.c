@@ -17,7 +17,7 @@ static const char *const cause_names[CAUSE_IDS] = {
 	[CAUSE_STALE] = "stale",       [CAUSE_NO_DATA] = "no_data",
 	[CAUSE_FAULT] = "fault",       [CAUSE_BLOCKED] = "blocked",
 	[CAUSE_LISTED] = "listed",     [CAUSE_POSTING] = "posting",
-	[CAUSE_GREYLIST] = "greylist",
+	[CAUSE_GREYLIST] = "greylist", [CAUSE_OUTAGE] = "outage",
 };
 
 /* ---- the message a connection is busy with */
@@ -26,6 +26,8 @@ int64_t decide_forget(struct decide_world *world, struct decide_session *session
 {
 	int64_t tokens = limit_release(session);
 
+	limit_end_waits(session);
+	session->wait_since_us = 0;
 	(void)world;
 	if (session->service != NULL)
 		session->service->lost_count += tokens > 0;
@@ -235,6 +237,7 @@ void decide(struct decision *out, struct decide_world *world,
 	enum pw_status r;
 
 	*out = (struct decision){ .verdict = DECIDE_DUNNO };
+	limit_end_waits(session);
 	enter_instance(&q);
 	session->service = service_of(world, request->server_port);
 	if ((r = name_all(&q, &names)) != PW_OK) {
@@ -248,6 +251,8 @@ void decide(struct decision *out, struct decide_world *world,
 	}
 	for (size_t i = 0; i < PW_LEN(checks) && out->verdict == DECIDE_DUNNO; i++)
 		checks[i](out, &q);
+	if (out->verdict != DECIDE_WAIT)
+		session->wait_since_us = 0;
 	warn_about_stages(out, &q);
 }
 

@@ -10,6 +10,7 @@
 
 #include "policyd/blocks.h"
 #include "policyd/grey.h"
+#include "policyd/lease_book.h"
 #include "policyd/ledger.h"
 #include "policyd/request.h"
 #include "policyd/seen.h"
@@ -25,8 +26,16 @@
 /* Messages that vanish without a commit before we doubt Postfix's settings. */
 #define DECIDE_LOST_MAX 20
 
-/* Hold: taken, and kept back for the admin. */
-enum decide_verdict { DECIDE_DUNNO, DECIDE_DEFER, DECIDE_REJECT, DECIDE_HOLD };
+/* Hold: taken, and kept back for the admin. Wait: the database must be asked first, and
+ * nothing was changed; the same request is to be decided again when it has answered, and
+ * every now and then. */
+enum decide_verdict {
+	DECIDE_DUNNO,
+	DECIDE_DEFER,
+	DECIDE_REJECT,
+	DECIDE_HOLD,
+	DECIDE_WAIT,
+};
 
 enum decide_cause {
 	CAUSE_NONE,
@@ -44,6 +53,7 @@ enum decide_cause {
 	CAUSE_LISTED,      /* a deny list */
 	CAUSE_POSTING,     /* may not write to that list or alias */
 	CAUSE_GREYLIST,    /* not met before: must come again */
+	CAUSE_OUTAGE,      /* the database is away, and a limit refuses then */
 	CAUSE_IDS,
 };
 
@@ -101,9 +111,16 @@ struct decide_session {
 		struct ledger_account *account;
 		enum rule_unit unit;
 		int64_t tokens; /* reserved */
+		struct lease_loan loan; /* where they came from */
 	} * holds;
 	size_t hold_count, hold_room;
 	struct seen seen; /* admitted questions, and what they were charged to */
+	struct decide_wait { /* for leases, since DECIDE_WAIT */
+		struct ledger_account *account;
+		int64_t cost;
+	} waits[CATALOG_RULES_MAX];
+	size_t wait_count;
+	int64_t wait_since_us; /* 0 = it does not wait */
 	bool is_committed;
 	struct decide_service *service; /* that asks here; NULL = nobody yet */
 	bool is_exempt;                 /* a list let a recipient skip the limits */
@@ -115,6 +132,8 @@ struct decide_world {
 	bool is_fresh;                 /* catalog is what the database holds now */
 	struct usage *usage;
 	struct ledger *ledger;
+	struct lease_book *leases; /* NULL = nobody shares the counters */
+	int64_t wait_max_us;       /* longest wait of a request for leases */
 	struct standing *standing;
 	struct blocks *blocks;
 	struct grey *grey;

@@ -277,6 +277,13 @@ void lease_change(struct lease *lease, const struct pw_rate *from,
 	lease->dry_us = 0;
 }
 
+void lease_reset(struct lease *lease)
+{
+	lease->tokens = lease->granted = 0;
+	lease->until_db = lease->dry_us = 0;
+	lease->owed = 0;
+}
+
 bool lease_is_over(const struct lease *lease, const struct lease_terms *terms,
                    int64_t now_us)
 {

@@ -96,6 +96,8 @@ struct lease_grant {
 	int64_t lasts_us; /* -1: nothing was granted */
 	int64_t behind_us; /* until the counter is whole */
 	int64_t next_us;   /* until the cost is there; -1 = never */
+	int64_t told_us;   /* somebody was told that it is empty, and is not again for so long */
+	int64_t over;      /* attempts since then, as far as they were stored */
 };
 
 /* A question goes out. */
@@ -123,6 +125,8 @@ bool lease_settle(struct lease *lease, struct lease_delta *out, int64_t now_us);
 /* The rule's rate changed: tokens stay tokens. */
 void lease_change(struct lease *lease, const struct pw_rate *from,
                   const struct pw_rate *to, int64_t now_us);
+/* The counter begins anew: what is held of it, or known, is void. */
+void lease_reset(struct lease *lease);
 /* Would nothing be lost if it were forgotten? */
 bool lease_is_over(const struct lease *lease, const struct lease_terms *terms,
                    int64_t now_us);

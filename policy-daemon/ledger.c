@@ -291,6 +291,14 @@ static enum pw_status find_or_insert(struct ledger *ledger, struct ledger_accoun
 	return r;
 }
 
+struct ledger_account *ledger_find(const struct ledger *ledger, int64_t rule_id,
+                                   struct pw_str who)
+{
+	return ledger->count > 0 && who.len <= LEDGER_WHO_MAX
+	               ? *probe(ledger, rule_id, who)
+	               : NULL;
+}
+
 enum pw_status ledger_open(struct ledger *ledger, struct ledger_account **out,
                            const struct catalog_rule *rule, struct pw_str who,
                            int64_t now_us)

@@ -25,6 +25,9 @@ PW_MUST_CHECK enum pw_status ledger_open(struct ledger *ledger,
                                          struct ledger_account **out,
                                          const struct catalog_rule *rule,
                                          struct pw_str who, int64_t now_us);
+/* The account of who under a rule; NULL = there is none. */
+struct ledger_account *ledger_find(const struct ledger *ledger, int64_t rule_id,
+                                   struct pw_str who);
 /* What few accounts have, made where it is not; NULL = no memory. */
 struct ledger_more *ledger_more(struct ledger_account *account);
 

@@ -106,6 +106,16 @@ static struct decide_hold *add_hold(struct decide_session *session,
 	return &session->holds[session->hold_count++];
 }
 
+/* Tokens that are not needed. */
+static void give_back(struct decide_hold *hold, int64_t tokens)
+{
+	if (hold->account->leased != NULL)
+		lease_book_refund(hold->account, &hold->loan, tokens);
+	else
+		account_refund(hold->account, tokens);
+	hold->tokens -= tokens;
+}
+
 /* Drop the holds from the given one on, what they have is given back. */
 static int64_t drop_holds(struct decide_session *session, size_t from)
 {
@@ -114,9 +124,9 @@ static int64_t drop_holds(struct decide_session *session, size_t from)
 	for (size_t i = from; i < session->hold_count; i++) {
 		struct decide_hold *hold = &session->holds[i];
 
-		account_refund(hold->account, hold->tokens);
-		hold->account->pins--;
 		tokens += hold->tokens;
+		give_back(hold, hold->tokens);
+		hold->account->pins--;
 	}
 	session->hold_count = from < session->hold_count ? from : session->hold_count;
 	return tokens;
@@ -125,6 +135,52 @@ static int64_t drop_holds(struct decide_session *session, size_t from)
 int64_t limit_release(struct decide_session *session)
 {
 	return drop_holds(session, 0);
+}
+
+/* ---- taking tokens: of the account, or of a lease of what other nodes share */
+
+void limit_end_waits(struct decide_session *session)
+{
+	for (size_t i = 0; i < session->wait_count; i++)
+		lease_book_unwait(session->waits[i].account, session->waits[i].cost);
+	session->wait_count = 0;
+}
+
+/* Has the request waited as long as it may? Its time begins with its first wait. */
+static bool is_late(const struct question *q)
+{
+	return q->session->wait_since_us != 0 &&
+	       q->now_us - q->session->wait_since_us >= q->world->wait_max_us;
+}
+
+/* What it waits for is noted; other rules are asked all the same, so all that is missing
+ * is fetched at once. */
+static enum lease_answer take(const struct question *q, const struct catalog_rule *rule,
+                              struct ledger_account *account, int64_t cost,
+                              struct lease_loan *loan)
+{
+	struct decide_session *session = q->session;
+	enum lease_answer answer;
+
+	if (q->world->leases == NULL)
+		return account_reserve(account, cost, q->now_us) ? LEASE_TAKEN
+		                                                 : LEASE_EMPTY;
+	answer = lease_book_take(
+		q->world->leases, account, rule, cost,
+		is_late(q) || session->wait_count == CATALOG_RULES_MAX, loan, q->now_us);
+	if (answer == LEASE_WAIT) {
+		lease_book_wait(account, cost);
+		session->waits[session->wait_count++] =
+			(struct decide_wait){ account, cost };
+	}
+	return answer;
+}
+
+static void await_leases(struct decision *out, const struct question *q)
+{
+	if (q->session->wait_since_us == 0)
+		q->session->wait_since_us = q->now_us;
+	decision_set(out, DECIDE_WAIT, CAUSE_NONE);
 }
 
 /* ---- a rule that is exceeded */
@@ -137,7 +193,10 @@ static void describe(struct decide_breach *out, const struct question *q,
 
 	out->rule = rule;
 	out->who = account_who(account);
-	out->retry_after_us = account_retry_after(account, cost, q->now_us);
+	out->retry_after_us =
+		q->world->leases != NULL
+			? lease_book_retry_after(account, cost, q->now_us)
+			: account_retry_after(account, cost, q->now_us);
 	if (more == NULL)
 		return;
 	out->is_first = q->now_us >= more->told_until_us;
@@ -189,6 +248,31 @@ static bool breach(struct decision *out, const struct question *q,
 
 /* ---- charging all rules of a question, or none */
 
+/* A rule that gave nothing. It is told when it is sure that none has to be waited for. */
+struct shortage {
+	const struct catalog_rule *rule;
+	struct ledger_account *account;
+	int64_t cost;
+	bool is_closed; /* not reached: nobody knows, and then it refuses */
+};
+
+/* May the question go on in spite of it? */
+static bool is_soft(const struct catalog_rule *rule, bool is_closed)
+{
+	return rule->is_dry_run || (rule->action == RULE_HOLD && !is_closed);
+}
+
+static bool tell_shortage(struct decision *out, const struct question *q,
+                          const struct shortage *shortage)
+{
+	if (!shortage->is_closed)
+		return breach(out, q, shortage->rule, shortage->account, shortage->cost);
+	if (shortage->rule->is_dry_run)
+		return true;
+	decision_set(out, DECIDE_DEFER, CAUSE_OUTAGE);
+	return false;
+}
+
 struct charging {
 	struct decision *out;
 	const struct question *q;
@@ -201,6 +285,8 @@ struct charging {
 		int64_t cost;
 	} charges[CATALOG_RULES_MAX];
 	size_t count, holds_before;
+	struct shortage shortages[CATALOG_RULES_MAX];
+	size_t shortage_count;
 };
 
 /* This recipient, in this context. */
@@ -240,17 +326,26 @@ static bool charge_account(struct charging *c, const struct catalog_rule *rule,
                            struct ledger_account *account, int64_t cost)
 {
 	struct decide_session *session = c->q->session;
-	struct decide_hold *hold;
+	struct decide_hold *hold = find_hold(session, account);
+	bool is_held = hold != NULL;
+	enum lease_answer answer;
 
 	if (cost > PW_RATE_COUNT_MAX)
 		cost = PW_RATE_COUNT_MAX;
-	if (!account_reserve(account, cost, c->q->now_us))
-		return breach(c->out, c->q, rule, account, cost);
-	if ((hold = find_hold(session, account)) == NULL &&
-	    (hold = add_hold(session, account, rule->unit)) == NULL) {
-		account_refund(account, cost);
+	if (hold == NULL && (hold = add_hold(session, account, rule->unit)) == NULL) {
 		decision_set_fault(c->out, PW_ERR_LIMIT);
 		return false;
+	}
+	answer = take(c->q, rule, account, cost, &hold->loan);
+	if (answer != LEASE_TAKEN && !is_held)
+		drop_holds(session, session->hold_count - 1);
+	if (answer == LEASE_WAIT)
+		return true;
+	if (answer != LEASE_TAKEN) {
+		c->shortages[c->shortage_count++] = (struct shortage){
+			rule, account, cost, answer == LEASE_CLOSED
+		};
+		return is_soft(rule, answer == LEASE_CLOSED);
 	}
 	hold->tokens += cost;
 	c->charges[c->count].hold = (size_t)(hold - session->holds);
@@ -285,10 +380,18 @@ static void undo(struct charging *c)
 	for (size_t i = 0; i < c->count; i++) {
 		struct decide_hold *hold = &session->holds[c->charges[i].hold];
 
-		account_refund(hold->account, c->charges[i].cost);
-		hold->tokens -= c->charges[i].cost;
+		give_back(hold, c->charges[i].cost);
 	}
 	drop_holds(session, c->holds_before);
+}
+
+/* What gave nothing, in the order of the rules. */
+static bool tell_shortages(struct charging *c)
+{
+	for (size_t i = 0; i < c->shortage_count; i++)
+		if (!tell_shortage(c->out, c->q, &c->shortages[i]))
+			return false;
+	return true;
 }
 
 static void remember(const struct charging *c)
@@ -308,6 +411,27 @@ static void remember(const struct charging *c)
 static void charging_done(struct charging *c)
 {
 	pw_buf_done(&c->who);
+}
+
+static bool charge_rules(struct charging *c, const struct catalog_rule *const *rules,
+                         size_t count)
+{
+	bool is_good = true;
+
+	for (size_t i = 0; i < count && is_good; i++)
+		is_good = charge_rule(c, rules[i]);
+	if (is_good && c->q->session->wait_count > 0) {
+		await_leases(c->out, c->q);
+		is_good = false;
+	} else {
+		limit_end_waits(c->q->session);
+		is_good = tell_shortages(c) && is_good;
+	}
+	if (is_good)
+		remember(c);
+	else
+		undo(c);
+	return is_good;
 }
 
 /* Reserve what so many more recipients of this message cost. False: it is refused, and
@@ -330,45 +454,64 @@ static bool charge(struct decision *out, const struct question *q, int64_t recip
 		return false;
 	}
 	count = rules_match(catalog_rules(q->world->catalog), &facts.rule, rules);
-	for (size_t i = 0; i < count; i++)
-		if (!charge_rule(&c, rules[i])) {
-			undo(&c);
-			return false;
-		}
-	remember(&c);
-	return true;
+	return charge_rules(&c, rules, count);
 }
 
 /* ---- the message is there, or not */
 
-/* What the message is larger than was announced, where bytes count. False: refused. */
-static bool charge_size(struct decision *out, const struct question *q)
+/* What was reserved stays so while others are waited for. */
+static bool settle_size(struct decision *out, const struct question *q,
+                        const struct shortage *shortages, size_t count)
 {
-	struct decide_session *session = q->session;
-	int64_t size = q->request->size_bytes;
+	bool is_refused = false;
 
-	if (size > PW_RATE_COUNT_MAX)
-		size = PW_RATE_COUNT_MAX;
-	for (size_t i = 0; i < session->hold_count; i++) {
-		struct decide_hold *hold = &session->holds[i];
-		const struct catalog_rule *rule;
-		int64_t more = size - hold->tokens;
+	for (size_t i = 0; i < count; i++)
+		is_refused |= !is_soft(shortages[i].rule, shortages[i].is_closed);
+	if (!is_refused && q->session->wait_count > 0) {
+		await_leases(out, q);
+		return false;
+	}
+	limit_end_waits(q->session);
+	for (size_t i = 0; i < count; i++) {
+		struct decide_hold *hold = find_hold(q->session, shortages[i].account);
 
-		if (hold->unit != RULE_BYTES || more <= 0)
-			continue;
-		if (account_reserve(hold->account, more, q->now_us)) {
-			hold->tokens = size;
-			continue;
-		}
 		/* what this message had is no reason to wait when it comes again */
-		account_refund(hold->account, hold->tokens);
-		hold->tokens = 0;
-		rule = rules_find(catalog_rules(q->world->catalog),
-		                  hold->account->terms->rule_id);
-		if (rule != NULL && !breach(out, q, rule, hold->account, size))
+		give_back(hold, hold->tokens);
+		if (!tell_shortage(out, q, &shortages[i]))
 			return false;
 	}
 	return true;
+}
+
+/* What the message is larger than was announced, where bytes count. False: refused, or it
+ * waits. */
+static bool charge_size(struct decision *out, const struct question *q)
+{
+	struct decide_session *session = q->session;
+	struct shortage shortages[CATALOG_RULES_MAX];
+	int64_t size = q->request->size_bytes;
+	size_t count = 0;
+
+	if (size > PW_RATE_COUNT_MAX)
+		size = PW_RATE_COUNT_MAX;
+	for (size_t i = 0; i < session->hold_count && count < PW_LEN(shortages); i++) {
+		struct decide_hold *hold = &session->holds[i];
+		const struct catalog_rule *rule =
+			rules_find(catalog_rules(q->world->catalog),
+		                   hold->account->terms->rule_id);
+		int64_t more = size - hold->tokens;
+		enum lease_answer answer;
+
+		if (hold->unit != RULE_BYTES || more <= 0 || rule == NULL)
+			continue;
+		answer = take(q, rule, hold->account, more, &hold->loan);
+		if (answer == LEASE_TAKEN)
+			hold->tokens = size;
+		else if (answer != LEASE_WAIT)
+			shortages[count++] = (struct shortage){ rule, hold->account, size,
+				                                answer == LEASE_CLOSED };
+	}
+	return settle_size(out, q, shortages, count);
 }
 
 static int64_t used_of(const struct question *q, const struct decide_hold *hold)
@@ -394,6 +537,18 @@ static void warn_about_size(struct decision *out, const struct question *q)
 	q->world->has_warned_size = true;
 }
 
+static void use(const struct question *q, struct decide_hold *hold)
+{
+	if (hold->account->leased != NULL) {
+		lease_book_commit(q->world->leases, hold->account, &hold->loan,
+		                  hold->tokens, q->now_us);
+	} else {
+		account_commit(hold->account, hold->tokens, q->now_us);
+		ledger_touch(q->world->ledger, hold->account);
+	}
+	hold->tokens = 0;
+}
+
 /* Use what is reserved. The holds stay, empty, until the message is over: it has been
  * charged there. */
 static void commit(struct decision *out, const struct question *q)
@@ -408,10 +563,8 @@ static void commit(struct decision *out, const struct question *q)
 			continue;
 		if (hold->unit == RULE_BYTES && q->request->stage != STAGE_END_OF_MESSAGE)
 			warn_about_size(out, q);
-		account_refund(hold->account, hold->tokens - used);
-		account_commit(hold->account, used, q->now_us);
-		ledger_touch(q->world->ledger, hold->account);
-		hold->tokens = 0;
+		give_back(hold, hold->tokens - used);
+		use(q, hold);
 	}
 }
 
@@ -463,7 +616,7 @@ static void check_commit(struct decision *out, const struct question *q)
 		check_whole(out, q);
 	else if (q->request->stage != STAGE_END_OF_MESSAGE || charge_size(out, q))
 		commit(out, q);
-	else
+	else if (out->verdict != DECIDE_WAIT)
 		give_up(q->session);
 	q->session->is_committed =
 		out->verdict == DECIDE_DUNNO || out->verdict == DECIDE_HOLD;

@@ -9,3 +9,5 @@ void limit_check_block(struct decision *out, const struct question *q);
 void limit_check(struct decision *out, const struct question *q);
 /* Give back what the message holds. Returns the tokens given back. */
 int64_t limit_release(struct decide_session *session);
+/* It waits for no lease any more: it is decided anew, or over. */
+void limit_end_waits(struct decide_session *session);

@@ -1,4 +1,4 @@
-/* What the limits do besides answering: counters are stored and read again, events and
+/* What the limits do besides answering: attempts over one are stored, events and
  * mail tell who ran into one, SQL sets counters to zero. */
 #include "core/address.h"
 #include "io/clock.h"
@@ -7,53 +7,19 @@
 #include "policyd/resolve.h"
 #include "policyd/text.h"
 
-/* Counters are stored with the wall clock, which other nodes and a later start share, and
- * counted with a clock that cannot step. */
-static int64_t wall_less_mono_us(void)
-{
-	return (pw_clock_wall_ms() - pw_clock_mono_ms()) * 1000;
-}
-
-void limit_talk_restore(struct daemon *daemon)
-{
-	PW_AUTO(pw_db_result_free)
-	struct pw_db_result *rows = database_take_rates(daemon->database);
-	int64_t offset_us = wall_less_mono_us(), now_us = daemon_now_us();
-
-	if (rows == NULL)
-		return;
-	daemon->has_rates = true;
-	for (size_t i = 0; i < pw_db_rows(rows); i++) {
-		const struct ledger_stored stored = {
-			.rule_id = pw_db_int(rows, i, 0, 0),
-			.who = pw_db_value(rows, i, 1),
-			.full_at_us = pw_db_int(rows, i, 2, 0) - offset_us,
-			.head_us = pw_db_int(rows, i, 3, 0) - offset_us,
-			.width_us = pw_db_int(rows, i, 4, 0),
-			.counts = pw_db_value(rows, i, 5),
-			.told_until_us = pw_db_int(rows, i, 6, 0) - offset_us,
-			.over_count = pw_db_int(rows, i, 7, 0),
-		};
-		enum pw_status r = ledger_restore(daemon->ledger, &stored, now_us);
-
-		if (r == PW_ERR_NOMEM || r == PW_ERR_LIMIT)
-			return; /* what is missing counts from zero */
-	}
-}
-
 void limit_talk_store(struct daemon *daemon)
 {
-	int64_t offset_us = wall_less_mono_us();
 	const struct ledger_account *account;
 
 	while ((account = ledger_next_changed(daemon->ledger)) != NULL)
-		database_put_rate(daemon->database, account, offset_us);
+		database_put_over(daemon->database, account, daemon_now_us());
 }
 
 static void reset(struct daemon *daemon, const struct catalog_reset *reset)
 {
 	size_t count = ledger_reset(daemon->ledger, reset->rule_id, reset->who);
 
+	lease_book_reset(daemon->leases, reset->rule_id, reset->who);
 	pw_count(&numbers, NUMBER_rate_resets, (int64_t)count);
 	pw_log(PW_LOG_INFO, "", PW_KV("event", "rate_reset"),
 	       reset->who.len > 0 ? PW_KV("who", reset->who) : PW_KV_NONE,
@@ -61,7 +27,7 @@ static void reset(struct daemon *daemon, const struct catalog_reset *reset)
 	       PW_KV_INT("counters", count), PW_KV_END);
 }
 
-/* The first catalog only says where to begin: the stored counters are read after it. */
+/* The first catalog only says where to begin: nothing is held before it. */
 void limit_talk_follow(struct daemon *daemon)
 {
 	const struct catalog_reset *next = catalog_resets(daemon->world.catalog);

@@ -130,10 +130,10 @@ static void tell(struct daemon *daemon, const struct decision *decision,
 }
 
 /* Just after the start a question waits for the first data rather than being deferred,
- * and for the stored counters rather than being counted from zero. */
+ * and for the counters rather than being counted without them. */
 static bool must_wait(const struct daemon *daemon)
 {
-	return (daemon->world.catalog == NULL || !daemon->has_rates) &&
+	return (daemon->world.catalog == NULL || !daemon->has_link) &&
 	       pw_clock_mono_ms() - daemon->started_ms <
 	               daemon->settings->answer_deadline_ms;
 }
@@ -174,6 +174,8 @@ static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw
 	look_at_clocks(daemon, now_us);
 	decide(&decision, &daemon->world, &s->message, &request, now_us);
 	access_store(daemon, &decision);
+	if (decision.verdict == DECIDE_WAIT)
+		return SERVER_HOLD;
 	tell(daemon, &decision, &request);
 	access_answered(daemon, &decision, &request);
 	if (text_answer(out, &decision, &request, daemon->world.now_wall_ms) != PW_OK)

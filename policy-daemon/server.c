@@ -57,6 +57,7 @@ struct server {
 	struct source wake_source, signal_source;
 	int epoll_fd, wake_fd, signal_fd;
 	int64_t next_tick_ms;
+	int64_t retry_held_ms; /* 0 = none is held */
 	bool is_stopping, has_slow, must_retry_held;
 };
 
@@ -157,6 +158,8 @@ static bool eat(struct server *server, struct connection *c)
 	if (eaten > 0)
 		drop_front(&c->in, eaten);
 	c->is_held = n == SERVER_HOLD;
+	if (c->is_held && server->retry_held_ms == 0)
+		server->retry_held_ms = pw_clock_mono_ms() + SERVER_HOLD_MS;
 	if (n == SERVER_CLOSE ||
 	    (n == SERVER_MORE && c->in.len >= c->protocol->input_max)) {
 		pw_count(&numbers, NUMBER_garbage, 1);
@@ -358,6 +361,7 @@ static void retry_held(struct server *server)
 {
 	struct connection *next;
 
+	server->retry_held_ms = 0;
 	for (struct connection *c = server->first; c != NULL; c = next) {
 		next = c->next; /* a connection that gets its answer moves to the end */
 		if (c->is_held && !serve(server, c))
@@ -436,6 +440,16 @@ static void run_round(struct server *server, struct epoll_event *events, int cou
 	close_slow(server);
 }
 
+/* How long nothing but an event needs us. */
+static int sleep_ms(const struct server *server, int64_t now_ms)
+{
+	int64_t until_ms = server->next_tick_ms;
+
+	if (server->retry_held_ms != 0 && server->retry_held_ms < until_ms)
+		until_ms = server->retry_held_ms;
+	return until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
+}
+
 static void close_all(struct server *server)
 {
 	while (server->first != NULL)
@@ -466,14 +480,16 @@ static enum pw_status run_loop(struct server *server)
 
 	while (!server->is_stopping) {
 		int64_t now_ms = pw_clock_mono_ms();
-		int wait_ms = (int)(server->next_tick_ms - now_ms);
 		int count;
 
-		if (wait_ms <= 0) {
+		if (server->next_tick_ms <= now_ms)
 			tick(server, now_ms);
-			wait_ms = SERVER_TICK_MS;
-		}
-		count = epoll_wait(server->epoll_fd, events, EVENTS_MAX, wait_ms);
+		else if (server->retry_held_ms != 0 && server->retry_held_ms <= now_ms)
+			retry_held(server);
+		if (server->events.round != NULL)
+			server->events.round(server->events.arg);
+		count = epoll_wait(server->epoll_fd, events, EVENTS_MAX,
+		                   sleep_ms(server, now_ms));
 		if (count < 0 && errno != EINTR)
 			return PW_ERR_IO;
 		if (count > 0)

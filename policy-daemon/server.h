@@ -50,8 +50,11 @@ struct server_events {
 	void (*signal)(void *arg,
 	               int signo); /* one of the blocked signals given to new */
 	void *arg;
+	void (*round)(void *arg); /* all that came at once was eaten; may be NULL */
 };
 #define SERVER_TICK_MS 200
+/* Held requests are asked again after so long at the latest. */
+#define SERVER_HOLD_MS 20
 
 /* signals  ends with 0; they must be blocked in every thread
  *

@@ -22,6 +22,7 @@ static const struct answer {
 	[CAUSE_LISTED]      = { "554 5.7.1", "<$recipient>: mail from you is not taken" },
 	[CAUSE_POSTING]     = { "550 5.7.1", "<$recipient>: you may not write to this address" },
 	[CAUSE_GREYLIST]    = { "450 4.7.1", "<$recipient>: greylisted, try again in $seconds s" },
+	[CAUSE_OUTAGE]      = { "451 4.3.0", "limits cannot be looked up now; try again later" },
 	[CAUSE_FAULT]       = { "451 4.3.0", "internal problem; try again later" },
 	[CAUSE_BLOCKED]     = { "554 5.7.1", "<$login>: sending is suspended until $until" },
 };

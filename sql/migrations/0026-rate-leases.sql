@@ -205,7 +205,8 @@ COMMENT ON FUNCTION mail.rate_tell_dry(mail.rate_state, bigint) IS
 -- keys: two batches never wait for each other in a circle.
 CREATE FUNCTION mail.rate_lease(requests jsonb, OUT n bigint, OUT held bigint, OUT until_at bigint,
                                 OUT lasts_us bigint, OUT free bigint, OUT behind_us bigint,
-                                OUT next_us bigint, OUT nodes int)
+                                OUT next_us bigint, OUT nodes int,
+                                OUT told_us bigint, OUT over bigint)
 RETURNS SETOF record
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
 DECLARE
@@ -234,6 +235,8 @@ BEGIN
         wanted := least(greatest(least(free / (2 * nodes), r.burst / 8), r.need, r.cost, 1), free);
         n := r.n;
         next_us := 0;
+        told_us := greatest(state.told_until_us - c.now_us, 0);
+        over := state.over;
         IF wanted >= r.cost AND wanted > r.have THEN
             held := wanted;
             c := without;
@@ -263,7 +266,7 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION mail.rate_lease(jsonb) IS
-    'For postward-policyd: [{"id", "who", "cost" the least that helps, "need" in all, "have", "until"}, ...]; what it holds then, for how long, what is left for all, when cost is there. A limit that is gone has no row.';
+    'For postward-policyd: [{"id", "who", "cost" the least that helps, "need" in all, "have", "until"}, ...]; what it holds then, for how long, what is left for all, when cost is there, for how long nobody is told again. A limit that is gone has no row.';
 
 CREATE FUNCTION mail.rate_settle(deltas jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
@@ -331,40 +334,49 @@ DECLARE
 BEGIN
     FOR r IN
         SELECT DISTINCT ON (mail.whole(e -> 'id', -1), e ->> 'who') mail.whole(e -> 'id', -1) AS id,
-               e ->> 'who' AS who, mail.whole(e -> 'over') AS over
+               e ->> 'who' AS who, mail.whole(e -> 'over') AS over, mail.whole(e -> 'told_us') AS told_us
         FROM jsonb_array_elements(counters) WITH ORDINALITY AS a (e, n)
         ORDER BY mail.whole(e -> 'id', -1), e ->> 'who', n DESC
     LOOP
-        UPDATE mail.rate_state AS s SET over = r.over WHERE s.limit_id = r.id AND s.who = r.who;
+        UPDATE mail.rate_state AS s SET over = r.over, told_until_us = mail.clock_us() + r.told_us
+        WHERE s.limit_id = r.id AND s.who = r.who;
         kept := kept + 1;
     END LOOP;
     RETURN kept;
 END $$;
 COMMENT ON FUNCTION mail.record_over(jsonb) IS
-    'For postward-policyd: [{"id", "who", "over"}, ...], attempts over a limit since the last event about them.';
+    'For postward-policyd: [{"id", "who", "over", "told_us"}, ...]: attempts over a limit since somebody was told, and for how long nobody is again.';
 
 -- An older postward-policyd knows one instant. What was counted since, here or there, stays.
 CREATE OR REPLACE FUNCTION mail.record_rate(counters jsonb) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
     WITH said AS (
         SELECT DISTINCT ON (l.id, e ->> 'who') l.id, e ->> 'who' AS who,
-               mail.whole(e -> 'full_at_us') AS full_at_us
+               mail.whole(e -> 'full_at_us') AS full_at_us, mail.whole(e -> 'over') AS over,
+               CASE WHEN e ? 'told_until_us' THEN mail.whole(e -> 'told_until_us') END AS told_until_us,
+               CASE WHEN mail.whole(e -> 'width_us') > 0 THEN mail.whole(e -> 'head_us') END AS head_us,
+               CASE WHEN mail.whole(e -> 'width_us') > 0 THEN mail.whole(e -> 'width_us') END AS width_us,
+               CASE WHEN mail.whole(e -> 'width_us') > 0 AND jsonb_typeof(e -> 'counts') = 'array'
+                    THEN ARRAY(SELECT mail.whole(c) FROM jsonb_array_elements(e -> 'counts')
+                               WITH ORDINALITY AS p (c, n) ORDER BY p.n LIMIT 64) END AS counts
         FROM jsonb_array_elements(counters) WITH ORDINALITY AS a (e, n)
-        JOIN mail.rate_limits AS l ON l.id = mail.whole(e -> 'id', -1) AND l.kind = 'bucket'
+        JOIN mail.rate_limits AS l ON l.id = mail.whole(e -> 'id', -1)
         WHERE e ->> 'who' IS NOT NULL
         ORDER BY l.id, e ->> 'who', n DESC
     ), kept AS (
-        INSERT INTO mail.rate_state AS s (limit_id, who, full_at_us)
-        SELECT id, who, full_at_us FROM said ORDER BY id, who
+        INSERT INTO mail.rate_state AS s (limit_id, who, full_at_us, head_us, width_us, counts, over, told_until_us)
+        SELECT id, who, full_at_us, head_us, width_us, counts, over, told_until_us FROM said ORDER BY id, who
         ON CONFLICT (limit_id, who) DO UPDATE
-            SET full_at_us = CASE WHEN s.per_limit IS NULL THEN excluded.full_at_us
-                                  ELSE greatest(excluded.full_at_us, s.full_at_us) END,
+            SET full_at_us = excluded.full_at_us, head_us = excluded.head_us, width_us = excluded.width_us,
+                counts = excluded.counts, over = excluded.over, told_until_us = excluded.told_until_us,
                 changed_at = excluded.changed_at
+            WHERE s.per_limit IS NULL OR (s.width_us IS NULL AND excluded.full_at_us > s.full_at_us)
         RETURNING 1)
     SELECT count(*) FROM kept
 $$;
 COMMENT ON FUNCTION mail.record_rate(jsonb) IS
-    'For a postward-policyd older than mail.rate_lease: [{"id", "who", "full_at_us"}, ...]; answers how many were kept.';
+    'For a postward-policyd older than mail.rate_lease: [{"id", "who", "full_at_us", "over", "head_us", "width_us", '
+    '"counts"}, ...]; what nodes leased since is not taken back; answers how many were kept.';
 COMMENT ON FUNCTION mail.rate_load() IS
     'For a postward-policyd older than mail.rate_lease: counters of buckets that are not whole.';
 
@@ -391,7 +403,7 @@ CREATE OR REPLACE VIEW mail.rate_usage AS
     SELECT s.who, l.limit_count, l.period, n.used, n.free,
            CASE WHEN n.next_us > 0 THEN now() + n.next_us * interval '1 microsecond' END AS next_at,
            now() + n.whole_us * interval '1 microsecond' AS whole_at, l.dry_run, l.id AS limit_id, l.unit, l.kind,
-           l.key, CASE WHEN s.changed_at > now() - l.period THEN s.over ELSE 0 END AS over
+           l.key, CASE WHEN s.told_until_us > extract(epoch FROM now()) * 1000000 THEN s.over ELSE 0 END AS over
     FROM mail.rate_state AS s
     JOIN mail.rate_limits AS l ON l.id = s.limit_id AND l.limit_count > 0,
     LATERAL mail.rate_now(s) AS n;

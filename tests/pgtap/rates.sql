@@ -76,7 +76,7 @@ CREATE TEMP TABLE t AS SELECT (extract(epoch FROM now()) * 1e6)::bigint AS us;
 SELECT is(mail.record_rate(jsonb_build_array(jsonb_build_object('id', 22, 'who', 'ann@d.test', 'full_at_us', us + 3000e6,
     'head_us', us - 10e6, 'width_us', 75e6, 'counts', '[1,0,1]'::jsonb, 'over', 4, 'told_until_us', us + 60e6)))
     , 1::bigint, 'a window is stored') FROM t;
-SELECT results_eq($$SELECT used, free, over, next_at BETWEEN now() + '58 minutes' AND now() + '59 minutes' FROM mail.rate_usage$$,
+SELECT results_eq($$SELECT used, free, over, next_at BETWEEN now() + '57 minutes' AND now() + '59 minutes' FROM mail.rate_usage$$,
                   $$VALUES (2::bigint, 0::bigint, 4::bigint, true)$$, 'and read by people');
 SELECT results_eq('SELECT counts, width_us, over FROM mail.rate_stored()', $$VALUES ('1,0,1', 75000000::bigint, 4::bigint)$$, 'and by the program');
 SELECT is_empty('SELECT FROM mail.rate_load()', 'not by old ones');

@@ -119,7 +119,7 @@ static void listen_at(struct place *place, const char *path,
 static int begin_with(void **state, struct server_limits limits)
 {
 	static const int signals[] = { SIGUSR2, 0 };
-	const struct server_events events = { nothing, nothing, no_signal, NULL };
+	const struct server_events events = { nothing, nothing, no_signal, NULL, NULL };
 	struct place *place = calloc(1, sizeof(*place));
 
 	strcpy(place->folder, "/tmp/test_server.XXXXXX");
