@@ -21,8 +21,9 @@ bool account_is_idle(const struct ledger_account *account, int64_t now_us)
 {
 	const struct pw_window *window = window_of(account);
 
-	return account->pins == 0 && !account->is_changed && account->leased == NULL &&
-	       account->bucket.reserved == 0 && account->bucket.full_at_us <= now_us &&
+	return account->pins == 0 && !account->is_changed &&
+	       account_leased(account) == NULL && account->bucket.reserved == 0 &&
+	       account->bucket.full_at_us <= now_us &&
 	       (window == NULL || window->reserved == 0) &&
 	       account_full_at(account) <= now_us &&
 	       (account->more == NULL || account->more->told_until_us <= now_us);

@@ -21,6 +21,7 @@ struct ledger_more {
 	int64_t told_until_us;    /* no second event before this */
 	int64_t over_count;       /* attempts over the limit since the last event */
 	struct pw_window *window; /* of RULE_WINDOW */
+	struct leased *leased;    /* of lease_book.h; NULL = nothing is held */
 };
 
 struct ledger_account {
@@ -29,12 +30,16 @@ struct ledger_account {
 	struct pw_bucket bucket;
 	struct ledger_terms *terms;
 	struct ledger_more *more; /* NULL = nothing of it */
-	struct leased *leased;    /* of lease_book.h; NULL = nothing is held */
 	uint32_t who_len : 11;
 	uint32_t is_changed : 1; /* to be stored */
 	uint32_t pins : 20;      /* messages under way that point here */
 	char who[];
 };
+
+static inline struct leased *account_leased(const struct ledger_account *account)
+{
+	return account->more != NULL ? account->more->leased : NULL;
+}
 
 struct pw_str account_who(const struct ledger_account *account);
 bool account_is_idle(const struct ledger_account *account, int64_t now_us);

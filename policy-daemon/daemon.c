@@ -242,7 +242,8 @@ static enum pw_status start_chores(struct daemon *daemon)
 
 enum pw_status daemon_start(struct daemon *daemon, struct pw_buf *why_out)
 {
-	const struct server_events events = { on_woken, on_tick, on_signal, daemon, on_round };
+	const struct server_events events = { on_woken, on_tick, on_signal, daemon,
+		                              on_round };
 	enum pw_status r;
 
 	block_signals();

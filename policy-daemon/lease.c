@@ -132,7 +132,8 @@ int64_t lease_retry_after(const struct lease *lease, const struct pw_bucket *see
 void lease_refund(struct lease *lease, struct pw_bucket *seen, struct lease_loan *loan,
                   int64_t tokens)
 {
-	int64_t owed = least(tokens, loan->owed), leased = least(tokens - owed, loan->leased);
+	int64_t owed = least(tokens, loan->owed),
+		leased = least(tokens - owed, loan->leased);
 
 	loan->owed -= owed;
 	loan->leased -= leased;

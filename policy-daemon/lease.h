@@ -40,9 +40,9 @@ struct lease {
 	int64_t dry_us, dry_cost;  /* so many are not asked for again before */
 	int64_t next_us;           /* and, as far as one can know, not to be had */
 	int64_t owed;              /* counted in an outage, not settled */
-	int64_t owed_until_us;     /* all of it has flowed back if nothing else was used */
-	int64_t owed_us;           /* the last of it was counted */
-	bool is_known;             /* the database has said something about the key */
+	int64_t owed_until_us; /* all of it has flowed back if nothing else was used */
+	int64_t owed_us;       /* the last of it was counted */
+	bool is_known;         /* the database has said something about the key */
 };
 
 /* What one message got of it. */
@@ -91,12 +91,13 @@ struct lease_question {
 	int64_t have, until_db;
 };
 struct lease_grant {
-	int64_t held;     /* tokens, instead of what was held at the question */
-	int64_t until_db; /* and until when; lasts_us: seen from the question */
-	int64_t lasts_us; /* -1: nothing was granted */
+	int64_t held;      /* tokens, instead of what was held at the question */
+	int64_t until_db;  /* and until when; lasts_us: seen from the question */
+	int64_t lasts_us;  /* -1: nothing was granted */
 	int64_t behind_us; /* until the counter is whole */
 	int64_t next_us;   /* until the cost is there; -1 = never */
-	int64_t told_us;   /* somebody was told that it is empty, and is not again for so long */
+	int64_t told_us;   /* somebody was told that it is empty, and is not again for so
+	                      long */
 	int64_t over;      /* attempts since then, as far as they were stored */
 };
 
@@ -112,8 +113,8 @@ void lease_unheard(struct lease *lease, const struct lease_terms *terms, int64_t
 
 /* What is to be told without a question. */
 struct lease_delta {
-	int64_t back, until_db;           /* unspent tokens */
-	int64_t used, lasts_us, age_us;   /* counted in an outage; last so long ago */
+	int64_t back, until_db;         /* unspent tokens */
+	int64_t used, lasts_us, age_us; /* counted in an outage; last so long ago */
 };
 /* Give back what is unspent. False: there is nothing, or a question is on its way. */
 bool lease_give_back(struct lease *lease, struct pw_bucket *seen,

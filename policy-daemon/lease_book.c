@@ -2,8 +2,12 @@
 
 #include <stdlib.h>
 
-/* How often a lease is looked at; so it goes back after LEASE_IDLE_US and this at most. */
+/* How often a lease is looked at; so it goes back after LEASE_IDLE_US and this at most.
+ */
 #define LOOK_US 1000000
+/* Beyond so many an idle one goes back as soon as this. */
+#define LEASES_MANY 10000
+#define CROWDED_US 100000
 
 /* In the list of active ones from its first token to the end; in that of those to be
  * asked or told about when there is something. */
@@ -67,7 +71,7 @@ void lease_book_free(struct lease_book **book)
 	while ((*book)->active.first != NULL) {
 		struct leased *leased = queue_take(&(*book)->active);
 
-		leased->account->leased = NULL;
+		leased->account->more->leased = NULL;
 		free(leased);
 	}
 	free(*book);
@@ -122,7 +126,8 @@ static void set_terms(struct lease_terms *out, const struct catalog_rule *rule)
 static struct leased *open_lease(struct lease_book *book, struct ledger_account *account,
                                  const struct catalog_rule *rule, int64_t now_us)
 {
-	struct leased *leased = account->leased;
+	struct leased *leased = account_leased(account);
+	struct ledger_more *more;
 	struct lease_terms before;
 
 	if (leased != NULL) {
@@ -135,12 +140,13 @@ static struct leased *open_lease(struct lease_book *book, struct ledger_account 
 			             now_us);
 		return leased;
 	}
-	if ((leased = calloc(1, sizeof(*leased))) == NULL)
+	if ((more = ledger_more(account)) == NULL ||
+	    (leased = calloc(1, sizeof(*leased))) == NULL)
 		return NULL;
 	leased->account = account;
 	leased->look_us = now_us + LOOK_US;
 	set_terms(&leased->terms, rule);
-	account->leased = leased;
+	more->leased = leased;
 	queue_put(&book->active, leased);
 	book->count++;
 	return leased;
@@ -168,17 +174,18 @@ enum lease_answer lease_book_take(struct lease_book *book, struct ledger_account
 int64_t lease_book_retry_after(const struct ledger_account *account, int64_t cost,
                                int64_t now_us)
 {
-	return account->leased == NULL
+	return account_leased(account) == NULL
 	               ? pw_rate_retry_after(&account->bucket, &account->terms->rate,
 	                                     cost, now_us)
-	               : lease_retry_after(&account->leased->lease, &account->bucket,
-	                                   &account->leased->terms, cost, now_us);
+	               : lease_retry_after(&account->more->leased->lease,
+	                                   &account->bucket,
+	                                   &account->more->leased->terms, cost, now_us);
 }
 
 void lease_book_commit(struct lease_book *book, struct ledger_account *account,
                        struct lease_loan *loan, int64_t used, int64_t now_us)
 {
-	struct leased *leased = account->leased;
+	struct leased *leased = account_leased(account);
 
 	if (leased == NULL)
 		return;
@@ -191,12 +198,12 @@ void lease_book_commit(struct lease_book *book, struct ledger_account *account,
 void lease_book_refund(struct ledger_account *account, struct lease_loan *loan,
                        int64_t tokens)
 {
-	lease_refund(&account->leased->lease, &account->bucket, loan, tokens);
+	lease_refund(&account->more->leased->lease, &account->bucket, loan, tokens);
 }
 
 void lease_book_wait(struct ledger_account *account, int64_t cost)
 {
-	struct lease *lease = &account->leased->lease;
+	struct lease *lease = &account->more->leased->lease;
 
 	if (lease->least == 0 || cost < lease->least)
 		lease->least = cost;
@@ -205,7 +212,7 @@ void lease_book_wait(struct ledger_account *account, int64_t cost)
 
 void lease_book_unwait(struct ledger_account *account, int64_t cost)
 {
-	struct lease *lease = &account->leased->lease;
+	struct lease *lease = &account->more->leased->lease;
 
 	lease->waiting -= cost;
 	if (lease->waiting == 0)
@@ -234,7 +241,7 @@ static struct leased *find(const struct lease_book *book, int64_t rule_id,
 {
 	struct ledger_account *account = ledger_find(book->ledger, rule_id, who);
 
-	return account != NULL ? account->leased : NULL;
+	return account != NULL ? account_leased(account) : NULL;
 }
 
 /* Another node, or this one before its start, has told somebody. */
@@ -296,27 +303,33 @@ static bool tell(struct lease_book *book, struct leased *leased, struct lease_it
 	return give_back(leased, out, now_us);
 }
 
-static void forget(struct lease_book *book, struct leased *leased)
+static void forget(struct lease_book *book, struct leased *leased, int64_t now_us)
 {
-	leased->account->leased = NULL;
+	leased->account->more->leased = NULL;
+	ledger_less(leased->account, now_us);
 	free(leased);
 	book->count--;
+}
+
+/* There are so many that those that are not in use now go first. */
+static bool is_crowded(const struct lease_book *book)
+{
+	return book->count > LEASES_MANY;
 }
 
 /* Look at the one whose turn it is. Returns whether there is something to tell. */
 static bool look(struct lease_book *book, struct lease_item *out, int64_t now_us)
 {
 	struct leased *leased = queue_take(&book->active);
-	bool is_idle = now_us - leased->lease.used_us >= LEASE_IDLE_US &&
-	               !book->link.is_away;
-	bool has_delta =
-		is_idle && give_back(leased, out, now_us);
+	int64_t idle_us = is_crowded(book) ? CROWDED_US : LEASE_IDLE_US;
+	bool is_idle = now_us - leased->lease.used_us >= idle_us && !book->link.is_away;
+	bool has_delta = is_idle && give_back(leased, out, now_us);
 
-	if (!has_delta && !leased->is_asking && !leased->is_telling &&
-	    now_us - leased->lease.used_us >= LOOK_US &&
+	if (!leased->is_asking && !leased->is_telling &&
+	    now_us - leased->lease.used_us >= CROWDED_US &&
 	    lease_is_over(&leased->lease, &leased->terms, now_us)) {
-		forget(book, leased);
-		return false;
+		forget(book, leased, now_us);
+		return has_delta;
 	}
 	leased->look_us = now_us + LOOK_US;
 	queue_put(&book->active, leased);
@@ -339,7 +352,10 @@ bool lease_book_next_delta(struct lease_book *book, struct lease_item *out,
 		if (has_delta)
 			return true;
 	}
-	while (book->active.first != NULL && book->active.first->look_us <= now_us)
+	while (book->active.first != NULL &&
+	       book->active.first->look_us -
+	                       (is_crowded(book) ? LOOK_US - CROWDED_US : 0) <=
+	               now_us)
 		if (look(book, out, now_us))
 			return true;
 	return false;

@@ -242,7 +242,8 @@ static void disconnect(struct lease_db *db, struct pw_str why)
 	give_up_questions(db);
 }
 
-/* One statement. Whatever goes wrong ends the connection: another server may do better. */
+/* One statement. Whatever goes wrong ends the connection: another server may do better.
+ */
 static enum pw_status run(struct lease_db *db, const char *sql,
                           const struct pw_str *params, size_t count,
                           struct pw_db_result **out)
@@ -281,9 +282,9 @@ static void connect(struct lease_db *db)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
 	int64_t now_ms = pw_clock_mono_ms();
-	enum pw_status r = pw_db_session_open_within(&db->session, &db->config,
-	                                             db->failures, db->stop_fd,
-	                                             now_ms + CONNECT_MS, &why);
+	enum pw_status r =
+		pw_db_session_open_within(&db->session, &db->config, db->failures,
+	                                  db->stop_fd, now_ms + CONNECT_MS, &why);
 
 	if (r != PW_OK) {
 		disconnect(db, pw_buf_str(&why));
@@ -414,7 +415,8 @@ static bool ask(struct lease_db *db)
 	param = pw_buf_str(&text);
 	if (pw_buf_status(&text) != PW_OK ||
 	    run(db,
-	        "SELECT n, held, until_at, lasts_us, behind_us, next_us, nodes, told_us, over"
+	        "SELECT n, held, until_at, lasts_us, behind_us, next_us, nodes, told_us, "
+	        "over"
 	        " FROM mail.rate_lease($1::jsonb)",
 	        &param, 1, &rows) != PW_OK)
 		return false;
@@ -468,9 +470,9 @@ static bool is_over(struct lease_db *db)
 	has_more = db->out.first != NULL;
 	is_late = pw_clock_mono_ms() >= db->drain_deadline_ms;
 	pthread_mutex_unlock(&db->lock);
-	return is_draining && (is_late || (db->session == NULL && db->failures > 1) ||
-	                       (db->deltas.first == NULL && db->batch.first == NULL &&
-	                        !has_more));
+	return is_draining &&
+	       (is_late || (db->session == NULL && db->failures > 1) ||
+	        (db->deltas.first == NULL && db->batch.first == NULL && !has_more));
 }
 
 static void collect(struct lease_db *db)
@@ -535,8 +537,7 @@ static void *lease_db_main(void *arg)
 			wait_for_work(db);
 	}
 	if (db->session != NULL) {
-		const struct pw_str params[] = { pw_buf_str(&db->name),
-			                         PW_STR(PROGRAM) };
+		const struct pw_str params[] = { pw_buf_str(&db->name), PW_STR(PROGRAM) };
 
 		(void)run(db, "SELECT mail.node_gone($1, $2)", params, 2, NULL);
 	}

@@ -212,6 +212,15 @@ struct ledger_more *ledger_more(struct ledger_account *account)
 	return account->more;
 }
 
+void ledger_less(struct ledger_account *account, int64_t now_us)
+{
+	const struct ledger_more *more = account->more;
+
+	if (more != NULL && more->leased == NULL && more->window == NULL &&
+	    more->told_until_us <= now_us && !account->is_changed)
+		free_more(account);
+}
+
 static bool has_parts(struct ledger_account *account, enum rule_kind kind)
 {
 	if (kind != RULE_WINDOW)

@@ -30,6 +30,8 @@ struct ledger_account *ledger_find(const struct ledger *ledger, int64_t rule_id,
                                    struct pw_str who);
 /* What few accounts have, made where it is not; NULL = no memory. */
 struct ledger_more *ledger_more(struct ledger_account *account);
+/* Give it back where nothing of it is needed any more. */
+void ledger_less(struct ledger_account *account, int64_t now_us);
 
 /* Note that account moved and is to be stored. */
 void ledger_touch(struct ledger *ledger, struct ledger_account *account);

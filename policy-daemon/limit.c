@@ -109,7 +109,7 @@ static struct decide_hold *add_hold(struct decide_session *session,
 /* Tokens that are not needed. */
 static void give_back(struct decide_hold *hold, int64_t tokens)
 {
-	if (hold->account->leased != NULL)
+	if (account_leased(hold->account) != NULL)
 		lease_book_refund(hold->account, &hold->loan, tokens);
 	else
 		account_refund(hold->account, tokens);
@@ -165,9 +165,9 @@ static enum lease_answer take(const struct question *q, const struct catalog_rul
 	if (q->world->leases == NULL)
 		return account_reserve(account, cost, q->now_us) ? LEASE_TAKEN
 		                                                 : LEASE_EMPTY;
-	answer = lease_book_take(
-		q->world->leases, account, rule, cost,
-		is_late(q) || session->wait_count == CATALOG_RULES_MAX, loan, q->now_us);
+	answer = lease_book_take(q->world->leases, account, rule, cost,
+	                         is_late(q) || session->wait_count == CATALOG_RULES_MAX,
+	                         loan, q->now_us);
 	if (answer == LEASE_WAIT) {
 		lease_book_wait(account, cost);
 		session->waits[session->wait_count++] =
@@ -193,10 +193,9 @@ static void describe(struct decide_breach *out, const struct question *q,
 
 	out->rule = rule;
 	out->who = account_who(account);
-	out->retry_after_us =
-		q->world->leases != NULL
-			? lease_book_retry_after(account, cost, q->now_us)
-			: account_retry_after(account, cost, q->now_us);
+	out->retry_after_us = q->world->leases != NULL
+	                              ? lease_book_retry_after(account, cost, q->now_us)
+	                              : account_retry_after(account, cost, q->now_us);
 	if (more == NULL)
 		return;
 	out->is_first = q->now_us >= more->told_until_us;
@@ -342,9 +341,8 @@ static bool charge_account(struct charging *c, const struct catalog_rule *rule,
 	if (answer == LEASE_WAIT)
 		return true;
 	if (answer != LEASE_TAKEN) {
-		c->shortages[c->shortage_count++] = (struct shortage){
-			rule, account, cost, answer == LEASE_CLOSED
-		};
+		c->shortages[c->shortage_count++] =
+			(struct shortage){ rule, account, cost, answer == LEASE_CLOSED };
 		return is_soft(rule, answer == LEASE_CLOSED);
 	}
 	hold->tokens += cost;
@@ -496,9 +494,8 @@ static bool charge_size(struct decision *out, const struct question *q)
 		size = PW_RATE_COUNT_MAX;
 	for (size_t i = 0; i < session->hold_count && count < PW_LEN(shortages); i++) {
 		struct decide_hold *hold = &session->holds[i];
-		const struct catalog_rule *rule =
-			rules_find(catalog_rules(q->world->catalog),
-		                   hold->account->terms->rule_id);
+		const struct catalog_rule *rule = rules_find(
+			catalog_rules(q->world->catalog), hold->account->terms->rule_id);
 		int64_t more = size - hold->tokens;
 		enum lease_answer answer;
 
@@ -539,7 +536,7 @@ static void warn_about_size(struct decision *out, const struct question *q)
 
 static void use(const struct question *q, struct decide_hold *hold)
 {
-	if (hold->account->leased != NULL) {
+	if (account_leased(hold->account) != NULL) {
 		lease_book_commit(q->world->leases, hold->account, &hold->loan,
 		                  hold->tokens, q->now_us);
 	} else {

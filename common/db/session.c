@@ -68,8 +68,7 @@ bool pw_db_session_wait(struct pw_db_session *session, int other_fd, int64_t dea
 
 bool pw_db_session_notice(struct pw_db_session *session, struct pw_buf *payload_out)
 {
-	PGnotify *notify =
-		session->conn.pg != NULL ? PQnotifies(session->conn.pg) : NULL;
+	PGnotify *notify = session->conn.pg != NULL ? PQnotifies(session->conn.pg) : NULL;
 
 	if (notify == NULL)
 		return false;

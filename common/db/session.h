@@ -22,10 +22,11 @@ PW_MUST_CHECK enum pw_status pw_db_session_open(struct pw_db_session **out,
  * failures     attempts that failed in a row: which host of the string comes first
  * stop_fd      readable: every call gives up at once with PW_ERR_AWAY; -1 = none
  * deadline_ms  monotonic; config's connect timeout counts too */
-PW_MUST_CHECK enum pw_status
-pw_db_session_open_within(struct pw_db_session **out, const struct pw_db_config *config,
-                          unsigned int failures, int stop_fd, int64_t deadline_ms,
-                          struct pw_buf *why_out);
+PW_MUST_CHECK enum pw_status pw_db_session_open_within(struct pw_db_session **out,
+                                                       const struct pw_db_config *config,
+                                                       unsigned int failures, int stop_fd,
+                                                       int64_t deadline_ms,
+                                                       struct pw_buf *why_out);
 /* An open transaction is rolled back by the server. */
 void pw_db_session_close(struct pw_db_session **session);
 

@@ -211,7 +211,8 @@ def test_why_limited_by_login_client_and_server(bed):
     bed.settle()
     assert from_outside(bed, "192.0.2.7") == [] and from_outside(bed, "192.0.2.7") != []
     assert send(bed) == [] and send(bed) != []
-    bed.wait(lambda: bed.pg.value("SELECT count(*) FROM mail.rate_usage") == 3, what="counters")
+    bed.wait(lambda: bed.pg.sql("SELECT count(*), count(*) FILTER (WHERE over > 0) FROM mail.rate_usage")
+             == [(3, 2)], what="counters")
 
     def why(who):
         return "\n".join(row[0] for row in bed.pg.sql("SELECT mail.why_limited(%s)", who))
