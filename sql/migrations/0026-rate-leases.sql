@@ -173,7 +173,7 @@ BEGIN
         SELECT * INTO state FROM mail.rate_state AS s
         WHERE s.limit_id = key_id AND s.who = key_who FOR UPDATE;
         EXIT WHEN FOUND;
-        INSERT INTO mail.rate_state (limit_id, who, full_at_us) VALUES (key_id, key_who, mail.clock_us())
+        INSERT INTO mail.rate_state (limit_id, who, full_at_us) VALUES (key_id, key_who, 0)
         ON CONFLICT DO NOTHING;
     END LOOP;
     RETURN state;
