@@ -155,11 +155,13 @@ enum pw_status database_open(struct database **out, const struct settings *set,
 	PW_AUTO(database_close) struct database *database = calloc(1, sizeof(*database));
 	const struct pw_db_config db =
 		pw_db_config_from(&set->common, settings_schema.program);
+	struct pw_db_config quiet = db;
 	const struct pw_writer_config writer = { db, streams, PW_LEN(streams), FLUSH_MS };
 	enum pw_status r;
 
 	if (database == NULL)
 		return PW_ERR_NOMEM;
+	quiet.event = NULL; /* what there is to say the snapshot says */
 	database->changed = changed_call;
 	database->arg = arg;
 	database->delimiter = set->recipient_delimiter[0];
