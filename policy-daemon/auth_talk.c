@@ -18,7 +18,7 @@ struct session {
 static void *talk_open(void *arg, struct pw_buf *out)
 {
 	(void)arg;
-	pw_buf_puts(out, PW_STR(PW_AUTH_GREETING "\n"));
+	(void)out; /* the driver greets first: it is answered in its version */
 	return calloc(1, sizeof(struct session));
 }
 
@@ -82,7 +82,7 @@ static void tell_block(struct daemon *daemon, const struct guard_block *block,
 	if (!is_login)
 		put_network(&network, &block->network);
 	pw_log(PW_LOG_INFO, "", PW_KV("action", has_begun ? "block" : "unblock"),
-	       PW_KV("cause", "auth"), PW_KV("kind", is_login ? "login" : "network"),
+	       PW_KV("cause", "auth"), PW_KV("kind", catalog_auth_kind_name(block->kind)),
 	       is_login ? PW_KV("login", block->login)
 	                : PW_KV("client", pw_buf_str(&network)),
 	       block->is_dry_run ? PW_KV("dry_run", "yes") : PW_KV_NONE,
@@ -238,9 +238,7 @@ static void note_failure(struct daemon *daemon, const struct pw_auth_line *line,
 	guard_failed(daemon->guard, &begun, daemon->world.catalog, attempt,
 	             line->result == PW_AUTH_FAILURE, pw_clock_mono_ms());
 	for (size_t i = 0; i < begun.count; i++) {
-		pw_count(&numbers,
-		         begun.blocks[i].kind == AUTH_LOGIN ? NUMBER_login_blocks
-		                                            : NUMBER_network_blocks,
+		pw_count(&numbers, NUMBER_network_blocks + (size_t)begun.blocks[i].kind,
 		         1);
 		tell_block(daemon, &begun.blocks[i], true);
 	}
@@ -275,11 +273,26 @@ static bool hear_line(struct daemon *daemon, struct session *s, struct pw_str te
 	    (line.kind != PW_AUTH_ASK && line.kind != PW_AUTH_REPORT))
 		return false;
 	attempt = (struct guard_attempt){ login_of(&room, daemon->world.catalog, &line),
-		                          remote_of(&line) };
+		                          remote_of(&line), line.password };
 	if (line.kind == PW_AUTH_ASK)
 		answer_ask(daemon, &line, &attempt, out);
 	else
 		note_report(daemon, &line, &attempt);
+	return true;
+}
+
+/* Drivers of before speak version 1, which has no hashes of passwords. */
+static bool hear_greeting(const struct daemon *daemon, struct session *s,
+                          struct pw_str text, struct pw_buf *out)
+{
+	if (pw_str_eq(text, PW_STR(PW_AUTH_GREETING)))
+		pw_auth_greeting_put(out, daemon->auth_nonce);
+	else if (pw_str_eq(text, PW_STR(PW_AUTH_GREETING_1)))
+		pw_buf_puts(out, text);
+	else
+		return false;
+	pw_buf_putc(out, '\n');
+	s->has_greeted = true;
 	return true;
 }
 
@@ -294,9 +307,8 @@ static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw
 	if (line_len == bytes.len)
 		return SERVER_MORE;
 	if (s->has_greeted ? !hear_line(arg, s, line, out)
-	                   : !pw_str_eq(line, PW_STR(PW_AUTH_GREETING)))
+	                   : !hear_greeting(arg, s, line, out))
 		return SERVER_CLOSE;
-	s->has_greeted = true;
 	return (ssize_t)line_len + 1;
 }
 

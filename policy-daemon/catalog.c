@@ -345,21 +345,24 @@ static enum pw_status add_sending_block(struct catalog *c, const struct pw_str *
 	return PW_OK;
 }
 
-static const struct pw_str auth_kinds[AUTH_KINDS] = {
-	[AUTH_NETWORK] = { "network", 7 },
-	[AUTH_LOGIN] = { "login", 5 },
+static const char *const auth_kinds[AUTH_KINDS] = {
+	[AUTH_NETWORK] = "network",
+	[AUTH_LOGIN] = "login",
+	[AUTH_SPRAY] = "spray",
 };
 
-/* kind, failures, period_s, block_s, dry_run */
+/* kind, failures, period_s, block_s, dry_run, distinct_passwords */
 static enum pw_status add_auth_limit(struct catalog *c, const struct pw_str *fields)
 {
 	const int64_t seconds_max = PW_RATE_PERIOD_MAX_US / 1000000;
-	struct catalog_auth_rule rule = { .is_dry_run =
-		                                  pw_str_eq(fields[4], PW_STR("t")) };
+	struct catalog_auth_rule rule = {
+		.is_dry_run = pw_str_eq(fields[4], PW_STR("t")),
+		.is_distinct = pw_str_eq(fields[5], PW_STR("t")),
+	};
 	enum auth_kind kind = 0;
 	enum pw_status r;
 
-	while (kind < AUTH_KINDS && !pw_str_eq(fields[0], auth_kinds[kind]))
+	while (kind < AUTH_KINDS && !pw_str_eq(fields[0], pw_str_from(auth_kinds[kind])))
 		kind++;
 	if (kind == AUTH_KINDS)
 		return PW_ERR_SYNTAX;
@@ -480,7 +483,7 @@ static const struct table {
 	[CATALOG_QUOTAS]      = { 8,  add_quota,      "SELECT address, quota_bytes, used_bytes, quota_messages, used_messages, warned_percent, domain_quota_bytes, may_receive FROM mail.snapshot_quotas" },
 	[CATALOG_SENDERS]     = { 2,  add_sender,     "SELECT login, pattern FROM mail.snapshot_senders" },
 	[CATALOG_RATE_LIMITS] = { RULES_COLUMNS, add_rate_rule, RULES_SQL },
-	[CATALOG_AUTH_LIMITS] = { 5,  add_auth_limit, "SELECT kind, failures, period_s, block_s, dry_run FROM mail.snapshot_auth_limits" },
+	[CATALOG_AUTH_LIMITS] = { 6,  add_auth_limit, "SELECT kind, failures, period_s, block_s, dry_run, distinct_passwords FROM mail.snapshot_auth_rules" },
 	[CATALOG_AUTH_EXEMPTIONS] = { 1, add_auth_exemption, "SELECT net FROM mail.snapshot_auth_exemptions" },
 	[CATALOG_LOGINS]      = { 4,  add_login,      "SELECT login, may_send, refusal, expires_ms FROM mail.snapshot_logins WHERE NOT may_send OR expires_ms IS NOT NULL" },
 	[CATALOG_LOGIN_CHANGES] = { 3, add_login_change, "SELECT generation, login, why FROM mail.snapshot_login_changes ORDER BY generation" },
@@ -577,6 +580,11 @@ int64_t catalog_blocked_until_ms(const struct catalog *catalog, struct pw_str lo
 	const struct block *block = pw_map_get(catalog->blocks, login);
 
 	return block != NULL ? block->until_ms : 0;
+}
+
+const char *catalog_auth_kind_name(enum auth_kind kind)
+{
+	return auth_kinds[kind];
 }
 
 const struct catalog_auth_rule *catalog_auth_rule(const struct catalog *catalog,

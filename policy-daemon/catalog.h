@@ -38,12 +38,13 @@ enum catalog_table {
 };
 
 /* What failed logins are counted by. */
-enum auth_kind { AUTH_NETWORK, AUTH_LOGIN, AUTH_KINDS };
+enum auth_kind { AUTH_NETWORK, AUTH_LOGIN, AUTH_SPRAY, AUTH_KINDS };
 
 /* So many failures in a period block for so long. */
 struct catalog_auth_rule {
 	int64_t failures, period_ms, block_ms;
 	bool is_dry_run;
+	bool is_distinct; /* the same password again counts nothing */
 };
 
 struct catalog_destination {
@@ -175,6 +176,8 @@ struct pw_str catalog_rate_admin(const struct catalog *catalog);
 /* Until when a login may not send, wall clock; 0 = it may. */
 int64_t catalog_blocked_until_ms(const struct catalog *catalog, struct pw_str login);
 
+/* Word of a kind, in SQL and in logs: "network". */
+const char *catalog_auth_kind_name(enum auth_kind kind);
 /* The rule of failed logins of that kind; NULL = they are not counted. */
 const struct catalog_auth_rule *catalog_auth_rule(const struct catalog *catalog,
                                                   enum auth_kind kind);

@@ -204,7 +204,9 @@ static enum pw_status open_tables(struct daemon *daemon)
 	struct decide_world *world = &daemon->world;
 	enum pw_status r;
 
-	if (getrandom(world->seed, sizeof(world->seed), 0) != sizeof(world->seed))
+	if (getrandom(world->seed, sizeof(world->seed), 0) != sizeof(world->seed) ||
+	    getrandom(daemon->auth_nonce, sizeof(daemon->auth_nonce), 0) !=
+	            sizeof(daemon->auth_nonce))
 		return PW_ERR_IO;
 	if ((r = ledger_new(&daemon->ledger, world->seed, LEDGER_ACCOUNTS_MAX)) !=
 	            PW_OK ||

@@ -2,6 +2,7 @@
  * share them. Everything here belongs to the answering thread. */
 #pragma once
 
+#include "core/auth_line.h"
 #include "io/options.h"
 #include "policyd/chores.h"
 #include "policyd/database.h"
@@ -50,6 +51,7 @@ struct daemon {
 	struct blocks *blocks;
 	int64_t reset_seen; /* id of the last reset that was followed */
 	bool has_resets;    /* resets are followed from here on */
+	uint8_t auth_nonce[PW_AUTH_NONCE_LEN]; /* of wrong passwords, until the end */
 };
 
 /* The clock of the buckets: microseconds that only grow. */

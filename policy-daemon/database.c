@@ -12,7 +12,7 @@
 #include "policyd/text.h"
 
 /* Raise it whenever the queries of catalog.c change. */
-#define SNAPSHOT_FORMAT 7
+#define SNAPSHOT_FORMAT 8
 #define FLUSH_MS 200
 /* Bad rows that are logged one by one; the rest is a number. */
 #define BAD_ROWS_LOGGED_MAX 10
@@ -341,7 +341,7 @@ void database_put_block(struct database *database, const struct guard_block *blo
 	put_text(&row, ",\"who\":", subject);
 	put_text(&row, ",\"text\":", pw_buf_str(&text));
 	put_text(&row, ",\"detail\":{\"kind\":",
-	         block->kind == AUTH_LOGIN ? PW_STR("login") : PW_STR("network"));
+	         pw_str_from(catalog_auth_kind_name(block->kind)));
 	put_number(&row, ",\"failures\":", block->failures);
 	put_number(&row, ",\"block_s\":", block->block_ms / 1000);
 	pw_buf_puts(&row, block->is_dry_run ? PW_STR(",\"dry_run\":true}")

@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "policyd/lru.h"
+#include "policyd/repeats.h"
 
 #define SLOTS 16
 /* Windows looked at in one sweep. */
 #define SWEEP_MAX 1000
+/* No rule looks further back. */
+#define REPEAT_PERIOD_MAX_MS ((int64_t)86400 * 1000)
 
 /* A network as bytes: family, then the address with its host bits cleared. */
 #define NETWORK_KEY_LEN (1 + sizeof(((struct pw_ip *)0)->bytes))
@@ -36,6 +39,7 @@ struct guard {
 	struct lru *windows[AUTH_KINDS]; /* by network or login */
 	struct lru *blocks;              /* by kind, then network or login */
 	struct lru *homes;               /* by network, then login */
+	struct repeats *repeats;         /* by the same */
 	int64_t next_end_ms;             /* no block ends before */
 	char ended_login[GUARD_LOGIN_MAX];
 };
@@ -59,7 +63,8 @@ enum pw_status guard_new(struct guard **out, const uint8_t seed[16])
 	if ((r = lru_new(&guard->blocks, seed, GUARD_BLOCKS_MAX, sizeof(struct block))) !=
 	            PW_OK ||
 	    (r = lru_new(&guard->homes, seed, GUARD_HOMES_MAX, sizeof(struct home))) !=
-	            PW_OK)
+	            PW_OK ||
+	    (r = repeats_new(&guard->repeats, seed)) != PW_OK)
 		return r;
 	*out = PW_TAKE(guard);
 	return PW_OK;
@@ -73,6 +78,7 @@ void guard_free(struct guard **guard)
 		lru_free(&(*guard)->windows[kind]);
 	lru_free(&(*guard)->blocks);
 	lru_free(&(*guard)->homes);
+	repeats_free(&(*guard)->repeats);
 	free(*guard);
 	*guard = NULL;
 }
@@ -185,7 +191,7 @@ rule_for(const struct guard *guard, struct key *subject, const struct catalog *c
 {
 	if (catalog == NULL || !subject_of(subject, kind, attempt))
 		return NULL;
-	if (kind == AUTH_LOGIN && is_home(guard, attempt, now_ms))
+	if (kind != AUTH_NETWORK && is_home(guard, attempt, now_ms))
 		return NULL;
 	return catalog_auth_rule(catalog, kind);
 }
@@ -232,21 +238,38 @@ static struct pw_net network_from(struct pw_str subject)
 	return network_of(ip);
 }
 
+/* Is a block's network refused by it, and not by an older one of another kind too? */
+static bool is_refused(const struct guard *guard, const struct catalog *catalog,
+                       const struct block *block, int64_t now_ms)
+{
+	struct pw_str subject = block->entry.key;
+	const struct catalog_auth_rule *rule =
+		catalog_auth_rule(catalog, (enum auth_kind)subject.at[0]);
+	struct key other = { .len = 0 };
+
+	if (subject.at[0] == AUTH_LOGIN || rule == NULL || rule->is_dry_run ||
+	    block_left_ms(guard, subject, rule, now_ms) == 0)
+		return false;
+	if (subject.at[0] == AUTH_NETWORK)
+		return true;
+	key_put(&other, subject);
+	other.at[0] = AUTH_NETWORK;
+	block = lru_find(guard->blocks, key_str(&other));
+	return block == NULL || !is_refused(guard, catalog, block, now_ms);
+}
+
 bool guard_next_refused(const struct guard *guard, const struct catalog *catalog,
                         const void **pos, struct pw_ban *out, int64_t now_ms)
 {
-	const struct catalog_auth_rule *rule =
-		catalog != NULL ? catalog_auth_rule(catalog, AUTH_NETWORK) : NULL;
 	const struct lru_entry *entry = *pos;
 
-	if (rule == NULL || rule->is_dry_run)
+	if (catalog == NULL)
 		return false;
 	for (entry = entry != NULL ? entry->newer : lru_oldest(guard->blocks);
 	     entry != NULL; entry = entry->newer) {
 		const struct block *block = (const struct block *)entry;
 
-		if (entry->key.at[0] != AUTH_NETWORK || block->is_dry_run ||
-		    block->until_ms <= now_ms)
+		if (!is_refused(guard, catalog, block, now_ms))
 			continue;
 		out->net = network_from(entry->key);
 		if (catalog_has_exempt(catalog, &out->net))
@@ -366,26 +389,57 @@ static bool count_failure(struct guard *guard, struct pw_str subject,
 	return begin_block(guard, subject, rule, *failures_out, now_ms);
 }
 
+/* Is it the same that failed before? */
+static struct repeats_age note_repeat(struct guard *guard,
+                                      const struct guard_attempt *attempt, int64_t now_ms)
+{
+	struct key pair = { .len = 0 };
+
+	key_put_network(&pair, attempt->remote);
+	key_put(&pair, pw_str_sub(attempt->login, 0, GUARD_LOGIN_MAX));
+	return repeats_note(guard->repeats, key_str(&pair), attempt->password, now_ms);
+}
+
+static bool is_counted(enum auth_kind kind, const struct catalog_auth_rule *rule,
+                       bool is_login, const struct repeats_age *age)
+{
+	switch (kind) {
+	case AUTH_SPRAY:
+		return age->pair_ms >= rule->period_ms;
+	case AUTH_LOGIN:
+		if (!is_login)
+			return false;
+		break;
+	case AUTH_NETWORK:
+	case AUTH_KINDS:
+		break;
+	}
+	return !rule->is_distinct || age->password_ms >= rule->period_ms;
+}
+
 void guard_failed(struct guard *guard, struct guard_blocks *out,
                   const struct catalog *catalog, const struct guard_attempt *attempt,
                   bool is_login, int64_t now_ms)
 {
+	struct repeats_age age;
+
 	out->count = 0;
 	if (catalog == NULL || catalog_is_exempt(catalog, attempt->remote))
 		return;
+	age = note_repeat(guard, attempt, now_ms);
 	for (enum auth_kind kind = 0; kind < AUTH_KINDS; kind++) {
 		struct key subject;
 		const struct catalog_auth_rule *rule =
 			rule_for(guard, &subject, catalog, kind, attempt, now_ms);
 		int64_t failures;
 
-		if (rule == NULL || (kind == AUTH_LOGIN && !is_login) ||
+		if (rule == NULL || !is_counted(kind, rule, is_login, &age) ||
 		    !count_failure(guard, key_str(&subject), rule, &failures, now_ms))
 			continue;
-		out->blocks[out->count++] =
-			(struct guard_block){ kind,           network_of(attempt->remote),
-			                      attempt->login, failures,
-			                      rule->block_ms, rule->is_dry_run };
+		out->blocks[out->count++] = (struct guard_block){
+			kind,     attempt->login, network_of(attempt->remote),
+			failures, rule->block_ms, rule->is_dry_run
+		};
 	}
 }
 
@@ -403,6 +457,7 @@ void guard_sweep(struct guard *guard, int64_t now_ms)
 				break;
 			lru_drop(guard->windows[kind], window);
 		}
+	repeats_sweep(guard->repeats, now_ms - REPEAT_PERIOD_MAX_MS);
 	for (int i = 0; i < SWEEP_MAX; i++) {
 		home = lru_oldest(guard->homes);
 		if (home == NULL || home->at_ms + GUARD_HOME_MS > now_ms)
@@ -418,6 +473,9 @@ size_t guard_block_count(const struct guard *guard)
 
 size_t guard_window_count(const struct guard *guard)
 {
-	return lru_count(guard->windows[AUTH_NETWORK]) +
-	       lru_count(guard->windows[AUTH_LOGIN]);
+	size_t count = 0;
+
+	for (enum auth_kind kind = 0; kind < AUTH_KINDS; kind++)
+		count += lru_count(guard->windows[kind]);
+	return count;
 }

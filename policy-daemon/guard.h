@@ -1,5 +1,6 @@
-/* Who guesses passwords: failures per network and per login in a sliding window, blocks
- * that follow from them, and where a login is at home. One thread owns it. Pure.
+/* Who guesses passwords: failures per network and per login in a sliding window, logins
+ * tried per network, blocks that follow from them, and where a login is at home. One
+ * thread owns it. Pure.
  *
  * The window of a rule (N failures in a period P, block B):
  * - A failure counts for at least P and for less than P + P/16 + 17 ms. So N failures
@@ -7,12 +8,16 @@
  *   P + P/16 + 17 ms do not.
  * - The block begins with the Nth failure and lasts exactly B. While it lasts nothing is
  *   counted against what is blocked; after it the count begins anew.
+ * - Where the rule says so, a password that failed for the same login from the same
+ *   network within P counts nothing (repeats.h). Two passwords are taken for the same
+ *   once in 4096 times.
+ * - A rule of kind spray counts logins per network, each once within P.
  * - A network is one IPv4 address or an IPv6 /64. It fails with a wrong password and with
  *   a login that does not exist; a login fails with a wrong password alone, so strangers
  *   cannot fill the table with names that are nobody's.
  * - A login's block does not hit networks it succeeded from within GUARD_HOME_MS, and
- *   their failures do not count against it: nobody locks the owner of a mailbox out by
- *   guessing from elsewhere.
+ *   their failures do not count against it, nor as a login that was sprayed: nobody locks
+ *   the owner of a mailbox out by guessing from elsewhere.
  * - Addresses in an exempt network are neither counted nor refused. Loopback (a webmail
  *   on this host) and an address not known are no network that could be blocked, and
  *   nobody's home; what fails from there counts against the login.
@@ -40,13 +45,14 @@ struct guard;
 struct guard_attempt {
 	struct pw_str login; /* in normal form */
 	struct pw_ip remote; /* unmapped; zero = not known */
+	int64_t password;    /* short hash of the wrong one; 0 = not known */
 };
 
 /* A block that begins or has ended. */
 struct guard_block {
 	enum auth_kind kind;
-	struct pw_net network; /* of a network's block */
-	struct pw_str login;   /* of a login's; good until the next call */
+	struct pw_str login;   /* of a login's block; good until the next call */
+	struct pw_net network; /* of one of any other kind */
 	int64_t failures;      /* that led to it */
 	int64_t block_ms;
 	bool is_dry_run; /* nothing is refused */

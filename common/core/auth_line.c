@@ -1,12 +1,27 @@
 #include "core/auth_line.h"
 
+#include <string.h>
+
+#include "core/map.h"
 #include "core/xtext.h"
 
 /* Most fields after the word. */
-#define FIELDS_MAX 7
+#define FIELDS_MAX 8
 
-enum field { ID, SECONDS, LOGIN, REMOTE, PORT, SERVICE, RESULT, CREDENTIAL, SESSION };
-enum field_type { TEXT, NUMBER, WORD };
+enum field {
+	ID,
+	SECONDS,
+	LOGIN,
+	REMOTE,
+	PORT,
+	SERVICE,
+	RESULT,
+	CREDENTIAL,
+	SESSION,
+	PASSWORD,
+};
+/* MAYBE: a number that may be missing at the end of the line, and is where it is 0. */
+enum field_type { TEXT, NUMBER, WORD, MAYBE };
 
 /* clang-format off */
 static const struct field_rule {
@@ -23,6 +38,7 @@ static const struct field_rule {
 	[RESULT]     = { WORD,   offsetof(struct pw_auth_line, result),     0,  0 },
 	[CREDENTIAL] = { NUMBER, offsetof(struct pw_auth_line, credential), -1, INT64_MAX },
 	[SESSION]    = { TEXT,   offsetof(struct pw_auth_line, session),    0,  300 },
+	[PASSWORD]   = { MAYBE,  offsetof(struct pw_auth_line, password),   1,  PW_AUTH_PASSWORD_MAX },
 };
 
 static const struct shape {
@@ -33,7 +49,7 @@ static const struct shape {
 	[PW_AUTH_ASK]    = { { "ask", 3 },    4, { ID, LOGIN, REMOTE, SERVICE } },
 	[PW_AUTH_OK]     = { { "ok", 2 },     1, { ID } },
 	[PW_AUTH_REFUSE] = { { "refuse", 6 }, 2, { ID, SECONDS } },
-	[PW_AUTH_REPORT] = { { "report", 6 }, 7, { LOGIN, REMOTE, PORT, SERVICE, RESULT, CREDENTIAL, SESSION } },
+	[PW_AUTH_REPORT] = { { "report", 6 }, 8, { LOGIN, REMOTE, PORT, SERVICE, RESULT, CREDENTIAL, SESSION, PASSWORD } },
 	[PW_AUTH_FLUSH]  = { { "flush", 5 },  1, { LOGIN } },
 };
 
@@ -82,6 +98,7 @@ static void put_field(struct pw_buf *out, const struct pw_auth_line *line,
 		put_text(out, *(const struct pw_str *)value, rule);
 		break;
 	case NUMBER:
+	case MAYBE:
 		put_number(out, *(const int64_t *)value, rule);
 		break;
 	case WORD:
@@ -95,6 +112,8 @@ enum pw_status pw_auth_line_put(struct pw_buf *out, const struct pw_auth_line *l
 
 	pw_buf_puts(out, shape->word);
 	for (size_t i = 0; i < shape->count; i++) {
+		if (rules[shape->fields[i]].type == MAYBE && line->password == 0)
+			continue;
 		pw_buf_putc(out, '\t');
 		put_field(out, line, shape->fields[i]);
 	}
@@ -147,6 +166,7 @@ static enum pw_status read_field(struct reading *reading, size_t place, enum fie
 	case TEXT:
 		return read_text(reading, place, text);
 	case NUMBER:
+	case MAYBE:
 		return pw_str_to_int64(
 			text, rule->min, rule->max,
 			(int64_t *)(void *)((char *)&reading->line + rule->offset));
@@ -177,6 +197,8 @@ static enum pw_status read_fields(struct reading *reading, const struct shape *s
 	for (size_t i = 0; i < shape->count; i++) {
 		enum pw_status r;
 
+		if (rest.at == NULL && rules[shape->fields[i]].type == MAYBE)
+			continue;
 		if (rest.at == NULL)
 			return PW_ERR_SYNTAX;
 		r = read_field(reading, i, shape->fields[i], pw_str_cut(&rest, '\t'));
@@ -206,5 +228,62 @@ enum pw_status pw_auth_line_parse(struct pw_auth_line *out, struct pw_str text,
 		return r;
 	place_texts(&reading, &shapes[kind]);
 	*out = reading.line;
+	return PW_OK;
+}
+
+/* ---- greeting, passwords */
+
+void pw_auth_greeting_put(struct pw_buf *out, const uint8_t nonce[PW_AUTH_NONCE_LEN])
+{
+	pw_buf_puts(out, PW_STR(PW_AUTH_GREETING "\t"));
+	for (size_t i = 0; i < PW_AUTH_NONCE_LEN; i++)
+		pw_buf_printf(out, "%02x", nonce[i]);
+}
+
+/* Value of a lower-case hexadecimal digit, or 16. */
+static unsigned int digit_of(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned int value = 0;
+
+	while (value < 16 && digits[value] != c)
+		value++;
+	return value;
+}
+
+enum pw_status pw_auth_greeting_parse(uint8_t nonce_out[PW_AUTH_NONCE_LEN],
+                                      struct pw_str text)
+{
+	const struct pw_str start = PW_STR(PW_AUTH_GREETING "\t");
+	uint8_t nonce[PW_AUTH_NONCE_LEN];
+
+	if (!pw_str_starts(text, start) || text.len != start.len + 2 * sizeof(nonce))
+		return PW_ERR_SYNTAX;
+	for (size_t i = 0; i < sizeof(nonce); i++) {
+		unsigned int high = digit_of(text.at[start.len + 2 * i]);
+		unsigned int low = digit_of(text.at[start.len + 2 * i + 1]);
+
+		if (high > 15 || low > 15)
+			return PW_ERR_SYNTAX;
+		nonce[i] = (uint8_t)(high << 4 | low);
+	}
+	memcpy(nonce_out, nonce, sizeof(nonce));
+	return PW_OK;
+}
+
+enum pw_status pw_auth_password(int64_t *out, const uint8_t nonce[PW_AUTH_NONCE_LEN],
+                                struct pw_str login, struct pw_str password)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+	uint64_t hash;
+
+	pw_buf_puts(&text, login);
+	pw_buf_putc(&text, '\0');
+	pw_buf_puts(&text, password);
+	if (pw_buf_status(&text) != PW_OK)
+		return pw_buf_status(&text);
+	hash = pw_siphash(nonce, pw_buf_str(&text));
+	pw_wipe(text.at, text.len);
+	*out = (int64_t)(hash % PW_AUTH_PASSWORD_MAX) + 1;
 	return PW_OK;
 }

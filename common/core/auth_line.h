@@ -5,8 +5,14 @@
 
 #include "core/buf.h"
 
-/* First line of either side, without its LF. */
-#define PW_AUTH_GREETING "postward-auth\t1"
+/* First line of the driver, without its LF; policyd answers in the version that was
+ * asked for. A policyd of before greets first, with version 1, and knows no other. */
+#define PW_AUTH_GREETING "postward-auth\t2"
+#define PW_AUTH_GREETING_1 "postward-auth\t1"
+/* What wrong passwords are hashed with, chosen by policyd. */
+#define PW_AUTH_NONCE_LEN 16
+/* Hashes of passwords are 1 to this: twelve bits, which say nearly nothing. */
+#define PW_AUTH_PASSWORD_MAX 4096
 /* Bytes of a line, LF included; put never writes more. */
 #define PW_AUTH_LINE_MAX 2048
 /* Whoever is meant by a flush of everything. */
@@ -40,6 +46,7 @@ struct pw_auth_line {
 	int64_t seconds; /* 0 or more */
 	int64_t port;    /* of the client, 0..65535; 0 = not known */
 	int64_t credential;
+	int64_t password; /* short hash of a wrong one; 0 = not known, and not written */
 	struct pw_str login;
 	struct pw_str remote;  /* the client's address; empty = not known */
 	struct pw_str service; /* Dovecot's word: imap, smtp, ... */
@@ -61,6 +68,20 @@ PW_MUST_CHECK enum pw_status pw_auth_line_put(struct pw_buf *out,
  *         it was */
 PW_MUST_CHECK enum pw_status
 pw_auth_line_parse(struct pw_auth_line *out, struct pw_str text, struct pw_buf *scratch);
+
+/* policyd's first line in answer to PW_AUTH_GREETING, without its LF. */
+void pw_auth_greeting_put(struct pw_buf *out, const uint8_t nonce[PW_AUTH_NONCE_LEN]);
+/* Errors  PW_ERR_SYNTAX it is another one; nonce_out is as it was */
+PW_MUST_CHECK enum pw_status pw_auth_greeting_parse(uint8_t nonce_out[PW_AUTH_NONCE_LEN],
+                                                    struct pw_str text);
+/* The short hash of a wrong password, 1 to PW_AUTH_PASSWORD_MAX: the same for the same
+ * login and password under one nonce.
+ *
+ * Errors  PW_ERR_NOMEM */
+PW_MUST_CHECK enum pw_status pw_auth_password(int64_t *out,
+                                              const uint8_t nonce[PW_AUTH_NONCE_LEN],
+                                              struct pw_str login,
+                                              struct pw_str password);
 
 /* Word of a result: "success"; for logs. */
 const char *pw_auth_result_name(enum pw_auth_result result);

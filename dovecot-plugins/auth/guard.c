@@ -54,6 +54,8 @@ static struct {
 	struct io *io;
 	struct timeout *to_retry, *to_answer, *to_send;
 	struct ask *first, *last;
+	bool is_old; /* it speaks version 1 */
+	uint8_t nonce[PW_AUTH_NONCE_LEN];
 	int64_t last_id;   /* asked */
 	int64_t next_id;   /* whose answer comes next */
 	int64_t silent_ms; /* since then */
@@ -106,6 +108,7 @@ static void lose(const char *why)
 	guard.has_warned = true;
 	if (guard.state != GUARD_AWAY)
 		disconnect();
+	guard.is_old = FALSE;
 	if (guard.to_retry == NULL)
 		guard.to_retry = timeout_add(RETRY_MS, connect_guard, NULL);
 }
@@ -121,6 +124,25 @@ static void greeted(void)
 	guard.has_warned = false;
 	guard.lost = 0;
 	changes_forget("*"); /* a flush may have been missed */
+}
+
+/* A policyd of before hangs up on our greeting, but greets itself: it is greeted in its
+ * version. */
+static void take_greeting(const char *text)
+{
+	bool is_version_1 = strcmp(text, PW_AUTH_GREETING_1) == 0;
+
+	if (is_version_1 && !guard.is_old) {
+		disconnect();
+		guard.is_old = TRUE;
+		connect_guard(NULL);
+	} else if (is_version_1 ||
+	           (!guard.is_old &&
+	            pw_auth_greeting_parse(guard.nonce, pw_str_from(text)) == PW_OK)) {
+		greeted();
+	} else {
+		lose("a greeting that is not of the protocol");
+	}
 }
 
 /* ---- lines ---- */
@@ -142,12 +164,6 @@ static bool take_line(const char *text)
 	PW_AUTO(pw_buf_done) struct pw_buf scratch = { 0 };
 	struct pw_auth_line line;
 
-	if (guard.state == GUARD_GREETING) {
-		if (strcmp(text, PW_AUTH_GREETING) != 0)
-			return false;
-		greeted();
-		return true;
-	}
 	if (pw_auth_line_parse(&line, pw_str_from(text), &scratch) != PW_OK)
 		return false;
 	if (line.kind == PW_AUTH_OK || line.kind == PW_AUTH_REFUSE)
@@ -164,6 +180,13 @@ static void on_input(void *context ATTR_UNUSED)
 
 	while ((text = i_stream_read_next_line(guard.input)) != NULL) {
 		bool is_good;
+
+		if (guard.state == GUARD_GREETING) {
+			take_greeting(text);
+			if (guard.state != GUARD_UP)
+				return; /* another connection, or none */
+			continue;
+		}
 
 		T_BEGIN
 		{
@@ -199,7 +222,8 @@ static void connect_guard(void *context ATTR_UNUSED)
 	guard.output = o_stream_create_fd(guard.fd, UNREAD_MAX);
 	o_stream_set_no_error_handling(guard.output, TRUE);
 	guard.io = io_add(guard.fd, IO_READ, on_input, NULL);
-	o_stream_nsend_str(guard.output, PW_AUTH_GREETING "\n");
+	o_stream_nsend_str(guard.output, guard.is_old ? PW_AUTH_GREETING_1 "\n"
+	                                              : PW_AUTH_GREETING "\n");
 }
 
 void guard_init(const char *path)
@@ -288,6 +312,17 @@ void guard_ask(struct pw_auth_line *line, guard_done_fn *done, void *arg)
 	DLLIST2_APPEND(&guard.first, &guard.last, ask);
 	if (guard.to_answer == NULL)
 		guard.to_answer = timeout_add_short(ANSWER_MS, on_answer_due, NULL);
+}
+
+int64_t guard_password(const char *login, const char *password)
+{
+	int64_t hash;
+
+	return guard.state == GUARD_UP && !guard.is_old &&
+	                       pw_auth_password(&hash, guard.nonce, pw_str_from(login),
+	                                        pw_str_from(password)) == PW_OK
+	               ? hash
+	               : 0;
 }
 
 void guard_report(struct pw_auth_line *line)

@@ -5,6 +5,8 @@
 
 #include "lib.h" /* before ours: it brings a bool of its own */
 
+#include <stdint.h>
+
 struct pw_auth_line;
 
 /* The answer to an ask; is_refused: to be treated like a wrong password. */
@@ -18,5 +20,7 @@ void guard_deinit(void);
 /* May this be tried? done is called at once or later, once. line: login, remote and
  * service; borrowed for the call. */
 void guard_ask(struct pw_auth_line *line, guard_done_fn *done, void *arg);
+/* The short hash of a wrong password, for its report; 0 = policyd wants none. */
+int64_t guard_password(const char *login, const char *password);
 /* Tell how it ended. line: all of PW_AUTH_REPORT; borrowed. */
 void guard_report(struct pw_auth_line *line);

@@ -149,6 +149,9 @@ static void finish_failed(void *arg)
 static void end(struct lookup *lookup, enum passdb_result result)
 {
 	report_mark(lookup->request, result);
+	if (result == PASSDB_RESULT_PASSWORD_MISMATCH ||
+	    result == PASSDB_RESULT_USER_UNKNOWN)
+		report_mark_wrong(lookup->request);
 	if (result == PASSDB_RESULT_INTERNAL_FAILURE)
 		patience_end(lookup->request, finish_failed, lookup);
 	else

@@ -21,6 +21,7 @@
 #define EVENT_FINISHED "auth_request_finished"
 #define FIELD_RESULT "postward_result"
 #define FIELD_CREDENTIAL "postward_credential"
+#define FIELD_PASSWORD "postward_password"
 
 /* A login of late. */
 struct login {
@@ -62,6 +63,17 @@ void report_mark(struct auth_request *request, enum passdb_result result)
 void report_mark_refused(struct auth_request *request)
 {
 	report_mark(request, PASSDB_RESULT_USER_DISABLED);
+}
+
+void report_mark_wrong(struct auth_request *request)
+{
+	int64_t hash;
+
+	if (request->mech_password == NULL)
+		return;
+	hash = guard_password(request->fields.user, request->mech_password);
+	if (hash != 0)
+		event_add_int(request->event, FIELD_PASSWORD, hash);
 }
 
 void report_mark_credential(struct auth_request *request, int64_t number)
@@ -198,6 +210,8 @@ static void tell(struct event *event)
 	line.remote = pw_str_from(text_of(event, "remote_ip"));
 	line.port = number_of(event, "remote_port", 0);
 	line.session = pw_str_from(text_of(event, "session"));
+	if (result == PW_AUTH_FAILURE || result == PW_AUTH_UNKNOWN)
+		line.password = number_of(event, FIELD_PASSWORD, 0);
 	guard_report(&line);
 }
 

@@ -15,5 +15,7 @@ void report_mark(struct auth_request *request, enum passdb_result result);
 /* The same where Dovecot's result does not say it: a refusal dressed as a wrong
  * password. */
 void report_mark_refused(struct auth_request *request);
+/* The password it came with, if it came with one, was wrong or nobody's. */
+void report_mark_wrong(struct auth_request *request);
 /* Which password was right. */
 void report_mark_credential(struct auth_request *request, int64_t number);

@@ -2,7 +2,8 @@
 import itertools
 import socket
 
-GREETING = "postward-auth\t1"
+GREETING = "postward-auth\t2"
+GREETING_1 = "postward-auth\t1"  # of drivers of before
 
 
 def xtext(value):
@@ -21,7 +22,8 @@ class Driver:
         self.ids = itertools.count()
         self.flushed = []
         self.send(greeting)
-        assert self.line() == GREETING
+        answer, _, self.nonce = self.line().partition(greeting)
+        assert answer == "" and len(self.nonce) == (33 if greeting == GREETING else 0)
 
     def send(self, *fields):
         self.socket.sendall(("\t".join(map(str, fields)) + "\n").encode())
@@ -53,9 +55,10 @@ class Driver:
         return int(answer[2])
 
     def report(self, login, result, remote="192.0.2.7", *, service="imap", port=40123,
-               credential=0, session="s1"):
+               credential=0, session="s1", password=None):
+        """password: the number of its hash, 1 to 4096."""
         self.send("report", xtext(login), xtext(remote), port, xtext(service), result, credential,
-                  xtext(session))
+                  xtext(session), *([] if password is None else [password]))
 
     def fail(self, login, remote="192.0.2.7", times=1, **more):
         for _ in range(times):

@@ -9,7 +9,9 @@ from urllib.parse import unquote
 from stack.proc import wait_until
 
 FIELDS = {"ask": ("id", "login", "remote", "service"),
-          "report": ("login", "remote", "port", "service", "result", "credential", "session")}
+          "report": ("login", "remote", "port", "service", "result", "credential", "session",
+                     "password")}
+NONCE = "0123456789abcdef" * 2
 
 
 def text(value):
@@ -18,10 +20,12 @@ def text(value):
 
 class AuthRecorder:
     """mood: None = as policyd; "silent" = greets and says nothing; "garbage"; "dumb" = does not
-    even greet."""
+    even greet. version 1: as a policyd of before, which greets first and hangs up on version 2."""
 
-    def __init__(self, path):
+    def __init__(self, path, version=2):
         self.path = str(path)
+        self.version = version
+        self.greetings = []
         self.refused = set()  # logins
         self.asks, self.reports = [], []
         self.mood = None
@@ -32,9 +36,13 @@ class AuthRecorder:
         if self.mood == "dumb":
             reader.read()
             return
-        writer.write(b"postward-auth\t1\n")
-        writer.flush()
-        assert reader.readline() == b"postward-auth\t1\n"
+        if self.version == 1:
+            self.say("postward-auth\t1\n", writer)
+        self.greetings.append(reader.readline().decode().rstrip("\n"))
+        if self.greetings[-1] != f"postward-auth\t{self.version}":
+            return
+        if self.version == 2:
+            self.say(f"postward-auth\t2\t{NONCE}\n", writer)
         self.streams.append(writer)
         for line in reader:
             if writer not in self.streams:
@@ -42,7 +50,8 @@ class AuthRecorder:
             self.take(*line.decode().rstrip("\n").split("\t"), writer=writer)
 
     def take(self, verb, *values, writer):
-        fields = {name: text(value) for name, value in zip(FIELDS[verb], values, strict=True)}
+        names = FIELDS[verb] if len(values) == len(FIELDS[verb]) or verb == "ask" else FIELDS[verb][:-1]
+        fields = {name: text(value) for name, value in zip(names, values, strict=True)}
         (self.asks if verb == "ask" else self.reports).append(fields)
         if verb == "report" or self.mood == "silent":
             return

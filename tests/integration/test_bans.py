@@ -311,9 +311,9 @@ def test_the_edge_turns_away_who_guesses_and_whom_sql_bans(stack, edge):
     stack.pg.sql("UPDATE mail.auth_limits SET failures = 3, block = '1 hour' WHERE kind = 'network'")
     stack.settle()
     with stack.pass_users():
-        for _ in range(3):
+        for n in range(3):
             with pytest.raises(imaplib.IMAP4.error):
-                Imap(stack.net, EDGE, source=THIEF).login(ANN, "not the right password")
+                Imap(stack.net, EDGE, source=THIEF).login(ANN, f"not the right password {n}")
         assert "1 of 1 clients" in edge.update()
         assert not reaches(stack, THIEF) and not reaches(stack, THIEF, 25)
         assert reaches(stack, SENDER) and reaches(stack, SENDER, 25)

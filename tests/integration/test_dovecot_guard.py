@@ -108,6 +108,39 @@ def test_result(bed, login, password, result, credential):
     assert (report["result"], report["credential"]) == (result, credential)
 
 
+def test_a_wrong_password_is_told_by_a_short_hash(any_cache):
+    bed = any_cache
+    tries = [(ANN, "one"), (ANN, "one"), (ANN, "two"), (BOB, "one"), ("eve@example.test", "one")]
+    for login, password in tries:
+        bed.definite(login, password, rip=HERE)
+    told = [int(report["password"]) for report in bed.recorder.reported(len(tries))]
+    assert told[0] == told[1] and len(set(told)) == 4
+    assert all(1 <= hash <= 4096 for hash in told)
+    bed.definite(ANN, PASSWORDS[ANN], rip=HERE)
+    assert "password" not in bed.recorder.reported(len(tries) + 1)[-1]
+
+
+def test_a_policyd_of_before_is_asked_and_told_in_its_version(own):
+    recorder = own.recorder
+    recorder.stop()
+    recorder.version = 1
+    recorder.start()
+    healthy_again(own)
+    assert recorder.greetings[-2:] == ["postward-auth\t2", "postward-auth\t1"]
+    recorder.reports.clear()
+    own.definite(ANN, PASSWORDS[BOB], rip=HERE)
+    report = recorder.reported(1)[0]
+    assert report["result"] == "failure" and "password" not in report
+    recorder.stop()
+    recorder.version = 2
+    recorder.refused.clear()
+    recorder.start()
+    healthy_again(own)
+    recorder.reports.clear()
+    own.definite(ANN, PASSWORDS[BOB], rip=HERE)
+    assert recorder.reported(1)[0]["password"]
+
+
 @pytest.mark.parametrize("mechanism", ["plain", "login", "scram", "cram_md5"])
 def test_every_mechanism_is_told(any_cache, mechanism):
     bed = any_cache

@@ -1,5 +1,6 @@
 """Passwords guessed at a real Dovecot, with policyd and PostgreSQL behind its auth driver."""
 import imaplib
+import itertools
 import os
 import signal
 import smtplib
@@ -115,6 +116,19 @@ def test_wrong_passwords_block_an_address_and_its_right_one_too(bed):
              == [("auth_block",), ("auth_unblock",)], PATIENCE_S, "events")
 
 
+def test_a_stale_password_counts_once_and_different_ones_each(bed):
+    telephone, guesser = "198.51.100.60", "198.51.100.61"
+    bed.limit("network", 3, block_s=600)
+    for _ in range(5):
+        assert not bed.login(telephone, "the password of last year", user=BOB)
+    assert bed.login(telephone, user=BOB)
+    for n in range(3):
+        assert not bed.login(guesser, f"a wrong password of three {n}", user=BOB)
+    bed.wait(lambda: bed.program.lines("action=block", f"client={guesser}"), PATIENCE_S, "block")
+    assert not bed.login(guesser, user=BOB)
+    assert not bed.program.lines("action=block", f"client={telephone}")
+
+
 def test_a_login_that_is_guessed_goes_on_at_home(bed):
     home, stranger = "198.51.100.20", "198.51.100.30"
     bed.limit("login", 3, block_s=600)
@@ -141,8 +155,10 @@ def test_logins_go_on_without_policyd_and_are_counted_again_with_it(bed):
     bed.program.start()
     bed.settle()
 
+    numbers = itertools.count()
+
     def is_blocked():
-        assert not bed.login(client, "a wrong password again", user=BOB)
+        assert not bed.login(client, f"a wrong password again {next(numbers)}", user=BOB)
         return bed.program.lines("action=block", f"client={client}")
     bed.wait(is_blocked, PATIENCE_S, "the driver to be back")
     assert not bed.login(client, user=BOB)

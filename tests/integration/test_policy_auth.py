@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 import pytest
-from auth_driver import Driver
+from auth_driver import GREETING_1, Driver
 from policy_bed import Bed
 from stack.postward import SOURCE
 
@@ -33,11 +33,11 @@ def driver(bed):
         yield connected
 
 
-def limit(bed, kind, failures, block_s=600, period_s=600, dry_run=False):
-    """The rule of one kind; the other is off."""
+def limit(bed, kind, failures, block_s=600, period_s=600, dry_run=False, distinct=True):
+    """The rule of one kind; the others are off."""
     bed.pg.sql("UPDATE mail.auth_limits SET enabled = kind = %s, failures = %s, dry_run = %s,"
-               " period = make_interval(secs => %s), block = make_interval(secs => %s)",
-               kind, failures, dry_run, period_s, block_s)
+               " period = make_interval(secs => %s), block = make_interval(secs => %s),"
+               " distinct_passwords = %s", kind, failures, dry_run, period_s, block_s, distinct)
     bed.settle()
 
 
@@ -135,6 +135,49 @@ def test_what_does_not_count(bed, driver):
         assert driver.ask(ANN, remote) is True
     driver.fail(ANN, "::ffff:192.0.2.21", times=2)
     assert driver.ask(ANN, "192.0.2.21") > 400
+
+
+def test_the_same_wrong_password_counts_once_unless_told_otherwise(bed, driver):
+    telephone, guesser = "192.0.2.90", "192.0.2.91"
+    limit(bed, "network", 3)
+    driver.fail(BOB, telephone, times=20, password=17)
+    assert driver.ask(BOB, telephone) is True
+    for n in range(3):
+        driver.fail(BOB, guesser, password=n + 1)
+    assert driver.ask(BOB, guesser) > 400
+    limit(bed, "network", 3, distinct=False)
+    driver.fail(BOB, telephone, password=17)  # the second that counts
+    assert driver.ask(BOB, telephone) is True
+    driver.fail(BOB, telephone, password=17)
+    assert driver.ask(BOB, telephone) > 400
+
+
+def test_a_driver_of_before_goes_on_and_each_failure_of_it_counts(bed, driver):
+    client = "192.0.2.92"
+    limit(bed, "network", 3)
+    with Driver(bed.auth, greeting=GREETING_1) as old:
+        assert old.nonce == ""
+        old.fail(BOB, client, times=2)
+        assert old.ask(BOB, client) is True
+        old.fail(BOB, client)
+        assert old.ask(BOB, client) > 400
+    assert driver.ask(BOB, client) > 400
+
+
+def test_many_logins_tried_from_one_network_block_it(bed, driver):
+    sprayer = "192.0.2.93"
+    limit(bed, "spray", 4, block_s=600)
+    driver.report(BOB, "success", sprayer)
+    for n in range(3):
+        driver.fail(f"user{n}@example.test", sprayer, times=5, password=1)
+    driver.fail(BOB, sprayer, password=1)  # at home there
+    assert driver.ask(ANN, sprayer) is True
+    driver.report("nobody@example.test", "unknown", sprayer, password=1)
+    assert driver.ask(ANN, sprayer) > 400
+    assert driver.ask(BOB, sprayer) is True
+    assert driver.ask(ANN, "192.0.2.94") is True
+    assert bed.program.lines("action=block", "kind=spray", f"client={sprayer}", "failures=4")
+    bed.wait(lambda: events(bed, sprayer) == ["auth_block"], PATIENCE_S, "event")
 
 
 def test_an_exempt_network_is_let_in_at_once(bed, driver):

@@ -1,6 +1,7 @@
 """IMAP and submission through the edge's public ports: HAProxy and nginx pass bytes on with the client's
 address in front, and everything inside knows the true client; nobody else is believed."""
 import imaplib
+import itertools
 import smtplib
 import socket
 import ssl
@@ -90,11 +91,14 @@ def test_submission_knows_the_client(stack, way, port):
     assert row == (SENDER,)
 
 
+numbers = itertools.count()
+
+
 def guess(stack, source, times, host=EDGE):
-    """Wrong passwords over IMAP."""
+    """Wrong passwords over IMAP, none twice: that would count once."""
     for _ in range(times):
         with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
-            Imap(stack.net, host, source=source).login(ANN, "not the right password")
+            Imap(stack.net, host, source=source).login(ANN, f"not the right password {next(numbers)}")
 
 
 def blocks(stack):
@@ -125,7 +129,7 @@ def test_who_guesses_is_blocked_and_not_the_edge(stack, way, three_failures):
 def test_who_guesses_at_submission_is_blocked(stack, haproxy, three_failures):
     for port in (587, 465, 587):
         with pytest.raises(smtplib.SMTPAuthenticationError):
-            submission(stack, THIEF, port, "not the right password")
+            submission(stack, THIEF, port, f"not the right password {next(numbers)}")
     assert wait_until(lambda: blocks(stack), what="the event") == [(THIEF, "network")]
     with pytest.raises(smtplib.SMTPAuthenticationError):
         submission(stack, THIEF)

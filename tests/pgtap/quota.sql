@@ -1,6 +1,6 @@
 -- Limits of messages and of domains, warnings, grace; limits of wrong passwords.
 BEGIN;
-SELECT plan(32);
+SELECT plan(34);
 INSERT INTO mail.virtual_domains (name, quota_mb) VALUES ('d.test', 3), ('e.test', 0);
 INSERT INTO mail.virtual_users (email, quota_mb, quota_messages) VALUES ('ann@d.test', 2, 10), ('bob@d.test', 2, 0), ('eve@e.test', 0, 0);
 CREATE TEMP TABLE g AS SELECT mail.generation() AS before;
@@ -55,6 +55,11 @@ UPDATE mail.auth_limits SET enabled = false WHERE kind = 'network';
 SELECT results_eq($$SELECT kind, dry_run FROM mail.snapshot_auth_limits$$, $$VALUES ('login', true)$$, 'one off, one only logged');
 SELECT results_eq($$SELECT what FROM mail.check() WHERE what LIKE 'wrong%' ORDER BY 1$$,
                   $$VALUES ('wrong passwords never block a client'), ('wrong passwords never block a login')$$, 'check() warns');
+UPDATE mail.auth_limits SET distinct_passwords = false WHERE kind = 'spray';
+SELECT results_eq($$SELECT kind, failures, period_s, block_s, dry_run, distinct_passwords FROM mail.snapshot_auth_rules ORDER BY 1$$,
+                  $$VALUES ('login', 20, 600::bigint, 600::bigint, true, true), ('spray', 10, 3600, 3600, false, false)$$,
+                  'rules of failed logins');
+SELECT throws_ok($$UPDATE mail.auth_limits SET kind = 'host' WHERE kind = 'spray'$$, '23514', NULL, 'no such kind');
 INSERT INTO mail.auth_exemptions (net) VALUES ('192.0.2.7'), ('2001:db8::/32');
 SELECT results_eq('SELECT net FROM mail.snapshot_auth_exemptions ORDER BY net::cidr', $$VALUES ('192.0.2.7/32'), ('2001:db8::/32')$$, 'exemptions');
 SELECT * FROM finish();

@@ -64,7 +64,7 @@ $$VALUES
     ('postward_dkim snapshot_dkim_keys SELECT'), ('postward_dkim snapshot_domains SELECT'),
     ('postward_dkim snapshot_senders SELECT'),
     ('postward_policy snapshot_addresses SELECT'), ('postward_policy snapshot_aliases SELECT'),
-    ('postward_policy snapshot_auth_exemptions SELECT'), ('postward_policy snapshot_auth_limits SELECT'),
+    ('postward_policy snapshot_auth_exemptions SELECT'), ('postward_policy snapshot_auth_limits SELECT'), ('postward_policy snapshot_auth_rules SELECT'),
     ('postward_policy snapshot_bans SELECT'), ('postward_policy snapshot_access_lists SELECT'),
     ('postward_policy snapshot_posting_rights SELECT'), ('postward_policy snapshot_access_settings SELECT'),
     ('postward_policy snapshot_domains SELECT'), ('postward_policy snapshot_login_changes SELECT'),
@@ -141,7 +141,7 @@ FROM (VALUES
      'SELECT mail.revoke_app_password(''x@n.test'', ''tablet''); DELETE FROM mail.app_passwords;'
      'INSERT INTO mail.master_users (login, password, pattern)'
      '    VALUES (''m@n.test'', mail.hash_password(''sixteen letters.''), ''@n.test'');'
-     'UPDATE mail.auth_limits SET dry_run = true; INSERT INTO mail.auth_exemptions VALUES (''192.0.2.7'');'
+     'UPDATE mail.auth_limits SET dry_run = true, distinct_passwords = false; INSERT INTO mail.auth_exemptions VALUES (''192.0.2.7'');'
      'SELECT mail.record_dns(''[]''); DELETE FROM mail.dns_seen;'
      'SELECT mail.ban(''198.51.100.9'', ''1 hour''); INSERT INTO mail.bans (net) VALUES (''198.51.100.8'');'
      'INSERT INTO mail.rate_exemptions (client) VALUES (''192.0.2.7''); DELETE FROM mail.rate_exemptions;'

@@ -318,8 +318,8 @@ def _failures_that_block(stack, count):
 
 def _through_edge(step, stack, user):
     password = stack.passwords[user]
-    for _ in range(3):
-        _refused_login(step, stack, user, "not the right password")
+    for n in range(3):
+        _refused_login(step, stack, user, f"not the right password {n}")
     event = wait_until(lambda: stack.pg.sql(
         "SELECT kind, host(who::inet), text FROM mail.events WHERE kind = 'auth_block'"
         " AND at > now() - interval '1 minute' ORDER BY at DESC"), what="the event")[0]

@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (second.kind != first.kind || second.result != first.result ||
 	    second.id != first.id || second.seconds != first.seconds ||
-	    second.port != first.port || second.credential != first.credential)
+	    second.port != first.port || second.credential != first.credential ||
+	    second.password != first.password)
 		abort();
 	put(&twice, &second);
 	if (!pw_str_eq(pw_buf_str(&once), pw_buf_str(&twice)))

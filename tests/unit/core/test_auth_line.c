@@ -41,6 +41,13 @@ static struct row rows[] = {
 	{ "report of a failure, little known",
 	  { .kind = PW_AUTH_REPORT, .result = PW_AUTH_FAILURE, .credential = -1 },
 	  "report\t-\t-\t0\t-\tfailure\t-1\t-" },
+	{ "report with the hash of a password",
+	  { .kind = PW_AUTH_REPORT,
+	    .login = ANN,
+	    .result = PW_AUTH_FAILURE,
+	    .credential = -1,
+	    .password = 4096 },
+	  "report\tann@example.test\t-\t0\t-\tfailure\t-1\t-\t4096" },
 	{ "report of an unknown login",
 	  { .kind = PW_AUTH_REPORT, .login = PW_STR("eve"), .result = PW_AUTH_UNKNOWN },
 	  "report\teve\t-\t0\t-\tunknown\t0\t-" },
@@ -84,6 +91,7 @@ static void check_row(void **state)
 	assert_int_equal(back.seconds, row->line.seconds);
 	assert_int_equal(back.port, row->line.port);
 	assert_int_equal(back.credential, row->line.credential);
+	assert_int_equal(back.password, row->line.password);
 	assert_str(back.login, row->line.login);
 	assert_str(back.remote, row->line.remote);
 	assert_str(back.service, row->line.service);
@@ -114,6 +122,13 @@ static struct bad_row bad_rows[] = {
 	{ "credential too low", PW_STR("report\ta\t-\t0\t-\tsuccess\t-2\t-"),
 	  PW_ERR_RANGE },
 	{ "no such result", PW_STR("report\ta\t-\t0\t-\tgood\t0\t-"), PW_ERR_SYNTAX },
+	{ "hash of a password too great",
+	  PW_STR("report\ta\t-\t0\t-\tfailure\t0\t-\t4097"), PW_ERR_RANGE },
+	{ "hash of a password none", PW_STR("report\ta\t-\t0\t-\tfailure\t0\t-\t0"),
+	  PW_ERR_RANGE },
+	{ "a field after the hash", PW_STR("report\ta\t-\t0\t-\tfailure\t0\t-\t1\t1"),
+	  PW_ERR_SYNTAX },
+	{ "the greeting of before", PW_STR(PW_AUTH_GREETING_1), PW_ERR_SYNTAX },
 	{ "raw blank", PW_STR("flush\ta b"), PW_ERR_SYNTAX },
 	{ "half a byte", PW_STR("flush\ta+2"), PW_ERR_SYNTAX },
 	{ "carriage return", PW_STR("ok\t1\r"), PW_ERR_SYNTAX },
@@ -190,16 +205,82 @@ static void check_too_long(void **state)
 	                 PW_OK);
 }
 
+static const uint8_t nonce[PW_AUTH_NONCE_LEN] = { 0xab, 0x01, [15] = 0xff };
+#define NONCE "ab0100000000000000000000000000ff"
+
+static struct bad_row greetings[] = {
+	{ "greeting", PW_STR(PW_AUTH_GREETING "\t" NONCE), PW_OK },
+	{ "greeting of version 1", PW_STR(PW_AUTH_GREETING_1), PW_ERR_SYNTAX },
+	{ "greeting without a nonce", PW_STR(PW_AUTH_GREETING), PW_ERR_SYNTAX },
+	{ "greeting of another version", PW_STR("postward-auth\t3\t" NONCE),
+	  PW_ERR_SYNTAX },
+	{ "greeting with a short nonce", PW_STR(PW_AUTH_GREETING "\tab01"),
+	  PW_ERR_SYNTAX },
+	{ "greeting with a long nonce", PW_STR(PW_AUTH_GREETING "\t" NONCE "0"),
+	  PW_ERR_SYNTAX },
+	{ "greeting with a nonce in capitals",
+	  PW_STR(PW_AUTH_GREETING "\tAB0100000000000000000000000000ff"), PW_ERR_SYNTAX },
+};
+
+static void check_greeting(void **state)
+{
+	const struct bad_row *row = *state;
+	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+	uint8_t got[PW_AUTH_NONCE_LEN] = { 0 };
+
+	assert_int_equal(pw_auth_greeting_parse(got, row->text), row->status);
+	if (row->status != PW_OK) {
+		assert_int_equal(got[0], 0);
+		return;
+	}
+	assert_memory_equal(got, nonce, sizeof(nonce));
+	pw_auth_greeting_put(&text, got);
+	assert_str(pw_buf_str(&text), row->text);
+}
+
+static int64_t hash_of(const uint8_t *key, struct pw_str login, struct pw_str password)
+{
+	int64_t hash = 0;
+
+	assert_int_equal(pw_auth_password(&hash, key, login, password), PW_OK);
+	assert_in_range(hash, 1, PW_AUTH_PASSWORD_MAX);
+	return hash;
+}
+
+/* The same for the same, and different where login, password or nonce is. */
+static void check_passwords(void **state)
+{
+	static const uint8_t other[PW_AUTH_NONCE_LEN] = { 0xac };
+	int64_t hash = hash_of(nonce, ANN, PW_STR("secret"));
+
+	(void)state;
+	assert_int_equal(hash, hash_of(nonce, ANN, PW_STR("secret")));
+	assert_int_not_equal(hash, hash_of(nonce, ANN, PW_STR("secret2")));
+	assert_int_not_equal(
+		hash, hash_of(nonce, PW_STR("bob@example.test"), PW_STR("secret")));
+	assert_int_not_equal(hash, hash_of(other, ANN, PW_STR("secret")));
+	assert_int_not_equal(hash_of(nonce, PW_STR("a"), PW_STR("bc")),
+	                     hash_of(nonce, PW_STR("ab"), PW_STR("c")));
+	assert_in_range(hash_of(nonce, PW_STR(""), PW_STR("")), 1, PW_AUTH_PASSWORD_MAX);
+}
+
 int main(void)
 {
-	enum { GOOD = PW_LEN(rows), BAD = PW_LEN(bad_rows) };
-	struct CMUnitTest tests[GOOD + BAD + 3] = {
+	enum {
+		GOOD = PW_LEN(rows),
+		BAD = PW_LEN(bad_rows),
+		MORE = GOOD + BAD + 4,
+		GREETINGS = PW_LEN(greetings)
+	};
+	struct CMUnitTest tests[MORE + GREETINGS] = {
 		[GOOD + BAD] = cmocka_unit_test(check_longest),
 		[GOOD + BAD + 1] = cmocka_unit_test(check_longest_login),
 		[GOOD + BAD + 2] = cmocka_unit_test(check_too_long),
+		[GOOD + BAD + 3] = cmocka_unit_test(check_passwords),
 	};
 
 	PW_TABLE_TESTS(tests, 0, rows, check_row);
 	PW_TABLE_TESTS(tests, GOOD, bad_rows, check_bad);
+	PW_TABLE_TESTS(tests, MORE, greetings, check_greeting);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

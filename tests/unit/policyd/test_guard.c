@@ -16,8 +16,9 @@ struct bed {
 static void bed_open(struct bed *bed, const char *kind, const char *failures,
                      const char *period)
 {
-	const struct pw_str fields[] = { pw_str_from(kind), pw_str_from(failures),
-		                         pw_str_from(period), PW_STR("60"), PW_STR("f") };
+	const struct pw_str fields[] = { pw_str_from(kind),   pw_str_from(failures),
+		                         pw_str_from(period), PW_STR("60"),
+		                         PW_STR("f"),         PW_STR("f") };
 
 	*bed = (struct bed){ NULL, NULL };
 	assert_int_equal(catalog_new(&bed->catalog, seed, '+'), PW_OK);
@@ -34,7 +35,8 @@ static void bed_close(struct bed *bed)
 static struct guard_attempt from(uint32_t number)
 {
 	struct guard_attempt attempt = { PW_STR("ann@example.test"),
-		                         { .family = PW_IP_V4 } };
+		                         { .family = PW_IP_V4 },
+		                         0 };
 
 	attempt.remote.bytes[0] = 10;
 	attempt.remote.bytes[1] = (uint8_t)(number >> 16);
@@ -180,11 +182,11 @@ static void check_refused(struct bed *bed, int64_t now_ms, const char *wanted)
 static void check_list_of_refused(void **state)
 {
 	const struct pw_str login_rule[] = { PW_STR("login"), PW_STR("1"), PW_STR("9"),
-		                             PW_STR("60"), PW_STR("f") };
+		                             PW_STR("60"),    PW_STR("f"), PW_STR("f") };
 	const struct pw_str dry_run[] = { PW_STR("network"), PW_STR("1"), PW_STR("9"),
-		                          PW_STR("60"), PW_STR("t") };
+		                          PW_STR("60"),      PW_STR("t"), PW_STR("f") };
 	const struct pw_str exempt[] = { PW_STR("2001:db8::5") };
-	struct guard_attempt attempt = { PW_STR("ann@example.test"), { 0 } };
+	struct guard_attempt attempt = { PW_STR("ann@example.test"), { 0 }, 0 };
 	struct guard_blocks begun;
 	struct bed bed;
 
@@ -206,10 +208,31 @@ static void check_list_of_refused(void **state)
 	bed_close(&bed);
 }
 
+/* A network of two blocks is listed once, one of a spray alone too. */
+static void check_list_of_sprayers(void **state)
+{
+	const struct pw_str network[] = { PW_STR("network"), PW_STR("2"), PW_STR("9"),
+		                          PW_STR("30"),      PW_STR("f"), PW_STR("f") };
+	struct guard_attempt attempt = from(1);
+	struct guard_blocks begun;
+	struct bed bed;
+
+	(void)state;
+	bed_open(&bed, "spray", "2", "9");
+	assert_int_equal(catalog_add(bed.catalog, CATALOG_AUTH_LIMITS, network), PW_OK);
+	assert_false(fails(&bed, 1, 1000));
+	attempt.login = PW_STR("bob@example.test");
+	guard_failed(bed.guard, &begun, bed.catalog, &attempt, false, 1000);
+	assert_int_equal(begun.count, 2);
+	check_refused(&bed, 1000, "10.0.0.1 30\n");
+	check_refused(&bed, 31000, "10.0.0.1 30\n"); /* what is left of the spray's */
+	bed_close(&bed);
+}
+
 struct bad_row {
 	const char *label;
 	enum catalog_table table;
-	struct pw_str fields[5];
+	struct pw_str fields[6];
 	enum pw_status status;
 };
 
@@ -221,6 +244,7 @@ struct bad_row {
 /* clang-format off */
 static struct bad_row bad_rows[] = {
 	LIMIT_ROW("a limit", PW_OK, PW_STR("login"), PW_STR("1"), PW_STR("1"), PW_STR("1"), PW_STR("f")),
+	LIMIT_ROW("a spray", PW_OK, PW_STR("spray"), PW_STR("1"), PW_STR("1"), PW_STR("1"), PW_STR("f")),
 	LIMIT_ROW("no such kind", PW_ERR_SYNTAX, PW_STR("host"), PW_STR("1"), PW_STR("1"), PW_STR("1"), PW_STR("f")),
 	LIMIT_ROW("no failures", PW_ERR_RANGE, PW_STR("login"), PW_STR("0"), PW_STR("1"), PW_STR("1"), PW_STR("f")),
 	LIMIT_ROW("no period", PW_ERR_RANGE, PW_STR("login"), PW_STR("1"), PW_STR("0"), PW_STR("1"), PW_STR("f")),
@@ -243,20 +267,22 @@ static void check_database_row(void **state)
 	assert_int_equal(catalog_new(&catalog, seed, '+'), PW_OK);
 	assert_int_equal(catalog_add(catalog, row->table, row->fields), row->status);
 	if (row->table == CATALOG_AUTH_LIMITS)
-		assert_int_equal(catalog_auth_rule(catalog, AUTH_LOGIN) != NULL,
+		assert_int_equal(catalog_auth_rule(catalog, AUTH_LOGIN) != NULL ||
+		                         catalog_auth_rule(catalog, AUTH_SPRAY) != NULL,
 		                 row->status == PW_OK);
 }
 
 int main(void)
 {
 	enum { ROWS = PW_LEN(bad_rows) };
-	struct CMUnitTest tests[ROWS + 6] = {
+	struct CMUnitTest tests[ROWS + 7] = {
 		[ROWS] = cmocka_unit_test(check_against_plain_count),
 		[ROWS + 1] = cmocka_unit_test(check_windows_are_bounded),
 		[ROWS + 2] = cmocka_unit_test(check_blocks_are_bounded),
 		[ROWS + 3] = cmocka_unit_test(check_sweep_forgets),
 		[ROWS + 4] = cmocka_unit_test(check_long_login_counts_for_the_network),
 		[ROWS + 5] = cmocka_unit_test(check_list_of_refused),
+		[ROWS + 6] = cmocka_unit_test(check_list_of_sprayers),
 	};
 
 	PW_TABLE_TESTS(tests, 0, bad_rows, check_database_row);

@@ -1,11 +1,14 @@
 /* Conversations of tests/scenario/guard, one test a file, against the pure guard. Words
  * of a line are separated by blanks, # begins a comment.
  *
- *   limit KIND FAILURES PERIOD BLOCK [dry]   what the database holds: KIND network or
- *                                            login, seconds; "exempt NET";
+ *   limit KIND FAILURES PERIOD BLOCK [dry] [distinct]
+ *                                            what the database holds: KIND network, login
+ *                                            or spray, seconds; "exempt NET";
  *   catalog                                  after it that begins anew
  *   nodata | data                            the database was never seen, or was
- *   at TIME DEED [LOGIN] [REMOTE] : RESULT   TIME in seconds (1.5s); REMOTE - = not known
+ *   at TIME DEED [LOGIN] [REMOTE] [PASSWORD] : RESULT
+ *                                            TIME in seconds (1.5s); REMOTE - = not
+ * known; PASSWORD the number of its hash
  *
  * DEED and its RESULT:
  *   ask                    ok, or "refuse MS"
@@ -19,6 +22,7 @@
 #include <glob.h>
 #include <string.h>
 
+#include "core/auth_line.h"
 #include "policyd/guard.h"
 
 #define FILES_MAX 100
@@ -74,12 +78,13 @@ static void do_data(struct play *play, struct pw_str rest)
 
 static void do_limit(struct play *play, struct pw_str rest)
 {
-	struct pw_str fields[5];
+	struct pw_str fields[6], word;
 
 	for (size_t i = 0; i < 4; i++)
 		fields[i] = next_word(&rest);
-	fields[4] =
-		pw_str_eq(next_word(&rest), PW_STR("dry")) ? PW_STR("t") : PW_STR("f");
+	fields[4] = fields[5] = PW_STR("f");
+	while ((word = next_word(&rest)).len > 0)
+		fields[pw_str_eq(word, PW_STR("dry")) ? 4 : 5] = PW_STR("t");
 	CHECK(play, catalog_add(play->catalog, CATALOG_AUTH_LIMITS, fields) == PW_OK);
 }
 
@@ -101,7 +106,7 @@ static void put_block(struct play *play, const struct guard_block *block)
 	if (block->kind == AUTH_LOGIN) {
 		pw_buf_printf(out, "login %.*s", PW_FMT(block->login));
 	} else {
-		pw_buf_puts(out, PW_STR("network "));
+		pw_buf_printf(out, "%s ", catalog_auth_kind_name(block->kind));
 		pw_ip_put(out, block->network.ip);
 		pw_buf_printf(out, "/%d", block->network.bits);
 	}
@@ -177,10 +182,14 @@ static int64_t time_of(struct play *play, struct pw_str text)
 static void read_attempt(struct play *play, struct pw_str *rest)
 {
 	struct pw_str login = next_word(rest), remote = next_word(rest);
+	struct pw_str password = next_word(rest);
 
 	play->attempt = (struct guard_attempt){ .login = login };
 	if (remote.len > 0 && !pw_str_eq(remote, PW_STR("-")))
 		CHECK(play, pw_ip_parse(&play->attempt.remote, remote) == PW_OK);
+	if (password.len > 0)
+		CHECK(play, pw_str_to_int64(password, 1, PW_AUTH_PASSWORD_MAX,
+		                            &play->attempt.password) == PW_OK);
 }
 
 static void do_at(struct play *play, struct pw_str rest)
