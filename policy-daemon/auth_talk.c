@@ -58,7 +58,7 @@ static void flush_cached(struct daemon *daemon, const struct guard_block *block)
 {
 	if (block->is_dry_run)
 		return;
-	if (block->kind == AUTH_LOGIN)
+	if (block->login.len > 0)
 		tell_flush(daemon, block->login);
 	else
 		daemon->must_flush_auth = true;
@@ -66,31 +66,41 @@ static void flush_cached(struct daemon *daemon, const struct guard_block *block)
 
 /* ---- blocks */
 
-static void put_network(struct pw_buf *out, const struct pw_net *net)
+void auth_put_who(struct pw_buf *out, const struct guard_block *block)
 {
-	pw_ip_put(out, net->ip);
-	if (net->ip.family == PW_IP_V6)
-		pw_buf_printf(out, "/%d", net->bits);
+	if (block->login.len > 0) {
+		pw_buf_puts(out, block->login);
+		return;
+	}
+	pw_ip_put(out, block->network.ip);
+	if (block->network.ip.family == PW_IP_V6)
+		pw_buf_printf(out, "/%d", block->network.bits);
 }
 
-static void tell_block(struct daemon *daemon, const struct guard_block *block,
-                       bool has_begun)
+void auth_tell_block(struct daemon *daemon, const struct guard_block *block,
+                     enum auth_deed deed)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf network = { 0 };
-	bool is_login = block->kind == AUTH_LOGIN;
+	static const char *const deeds[] = { "block", "block", "unblock", "unblock" };
+	bool is_shared = deed == AUTH_TAKEN || deed == AUTH_LIFTED;
+	PW_AUTO(pw_buf_done) struct pw_buf who = { 0 };
 
-	if (!is_login)
-		put_network(&network, &block->network);
-	pw_log(PW_LOG_INFO, "", PW_KV("action", has_begun ? "block" : "unblock"),
-	       PW_KV("cause", "auth"), PW_KV("kind", catalog_auth_kind_name(block->kind)),
-	       is_login ? PW_KV("login", block->login)
-	                : PW_KV("client", pw_buf_str(&network)),
+	auth_put_who(&who, block);
+	pw_log(PW_LOG_INFO, "", PW_KV("action", deeds[deed]), PW_KV("cause", "auth"),
+	       PW_KV("kind", catalog_auth_kind_name(block->kind)),
+	       PW_KV(block->login.len > 0 ? "login" : "client", pw_buf_str(&who)),
 	       block->is_dry_run ? PW_KV("dry_run", "yes") : PW_KV_NONE,
-	       PW_KV_INT("failures", block->failures),
-	       PW_KV_INT("block_s", block->block_ms / 1000), PW_KV_END);
-	database_put_block(daemon->database, block,
-	                   is_login ? block->login : pw_buf_str(&network), has_begun);
+	       is_shared ? PW_KV("shared", "yes")
+	                 : PW_KV_INT("failures", block->failures),
+	       deed != AUTH_LIFTED ? PW_KV_INT("block_s", block->block_ms / 1000)
+	                           : PW_KV_NONE,
+	       PW_KV_END);
 	flush_cached(daemon, block);
+}
+
+void auth_begin_block(struct daemon *daemon, const struct guard_block *block)
+{
+	pw_count(&numbers, NUMBER_network_blocks + (size_t)block->kind, 1);
+	auth_tell_block(daemon, block, AUTH_BEGUN);
 }
 
 static void end_blocks(struct daemon *daemon)
@@ -101,7 +111,7 @@ static void end_blocks(struct daemon *daemon)
 		if (!guard_next_ended(daemon->guard, &block, pw_clock_mono_ms()))
 			break;
 		if (!block.is_dry_run)
-			tell_block(daemon, &block, false);
+			auth_tell_block(daemon, &block, AUTH_ENDED);
 	}
 }
 
@@ -237,11 +247,8 @@ static void note_failure(struct daemon *daemon, const struct pw_auth_line *line,
 	log_failure(line, attempt);
 	guard_failed(daemon->guard, &begun, daemon->world.catalog, attempt,
 	             line->result == PW_AUTH_FAILURE, pw_clock_mono_ms());
-	for (size_t i = 0; i < begun.count; i++) {
-		pw_count(&numbers, NUMBER_network_blocks + (size_t)begun.blocks[i].kind,
-		         1);
-		tell_block(daemon, &begun.blocks[i], true);
-	}
+	for (size_t i = 0; i < begun.count; i++)
+		auth_begin_block(daemon, &begun.blocks[i]);
 }
 
 static void note_report(struct daemon *daemon, const struct pw_auth_line *line,

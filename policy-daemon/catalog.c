@@ -30,7 +30,7 @@ struct catalog {
 	struct catalog_quotas quotas;
 	struct pw_owner *owner;
 	struct pw_map *senders; /* pattern -> struct catalog_sender, the first one */
-	struct catalog_auth_rule auth_rules[AUTH_KINDS]; /* failures 0 = none */
+	struct catalog_auth_rule auth_rules[AUTH_RULES]; /* failures 0 = none */
 	struct exemption *exemptions;
 	struct catalog_ban *first_ban, *last_ban;
 	struct rules *rules;
@@ -346,9 +346,9 @@ static enum pw_status add_sending_block(struct catalog *c, const struct pw_str *
 }
 
 static const char *const auth_kinds[AUTH_KINDS] = {
-	[AUTH_NETWORK] = "network",
-	[AUTH_LOGIN] = "login",
-	[AUTH_SPRAY] = "spray",
+	[AUTH_NETWORK] = "network",    [AUTH_LOGIN] = "login",
+	[AUTH_SPRAY] = "spray",        [AUTH_NETWORK_BY_HAND] = "hand",
+	[AUTH_LOGIN_BY_HAND] = "hand",
 };
 
 /* kind, failures, period_s, block_s, dry_run, distinct_passwords */
@@ -362,9 +362,9 @@ static enum pw_status add_auth_limit(struct catalog *c, const struct pw_str *fie
 	enum auth_kind kind = 0;
 	enum pw_status r;
 
-	while (kind < AUTH_KINDS && !pw_str_eq(fields[0], pw_str_from(auth_kinds[kind])))
+	while (kind < AUTH_RULES && !pw_str_eq(fields[0], pw_str_from(auth_kinds[kind])))
 		kind++;
-	if (kind == AUTH_KINDS)
+	if (kind == AUTH_RULES)
 		return PW_ERR_SYNTAX;
 	if ((r = number_of(fields[1], 1, PW_RATE_COUNT_MAX, &rule.failures)) != PW_OK ||
 	    (r = number_of(fields[2], 1, seconds_max, &rule.period_ms)) != PW_OK ||

@@ -37,8 +37,16 @@ enum catalog_table {
 	CATALOG_TABLES,
 };
 
-/* What failed logins are counted by. */
-enum auth_kind { AUTH_NETWORK, AUTH_LOGIN, AUTH_SPRAY, AUTH_KINDS };
+/* What failed logins are counted by, and after it what is blocked by hand. */
+enum auth_kind {
+	AUTH_NETWORK,
+	AUTH_LOGIN,
+	AUTH_SPRAY,
+	AUTH_RULES, /* those before have one */
+	AUTH_NETWORK_BY_HAND = AUTH_RULES,
+	AUTH_LOGIN_BY_HAND,
+	AUTH_KINDS,
+};
 
 /* So many failures in a period block for so long. */
 struct catalog_auth_rule {
@@ -178,7 +186,8 @@ int64_t catalog_blocked_until_ms(const struct catalog *catalog, struct pw_str lo
 
 /* Word of a kind, in SQL and in logs: "network". */
 const char *catalog_auth_kind_name(enum auth_kind kind);
-/* The rule of failed logins of that kind; NULL = they are not counted. */
+/* The rule of failed logins of that kind, one of AUTH_RULES; NULL = they are not counted.
+ */
 const struct catalog_auth_rule *catalog_auth_rule(const struct catalog *catalog,
                                                   enum auth_kind kind);
 /* Is ip in a network whose failed logins do not count? */

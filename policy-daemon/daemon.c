@@ -49,6 +49,7 @@ static void on_tick(void *arg)
 	struct daemon *daemon = arg;
 
 	limit_talk_store(daemon);
+	auth_share_tick(daemon);
 	auth_tick(daemon);
 	changes_tick(daemon);
 	access_tick(daemon);
@@ -258,6 +259,7 @@ enum pw_status daemon_start(struct daemon *daemon, struct pw_buf *why_out)
 	    (r = database_open(&daemon->database, daemon->settings, on_changed,
 	                       daemon->server, why_out)) != PW_OK ||
 	    (r = leasing_start(daemon, why_out)) != PW_OK ||
+	    (r = auth_share_start(daemon, why_out)) != PW_OK ||
 	    (r = start_chores(daemon)) != PW_OK ||
 	    (r = numbers_start(&daemon->numbers,
 	                       daemon->settings->common.state_directory)) != PW_OK)
@@ -282,6 +284,7 @@ enum pw_status daemon_run(struct daemon *daemon)
 void daemon_done(struct daemon *daemon)
 {
 	chores_stop(&daemon->chores); /* it writes rows: before the database */
+	auth_share_stop(daemon);
 	leasing_stop(daemon);
 	if (daemon->database != NULL) {
 		limit_talk_store(daemon);

@@ -15,6 +15,7 @@
 #include "policyd/numbers.h"
 #include "policyd/server.h"
 #include "policyd/settings.h"
+#include "policyd/share.h"
 
 struct daemon {
 	struct pw_options options;
@@ -35,6 +36,7 @@ struct daemon {
 	struct guard *guard;
 	struct logins *logins;
 	struct standing *standing;
+	struct share *share;
 	struct decide_world world;
 	struct server_protocol policy, usage_protocol, auth_protocol, bans_protocol;
 	struct server_protocol map;
@@ -79,6 +81,24 @@ void leasing_round(struct daemon *daemon); /* leasing.c */
 
 /* What the auth socket does besides answering: blocks end. About every SERVER_TICK_MS. */
 void auth_tick(struct daemon *daemon); /* auth_talk.c */
+
+/* What becomes of a block: here, or (TAKEN, LIFTED) on another node or by hand. */
+enum auth_deed { AUTH_BEGUN, AUTH_TAKEN, AUTH_ENDED, AUTH_LIFTED };
+/* Log it, and have the drivers forget what they cached. */
+void auth_tell_block(struct daemon *daemon, const struct guard_block *block,
+                     enum auth_deed deed);
+/* One began here: count it too. */
+void auth_begin_block(struct daemon *daemon, const struct guard_block *block);
+/* A block's network or login as text. */
+void auth_put_who(struct pw_buf *out, const struct guard_block *block);
+
+/* Failed logins of all nodes: begin, about every SERVER_TICK_MS, and end.
+ *
+ * Errors  as share_start */
+PW_MUST_CHECK enum pw_status auth_share_start(struct daemon *daemon,
+                                              struct pw_buf *why_out);
+void auth_share_tick(struct daemon *daemon);
+void auth_share_stop(struct daemon *daemon); /* auth_share.c */
 
 /* There is a new catalog: end the sessions of logins that changed since the one before.
  */

@@ -329,26 +329,6 @@ void database_put_login(struct database *database, const struct login_note *note
 	put_row(database, STREAM_LOGINS, &row);
 }
 
-void database_put_block(struct database *database, const struct guard_block *block,
-                        struct pw_str subject, bool has_begun)
-{
-	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 }, text = { 0 };
-
-	if (text_block(&text, block, subject, has_begun) != PW_OK)
-		return;
-	put_text(&row,
-	         "{\"kind\":", has_begun ? PW_STR("auth_block") : PW_STR("auth_unblock"));
-	put_text(&row, ",\"who\":", subject);
-	put_text(&row, ",\"text\":", pw_buf_str(&text));
-	put_text(&row, ",\"detail\":{\"kind\":",
-	         pw_str_from(catalog_auth_kind_name(block->kind)));
-	put_number(&row, ",\"failures\":", block->failures);
-	put_number(&row, ",\"block_s\":", block->block_ms / 1000);
-	pw_buf_puts(&row, block->is_dry_run ? PW_STR(",\"dry_run\":true}")
-	                                    : PW_STR(",\"dry_run\":false}"));
-	put_row(database, STREAM_EVENTS, &row);
-}
-
 void database_put_chore(struct database *database, const struct chores_event *event)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 }, text = { 0 };

@@ -6,7 +6,6 @@
 #include "policyd/catalog.h"
 #include "policyd/chores.h"
 #include "policyd/grey.h"
-#include "policyd/guard.h"
 #include "policyd/ledger.h"
 #include "policyd/logins.h"
 #include "policyd/recall.h"
@@ -51,9 +50,6 @@ void database_put_suspension(struct database *database, const struct catalog_rul
                              struct pw_str login, int64_t until_wall_ms);
 void database_put_login(struct database *database, const struct login_note *note,
                         int64_t at_wall_ms);
-/* subject: the block's login, or its network as text. */
-void database_put_block(struct database *database, const struct guard_block *block,
-                        struct pw_str subject, bool has_begun);
 /* The same; from any thread. */
 void database_put_chore(struct database *database, const struct chores_event *event);
 

@@ -12,6 +12,9 @@
 /* No rule looks further back. */
 #define REPEAT_PERIOD_MAX_MS ((int64_t)86400 * 1000)
 
+/* An end told by another node is the same as ours if it is no further from it. */
+#define SAME_END_MS 2000
+
 /* A network as bytes: family, then the address with its host bits cleared. */
 #define NETWORK_KEY_LEN (1 + sizeof(((struct pw_ip *)0)->bytes))
 
@@ -36,12 +39,20 @@ struct home {
 };
 
 struct guard {
-	struct lru *windows[AUTH_KINDS]; /* by network or login */
+	struct lru *windows[AUTH_RULES]; /* by network or login */
 	struct lru *blocks;              /* by kind, then network or login */
 	struct lru *homes;               /* by network, then login */
 	struct repeats *repeats;         /* by the same */
+	struct lru *news;                /* by kind, then network or login */
 	int64_t next_end_ms;             /* no block ends before */
-	char ended_login[GUARD_LOGIN_MAX];
+	char login[GUARD_LOGIN_MAX];     /* of what was told last */
+};
+
+/* What other nodes are to know. */
+struct news {
+	struct lru_entry entry;
+	int64_t count, until_ms, block_ms, failures; /* block_ms 0 = no block */
+	bool is_dry_run;
 };
 
 struct key {
@@ -56,7 +67,7 @@ enum pw_status guard_new(struct guard **out, const uint8_t seed[16])
 
 	if (guard == NULL)
 		return PW_ERR_NOMEM;
-	for (enum auth_kind kind = 0; kind < AUTH_KINDS; kind++)
+	for (enum auth_kind kind = 0; kind < AUTH_RULES; kind++)
 		if ((r = lru_new(&guard->windows[kind], seed, GUARD_WINDOWS_MAX,
 		                 sizeof(struct window))) != PW_OK)
 			return r;
@@ -64,7 +75,9 @@ enum pw_status guard_new(struct guard **out, const uint8_t seed[16])
 	            PW_OK ||
 	    (r = lru_new(&guard->homes, seed, GUARD_HOMES_MAX, sizeof(struct home))) !=
 	            PW_OK ||
-	    (r = repeats_new(&guard->repeats, seed)) != PW_OK)
+	    (r = repeats_new(&guard->repeats, seed)) != PW_OK ||
+	    (r = lru_new(&guard->news, seed, GUARD_NEWS_MAX, sizeof(struct news))) !=
+	            PW_OK)
 		return r;
 	*out = PW_TAKE(guard);
 	return PW_OK;
@@ -74,11 +87,12 @@ void guard_free(struct guard **guard)
 {
 	if (*guard == NULL)
 		return;
-	for (enum auth_kind kind = 0; kind < AUTH_KINDS; kind++)
+	for (enum auth_kind kind = 0; kind < AUTH_RULES; kind++)
 		lru_free(&(*guard)->windows[kind]);
 	lru_free(&(*guard)->blocks);
 	lru_free(&(*guard)->homes);
 	repeats_free(&(*guard)->repeats);
+	lru_free(&(*guard)->news);
 	free(*guard);
 	*guard = NULL;
 }
@@ -109,6 +123,11 @@ static bool is_network(struct pw_ip ip)
 	return ip.family != PW_IP_NONE && !is_loopback(ip);
 }
 
+static bool is_of_login(enum auth_kind kind)
+{
+	return kind == AUTH_LOGIN || kind == AUTH_LOGIN_BY_HAND;
+}
+
 static void key_put(struct key *key, struct pw_str bytes)
 {
 	memcpy(key->at + key->len, bytes.at, bytes.len);
@@ -134,7 +153,7 @@ static bool subject_of(struct key *out, enum auth_kind kind,
 {
 	*out = (struct key){ .len = 0 };
 	out->at[out->len++] = (char)kind;
-	if (kind == AUTH_LOGIN) {
+	if (is_of_login(kind)) {
 		if (attempt->login.len == 0 || attempt->login.len > GUARD_LOGIN_MAX)
 			return false;
 		key_put(out, attempt->login);
@@ -172,14 +191,15 @@ static bool is_home(const struct guard *guard, const struct guard_attempt *attem
 }
 
 void guard_succeeded(struct guard *guard, const struct guard_attempt *attempt,
-                     int64_t now_ms)
+                     int64_t at_ms)
 {
 	struct home *home;
 	struct key key;
 
 	if (home_key(&key, attempt) &&
-	    (home = lru_use(guard->homes, key_str(&key))) != NULL)
-		home->at_ms = now_ms;
+	    (home = lru_use(guard->homes, key_str(&key))) != NULL &&
+	    (home->at_ms == 0 || home->at_ms < at_ms))
+		home->at_ms = at_ms;
 }
 
 /* ---- blocks */
@@ -208,22 +228,39 @@ static int64_t block_left_ms(const struct guard *guard, struct pw_str subject,
 	return block->until_ms - now_ms;
 }
 
+/* Milliseconds for which a block of that kind refuses the attempt. */
+static int64_t refused_ms(const struct guard *guard, const struct catalog *catalog,
+                          enum auth_kind kind, const struct guard_attempt *attempt,
+                          int64_t now_ms)
+{
+	static const struct catalog_auth_rule by_hand = { .failures = 1 };
+	const struct catalog_auth_rule *rule = &by_hand;
+	struct key subject;
+
+	if (kind < AUTH_RULES)
+		rule = rule_for(guard, &subject, catalog, kind, attempt, now_ms);
+	else if (!subject_of(&subject, kind, attempt))
+		return 0;
+	if (rule == NULL || rule->is_dry_run)
+		return 0;
+	return block_left_ms(guard, key_str(&subject), rule, now_ms);
+}
+
 int64_t guard_ask(const struct guard *guard, const struct catalog *catalog,
                   const struct guard_attempt *attempt, int64_t now_ms)
 {
 	int64_t longest_ms = 0;
+	bool is_exempt;
 
-	if (catalog == NULL || catalog_is_exempt(catalog, attempt->remote))
+	if (catalog == NULL)
 		return 0;
+	is_exempt = catalog_is_exempt(catalog, attempt->remote);
 	for (enum auth_kind kind = 0; kind < AUTH_KINDS; kind++) {
-		struct key subject;
-		const struct catalog_auth_rule *rule =
-			rule_for(guard, &subject, catalog, kind, attempt, now_ms);
 		int64_t left_ms;
 
-		if (rule == NULL || rule->is_dry_run)
+		if (is_exempt && kind != AUTH_LOGIN_BY_HAND)
 			continue;
-		left_ms = block_left_ms(guard, key_str(&subject), rule, now_ms);
+		left_ms = refused_ms(guard, catalog, kind, attempt, now_ms);
 		if (left_ms > longest_ms)
 			longest_ms = left_ms;
 	}
@@ -238,24 +275,30 @@ static struct pw_net network_from(struct pw_str subject)
 	return network_of(ip);
 }
 
-/* Is a block's network refused by it, and not by an older one of another kind too? */
+/* Is a network refused by its block of that kind? */
 static bool is_refused(const struct guard *guard, const struct catalog *catalog,
-                       const struct block *block, int64_t now_ms)
+                       struct pw_str subject, enum auth_kind kind, int64_t now_ms)
 {
-	struct pw_str subject = block->entry.key;
-	const struct catalog_auth_rule *rule =
-		catalog_auth_rule(catalog, (enum auth_kind)subject.at[0]);
-	struct key other = { .len = 0 };
+	static const struct guard_attempt nobody = { .login = { NULL, 0 } };
+	struct guard_attempt attempt = nobody;
 
-	if (subject.at[0] == AUTH_LOGIN || rule == NULL || rule->is_dry_run ||
-	    block_left_ms(guard, subject, rule, now_ms) == 0)
+	attempt.remote = network_from(subject).ip;
+	return refused_ms(guard, catalog, kind, &attempt, now_ms) > 0;
+}
+
+/* Is this the block by which its network is listed? There may be others of it. */
+static bool is_listed(const struct guard *guard, const struct catalog *catalog,
+                      struct pw_str subject, int64_t now_ms)
+{
+	enum auth_kind kind = (enum auth_kind)subject.at[0];
+
+	if (is_of_login(kind) || !is_refused(guard, catalog, subject, kind, now_ms))
 		return false;
-	if (subject.at[0] == AUTH_NETWORK)
-		return true;
-	key_put(&other, subject);
-	other.at[0] = AUTH_NETWORK;
-	block = lru_find(guard->blocks, key_str(&other));
-	return block == NULL || !is_refused(guard, catalog, block, now_ms);
+	while (kind > 0)
+		if (!is_of_login(--kind) &&
+		    is_refused(guard, catalog, subject, kind, now_ms))
+			return false;
+	return true;
 }
 
 bool guard_next_refused(const struct guard *guard, const struct catalog *catalog,
@@ -269,7 +312,7 @@ bool guard_next_refused(const struct guard *guard, const struct catalog *catalog
 	     entry != NULL; entry = entry->newer) {
 		const struct block *block = (const struct block *)entry;
 
-		if (!is_refused(guard, catalog, block, now_ms))
+		if (!is_listed(guard, catalog, entry->key, now_ms))
 			continue;
 		out->net = network_from(entry->key);
 		if (catalog_has_exempt(catalog, &out->net))
@@ -281,38 +324,60 @@ bool guard_next_refused(const struct guard *guard, const struct catalog *catalog
 	return false;
 }
 
-static bool begin_block(struct guard *guard, struct pw_str subject,
-                        const struct catalog_auth_rule *rule, int64_t failures,
-                        int64_t now_ms)
+static bool put_block(struct guard *guard, struct pw_str subject, int64_t until_ms,
+                      const struct guard_block *what)
 {
 	struct block *block = lru_use(guard->blocks, subject);
 
 	if (block == NULL)
 		return false;
-	block->until_ms = now_ms + rule->block_ms;
-	if (block->until_ms < guard->next_end_ms)
-		guard->next_end_ms = block->until_ms;
-	block->block_ms = rule->block_ms;
-	block->failures = failures;
-	block->is_dry_run = rule->is_dry_run;
+	block->until_ms = until_ms;
+	if (until_ms < guard->next_end_ms)
+		guard->next_end_ms = until_ms;
+	block->block_ms = what->block_ms;
+	block->failures = what->failures;
+	block->is_dry_run = what->is_dry_run;
 	return true;
+}
+
+static bool begin_block(struct guard *guard, struct pw_str subject,
+                        const struct catalog_auth_rule *rule, int64_t failures,
+                        int64_t now_ms)
+{
+	const struct guard_block what = { .failures = failures,
+		                          .block_ms = rule->block_ms,
+		                          .is_dry_run = rule->is_dry_run };
+	struct news *news = lru_use(guard->news, subject);
+
+	if (news != NULL) {
+		news->until_ms = now_ms + rule->block_ms;
+		news->block_ms = rule->block_ms;
+		news->failures = failures;
+		news->is_dry_run = rule->is_dry_run;
+	}
+	return put_block(guard, subject, now_ms + rule->block_ms, &what);
+}
+
+/* Kind and network or login of a key; the login lives in the guard. */
+static void read_subject(struct guard *guard, struct guard_block *out,
+                         struct pw_str subject)
+{
+	out->kind = (enum auth_kind)subject.at[0];
+	if (!is_of_login(out->kind)) {
+		out->network = network_from(subject);
+		return;
+	}
+	subject = pw_str_sub(subject, 1, subject.len);
+	memcpy(guard->login, subject.at, subject.len);
+	out->login = (struct pw_str){ guard->login, subject.len };
 }
 
 static bool take_ended(struct guard *guard, struct guard_block *out, struct block *block)
 {
-	struct pw_str subject = block->entry.key;
-
-	*out = (struct guard_block){ .kind = (enum auth_kind)subject.at[0],
-		                     .failures = block->failures,
+	*out = (struct guard_block){ .failures = block->failures,
 		                     .block_ms = block->block_ms,
 		                     .is_dry_run = block->is_dry_run };
-	subject = pw_str_sub(subject, 1, subject.len);
-	if (out->kind == AUTH_LOGIN) {
-		memcpy(guard->ended_login, subject.at, subject.len);
-		out->login = (struct pw_str){ guard->ended_login, subject.len };
-	} else {
-		out->network = network_from(block->entry.key);
-	}
+	read_subject(guard, out, block->entry.key);
 	lru_drop(guard->blocks, block);
 	return true;
 }
@@ -352,14 +417,14 @@ static void window_turn(struct window *window, int64_t width_ms, int64_t now_ms)
 		window->counts[++window->newest % (SLOTS + 1)] = 0;
 }
 
-/* Failures in the window with one more. */
+/* Failures in the window with so many more. */
 static int64_t window_add(struct window *window, const struct catalog_auth_rule *rule,
-                          int64_t now_ms)
+                          int64_t count, int64_t now_ms)
 {
 	int64_t sum = 0;
 
 	window_turn(window, (rule->period_ms + SLOTS - 1) / SLOTS, now_ms);
-	window->counts[window->newest % (SLOTS + 1)]++;
+	window->counts[window->newest % (SLOTS + 1)] += (uint32_t)count;
 	for (size_t i = 0; i <= SLOTS; i++)
 		sum += window->counts[i];
 	return sum;
@@ -370,10 +435,10 @@ static bool window_is_over(const struct window *window, int64_t now_ms)
 	return now_ms / window->width_ms > window->newest + SLOTS;
 }
 
-/* Count one failure of a kind. True: a block of *failures_out failures begins. */
-static bool count_failure(struct guard *guard, struct pw_str subject,
-                          const struct catalog_auth_rule *rule, int64_t *failures_out,
-                          int64_t now_ms)
+/* Count failures of a kind. True: a block of *failures_out failures begins. */
+static bool count_failures(struct guard *guard, struct pw_str subject,
+                           const struct catalog_auth_rule *rule, int64_t count,
+                           int64_t *failures_out, int64_t now_ms)
 {
 	struct lru *windows = guard->windows[(size_t)subject.at[0]];
 	struct window *window;
@@ -382,7 +447,7 @@ static bool count_failure(struct guard *guard, struct pw_str subject,
 		return false;
 	if ((window = lru_use(windows, pw_str_sub(subject, 1, subject.len))) == NULL)
 		return false;
-	*failures_out = window_add(window, rule, now_ms);
+	*failures_out = window_add(window, rule, count, now_ms);
 	if (*failures_out < rule->failures)
 		return false;
 	lru_drop(windows, window);
@@ -403,18 +468,40 @@ static struct repeats_age note_repeat(struct guard *guard,
 static bool is_counted(enum auth_kind kind, const struct catalog_auth_rule *rule,
                        bool is_login, const struct repeats_age *age)
 {
-	switch (kind) {
-	case AUTH_SPRAY:
+	if (kind == AUTH_SPRAY)
 		return age->pair_ms >= rule->period_ms;
-	case AUTH_LOGIN:
-		if (!is_login)
-			return false;
-		break;
-	case AUTH_NETWORK:
-	case AUTH_KINDS:
-		break;
-	}
+	if (kind == AUTH_LOGIN && !is_login)
+		return false;
 	return !rule->is_distinct || age->password_ms >= rule->period_ms;
+}
+
+/* For other nodes. */
+static void note_count(struct guard *guard, struct pw_str subject,
+                       const struct catalog_auth_rule *rule, int64_t now_ms)
+{
+	struct news *news;
+
+	if (block_left_ms(guard, subject, rule, now_ms) > 0)
+		return;
+	if ((news = lru_use(guard->news, subject)) != NULL)
+		news->count++;
+}
+
+static struct guard_block begun_block(enum auth_kind kind,
+                                      const struct catalog_auth_rule *rule,
+                                      const struct guard_attempt *attempt,
+                                      int64_t failures)
+{
+	struct guard_block block = { .kind = kind,
+		                     .failures = failures,
+		                     .block_ms = rule->block_ms,
+		                     .is_dry_run = rule->is_dry_run };
+
+	if (is_of_login(kind))
+		block.login = attempt->login;
+	else
+		block.network = network_of(attempt->remote);
+	return block;
 }
 
 void guard_failed(struct guard *guard, struct guard_blocks *out,
@@ -427,19 +514,113 @@ void guard_failed(struct guard *guard, struct guard_blocks *out,
 	if (catalog == NULL || catalog_is_exempt(catalog, attempt->remote))
 		return;
 	age = note_repeat(guard, attempt, now_ms);
-	for (enum auth_kind kind = 0; kind < AUTH_KINDS; kind++) {
+	for (enum auth_kind kind = 0; kind < AUTH_RULES; kind++) {
 		struct key subject;
 		const struct catalog_auth_rule *rule =
 			rule_for(guard, &subject, catalog, kind, attempt, now_ms);
 		int64_t failures;
 
-		if (rule == NULL || !is_counted(kind, rule, is_login, &age) ||
-		    !count_failure(guard, key_str(&subject), rule, &failures, now_ms))
+		if (rule == NULL || !is_counted(kind, rule, is_login, &age))
 			continue;
-		out->blocks[out->count++] = (struct guard_block){
-			kind,     attempt->login, network_of(attempt->remote),
-			failures, rule->block_ms, rule->is_dry_run
-		};
+		note_count(guard, key_str(&subject), rule, now_ms);
+		if (!count_failures(guard, key_str(&subject), rule, 1, &failures, now_ms))
+			continue;
+		out->blocks[out->count++] = begun_block(kind, rule, attempt, failures);
+	}
+}
+
+/* ---- other nodes */
+
+/* False: it names nobody. */
+static bool subject_of_block(struct key *out, const struct guard_block *block)
+{
+	const struct guard_attempt attempt = { block->login, block->network.ip, 0 };
+
+	return subject_of(out, block->kind, &attempt);
+}
+
+bool guard_next_news(struct guard *guard, struct guard_news *out, int64_t now_ms)
+{
+	struct news *news = lru_oldest(guard->news);
+
+	if (news == NULL)
+		return false;
+	*out = (struct guard_news){ .block = { .failures = news->failures,
+		                               .block_ms = news->block_ms,
+		                               .is_dry_run = news->is_dry_run },
+		                    .count = news->count,
+		                    .left_ms = news->until_ms - now_ms,
+		                    .has_block = news->block_ms > 0 };
+	read_subject(guard, &out->block, news->entry.key);
+	lru_drop(guard->news, news);
+	return true;
+}
+
+bool guard_counted(struct guard *guard, struct guard_block *block,
+                   const struct catalog *catalog, int64_t now_ms)
+{
+	const struct catalog_auth_rule *rule;
+	struct key subject;
+
+	if (catalog == NULL || block->kind >= AUTH_RULES || block->failures <= 0 ||
+	    (rule = catalog_auth_rule(catalog, block->kind)) == NULL ||
+	    !subject_of_block(&subject, block) ||
+	    !count_failures(guard, key_str(&subject), rule,
+	                    block->failures < rule->failures ? block->failures
+	                                                     : rule->failures,
+	                    &block->failures, now_ms))
+		return false;
+	block->network = network_of(block->network.ip);
+	block->block_ms = rule->block_ms;
+	block->is_dry_run = rule->is_dry_run;
+	return true;
+}
+
+bool guard_take_block(struct guard *guard, const struct guard_block *block,
+                      int64_t now_ms)
+{
+	const struct block *known;
+	struct window *window;
+	struct key subject;
+	int64_t apart_ms;
+
+	if (block->block_ms <= 0 || !subject_of_block(&subject, block))
+		return false;
+	known = lru_find(guard->blocks, key_str(&subject));
+	apart_ms = known != NULL ? now_ms + block->block_ms - known->until_ms : 0;
+	if (known != NULL && known->is_dry_run == block->is_dry_run &&
+	    apart_ms < SAME_END_MS && apart_ms > -SAME_END_MS)
+		return false;
+	if (block->kind < AUTH_RULES &&
+	    (window = lru_find(guard->windows[block->kind],
+	                       pw_str_sub(key_str(&subject), 1, subject.len))) != NULL)
+		lru_drop(guard->windows[block->kind], window);
+	return put_block(guard, key_str(&subject), now_ms + block->block_ms, block);
+}
+
+bool guard_lift(struct guard *guard, const struct guard_block *block)
+{
+	struct block *known = NULL;
+	struct key subject;
+
+	if (subject_of_block(&subject, block))
+		known = lru_find(guard->blocks, key_str(&subject));
+	if (known == NULL)
+		return false;
+	lru_drop(guard->blocks, known);
+	return true;
+}
+
+void guard_forget_blocks(struct guard *guard)
+{
+	struct lru_entry *entry = lru_oldest(guard->blocks), *newer;
+
+	for (; entry != NULL; entry = newer) {
+		const struct news *news = lru_find(guard->news, entry->key);
+
+		newer = entry->newer;
+		if (news == NULL || news->block_ms == 0)
+			lru_drop(guard->blocks, entry);
 	}
 }
 
@@ -450,7 +631,7 @@ void guard_sweep(struct guard *guard, int64_t now_ms)
 	struct window *window;
 	struct home *home;
 
-	for (enum auth_kind kind = 0; kind < AUTH_KINDS; kind++)
+	for (enum auth_kind kind = 0; kind < AUTH_RULES; kind++)
 		for (int i = 0; i < SWEEP_MAX; i++) {
 			window = lru_oldest(guard->windows[kind]);
 			if (window == NULL || !window_is_over(window, now_ms))
@@ -475,7 +656,7 @@ size_t guard_window_count(const struct guard *guard)
 {
 	size_t count = 0;
 
-	for (enum auth_kind kind = 0; kind < AUTH_KINDS; kind++)
+	for (enum auth_kind kind = 0; kind < AUTH_RULES; kind++)
 		count += lru_count(guard->windows[kind]);
 	return count;
 }

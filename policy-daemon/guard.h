@@ -18,6 +18,9 @@
  * - A login's block does not hit networks it succeeded from within GUARD_HOME_MS, and
  *   their failures do not count against it, nor as a login that was sprayed: nobody locks
  *   the owner of a mailbox out by guessing from elsewhere.
+ * - What other nodes counted adds to the windows, and what they blocked is blocked here;
+ *   what is counted and blocked here is news for them. Blocks made by hand need no rule,
+ *   and that of a login holds at its home and from exempt networks too.
  * - Addresses in an exempt network are neither counted nor refused. Loopback (a webmail
  *   on this host) and an address not known are no network that could be blocked, and
  *   nobody's home; what fails from there counts against the login.
@@ -35,6 +38,8 @@
 #define GUARD_WINDOWS_MAX ((size_t)100 * 1000)
 #define GUARD_BLOCKS_MAX ((size_t)100 * 1000)
 #define GUARD_HOMES_MAX ((size_t)200 * 1000)
+/* Subjects with news that were not fetched yet; the oldest are lost to other nodes. */
+#define GUARD_NEWS_MAX ((size_t)20 * 1000)
 #define GUARD_HOME_MS ((int64_t)30 * 86400 * 1000)
 /* Longer logins are no mailbox's. */
 #define GUARD_LOGIN_MAX 512
@@ -51,7 +56,8 @@ struct guard_attempt {
 /* A block that begins or has ended. */
 struct guard_block {
 	enum auth_kind kind;
-	struct pw_str login;   /* of a login's block; good until the next call */
+	struct pw_str
+		login; /* of a login's block, else empty; good until the next call */
 	struct pw_net network; /* of one of any other kind */
 	int64_t failures;      /* that led to it */
 	int64_t block_ms;
@@ -60,8 +66,16 @@ struct guard_block {
 
 /* What one failure led to. */
 struct guard_blocks {
-	struct guard_block blocks[AUTH_KINDS];
+	struct guard_block blocks[AUTH_RULES];
 	size_t count;
+};
+
+/* What other nodes are to know of one subject. */
+struct guard_news {
+	struct guard_block block; /* which; the rest where has_block */
+	int64_t count;            /* failures */
+	int64_t left_ms;          /* of the block; less than 0 = ended so long ago */
+	bool has_block;
 };
 
 /* Errors  PW_ERR_NOMEM
@@ -80,9 +94,23 @@ int64_t guard_ask(const struct guard *guard, const struct catalog *catalog,
 void guard_failed(struct guard *guard, struct guard_blocks *out,
                   const struct catalog *catalog, const struct guard_attempt *attempt,
                   bool is_login, int64_t now_ms);
-/* The password was right: the login is at home there. */
+/* The password was right at at_ms: the login is at home there. */
 void guard_succeeded(struct guard *guard, const struct guard_attempt *attempt,
-                     int64_t now_ms);
+                     int64_t at_ms);
+
+/* Take the oldest news; false = none. Its texts are good until the next call. */
+bool guard_next_news(struct guard *guard, struct guard_news *out, int64_t now_ms);
+/* Failures of a rule's kind that another node counted (block: kind, network or login,
+ * failures). True: a block begins here by them, *block says which. */
+bool guard_counted(struct guard *guard, struct guard_block *block,
+                   const struct catalog *catalog, int64_t now_ms);
+/* A block there is elsewhere, block_ms is what is left of it. False: it is known. */
+bool guard_take_block(struct guard *guard, const struct guard_block *block,
+                      int64_t now_ms);
+/* A block ended before its time; false: there was none. */
+bool guard_lift(struct guard *guard, const struct guard_block *block);
+/* Forget all blocks but those that are news: all there are elsewhere follow. */
+void guard_forget_blocks(struct guard *guard);
 
 /* Walk the networks that are refused now: start with *pos = NULL; false at the end. The
  * guard stays as it is meanwhile. */

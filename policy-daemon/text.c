@@ -289,20 +289,6 @@ enum pw_status text_event(struct pw_buf *out, const struct catalog_rule *rule,
 	return pw_buf_status(out);
 }
 
-enum pw_status text_block(struct pw_buf *out, const struct guard_block *block,
-                          struct pw_str subject, bool has_begun)
-{
-	pw_buf_puts(out, subject);
-	if (!has_begun)
-		pw_buf_puts(out, PW_STR(": no longer blocked"));
-	else
-		pw_buf_printf(out, ": %s for %lld s after %lld failed logins",
-		              block->is_dry_run ? "would be blocked" : "blocked",
-		              (long long)(block->block_ms / 1000),
-		              (long long)block->failures);
-	return pw_buf_status(out);
-}
-
 void text_stolen(struct pw_buf *out, const struct stolen_alarm *alarm, int64_t window_ms)
 {
 	if (alarm->why == STOLEN_VOLUME)

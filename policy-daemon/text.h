@@ -5,7 +5,6 @@
 
 #include "core/buf.h"
 #include "policyd/decide.h"
-#include "policyd/guard.h"
 #include "policyd/stolen.h"
 
 /* Bytes of the text after the codes; longer ones are cut. */
@@ -35,9 +34,5 @@ PW_MUST_CHECK enum pw_status text_notice(struct pw_buf *out, struct pw_str text,
 /* What an event says: "ann@example.test: 5 messages per hour reached". */
 PW_MUST_CHECK enum pw_status
 text_event(struct pw_buf *out, const struct catalog_rule *rule, struct pw_str who);
-/* "192.0.2.7: blocked for 600 s after 10 failed logins", or "...: no longer blocked". */
-PW_MUST_CHECK enum pw_status text_block(struct pw_buf *out,
-                                        const struct guard_block *block,
-                                        struct pw_str subject, bool has_begun);
 /* "used from 21 networks within 180 minutes"; out remembers a failure. */
 void text_stolen(struct pw_buf *out, const struct stolen_alarm *alarm, int64_t window_ms);

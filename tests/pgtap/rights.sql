@@ -37,7 +37,7 @@ $$VALUES
     ('postward_dovecot dovecot_userdb_many'), ('postward_dovecot dovecot_rehash'),
     ('postward_dovecot dovecot_settings'), ('postward_dovecot dovecot_userdb'),
     ('postward_dovecot dovecot_users'), ('postward_dovecot generation'),
-    ('postward_policy generation'), ('postward_policy record_logins'), ('postward_policy rate_load'), ('postward_policy record_events'),
+    ('postward_policy generation'), ('postward_policy auth_exchange'), ('postward_policy auth_homes'), ('postward_policy record_logins'), ('postward_policy rate_load'), ('postward_policy record_events'),
     ('postward_policy record_rate'), ('postward_policy record_usage'), ('postward_policy rate_stored'),
     ('postward_policy record_sending_blocks'), ('postward_policy senders'), ('postward_policy sender_owners'),
     ('postward_policy record_greylist'), ('postward_policy greylist_load'), ('postward_policy record_send_habits'),
@@ -152,12 +152,15 @@ FROM (VALUES
      'UPDATE mail.access_lists SET who = ''x@n.test''; DELETE FROM mail.access_lists;'
      'INSERT INTO mail.posting_rights (alias) VALUES (''y@n.test''); DELETE FROM mail.posting_rights;'
      'DELETE FROM mail.greylist; DELETE FROM mail.send_habits;'
+     'INSERT INTO mail.auth_blocks (login, until, why) VALUES (''x@n.test'', now(), ''y''); UPDATE mail.auth_blocks SET until = now();'
+     'SELECT mail.block_login(''x@n.test''), mail.block_network(''198.51.100.9''), mail.unblock(''x@n.test'');'
+     'DELETE FROM mail.auth_blocks;'
      'UPDATE mail.quota_warnings SET text = ''x''; UPDATE mail.virtual_domains SET quota_mb = 5'),
     ('SELECT * FROM mail.users, mail.events, mail.messages, mail.quota_usage, mail.rate_usage,'
      'mail.dns_records, mail.dns_seen, mail.check(), mail.who_gets(''y@n.test''), mail.why_limited(''x@n.test''),'
      'mail.why_no_login(''x@n.test''), mail.app_password_usage, mail.app_password_uses, mail.logins, mail.last_logins,'
      'mail.access_lists, mail.posting_rights, mail.greylist, mail.send_habits,'
-     'mail.auth_limits, mail.bans, mail.rate_exemptions, mail.sending_blocks, mail.rate_resets, mail.rate_notices,'
+     'mail.auth_limits, mail.auth_blocks, mail.bans, mail.rate_exemptions, mail.sending_blocks, mail.rate_resets, mail.rate_notices,'
      ' mail.domain_usage, mail.quota_warned, mail.quota_warnings, mail.login_changes LIMIT 1')) AS v (s);
 SELECT * FROM finish();
 ROLLBACK;

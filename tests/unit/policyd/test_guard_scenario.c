@@ -15,6 +15,12 @@
  *   fail, unknown          the blocks that begin, joined by "; ", or nothing
  *   good                   nothing
  *   ended                  the blocks that ended, or nothing
+ *   news                   what other nodes are told, joined by "; ": a subject, its
+ *                          count and its block, if there is one
+ *   elsewhere KIND WHO N [dry]  N failures counted by another node: the block that begins
+ *   blocked KIND WHO N [dry]    a block of another node, N seconds: "new" or nothing
+ *   lifted KIND WHO             "gone" or nothing
+ *   forget                 all blocks, as before a list of all
  * A block: "network 192.0.2.7/32 failures=3 block=60s", with "dry" at its end in dry
  * run. */
 #include "../table.h"
@@ -37,6 +43,7 @@ struct play {
 	struct guard *guard;
 	int64_t now_ms;
 	struct guard_attempt attempt;
+	struct pw_str words; /* after the deed */
 	struct pw_buf result;
 };
 
@@ -103,10 +110,9 @@ static void put_block(struct play *play, const struct guard_block *block)
 
 	if (out->len > 0)
 		pw_buf_puts(out, PW_STR("; "));
-	if (block->kind == AUTH_LOGIN) {
-		pw_buf_printf(out, "login %.*s", PW_FMT(block->login));
-	} else {
-		pw_buf_printf(out, "%s ", catalog_auth_kind_name(block->kind));
+	pw_buf_printf(out, "%s ", catalog_auth_kind_name(block->kind));
+	pw_buf_puts(out, block->login);
+	if (block->login.len == 0) {
 		pw_ip_put(out, block->network.ip);
 		pw_buf_printf(out, "/%d", block->network.bits);
 	}
@@ -161,12 +167,101 @@ static void deed_ended(struct play *play)
 	guard_sweep(play->guard, play->now_ms);
 }
 
+/* ---- other nodes */
+
+/* KIND WHO N [dry] */
+static struct guard_block read_block(struct play *play)
+{
+	struct guard_block block = { 0 };
+	struct pw_str kind = next_word(&play->words), who = next_word(&play->words);
+	struct pw_str number = next_word(&play->words);
+	bool is_network = pw_net_parse(&block.network, who) == PW_OK;
+
+	if (!is_network)
+		block.login = who;
+	while (block.kind < AUTH_KINDS &&
+	       !pw_str_eq(kind, pw_str_from(catalog_auth_kind_name(block.kind))))
+		block.kind++;
+	CHECK(play, block.kind < AUTH_KINDS);
+	if (block.kind >= AUTH_RULES && !is_network)
+		block.kind = AUTH_LOGIN_BY_HAND;
+	if (number.len > 0)
+		CHECK(play, pw_str_to_int64(number, 1, 100000, &block.failures) == PW_OK);
+	block.block_ms = block.failures * 1000;
+	block.is_dry_run = pw_str_eq(next_word(&play->words), PW_STR("dry"));
+	return block;
+}
+
+static void put_subject(struct play *play, const struct guard_block *block)
+{
+	struct pw_buf *out = &play->result;
+
+	pw_buf_printf(out, out->len > 0 ? "; %s " : "%s ",
+	              catalog_auth_kind_name(block->kind));
+	if (block->login.len > 0)
+		pw_buf_puts(out, block->login);
+	else
+		pw_ip_put(out, block->network.ip);
+}
+
+static void deed_news(struct play *play)
+{
+	struct guard_news news;
+
+	while (guard_next_news(play->guard, &news, play->now_ms)) {
+		put_subject(play, &news.block);
+		pw_buf_printf(&play->result, " count=%ld", (long)news.count);
+		if (news.has_block)
+			pw_buf_printf(&play->result, " left=%lds%s",
+			              (long)(news.left_ms / 1000),
+			              news.block.is_dry_run ? " dry" : "");
+	}
+}
+
+static void deed_elsewhere(struct play *play)
+{
+	struct guard_block block = read_block(play);
+
+	if (guard_counted(play->guard, &block, play->seen, play->now_ms))
+		put_block(play, &block);
+}
+
+static void deed_blocked(struct play *play)
+{
+	struct guard_block block = read_block(play);
+
+	if (guard_take_block(play->guard, &block, play->now_ms))
+		pw_buf_puts(&play->result, PW_STR("new"));
+}
+
+static void deed_lifted(struct play *play)
+{
+	struct guard_block block = read_block(play);
+
+	if (guard_lift(play->guard, &block))
+		pw_buf_puts(&play->result, PW_STR("gone"));
+}
+
+static void deed_forget(struct play *play)
+{
+	guard_forget_blocks(play->guard);
+}
+
 static const struct deed {
 	const char *word;
 	void (*act)(struct play *play);
+	bool reads_words; /* it has no attempt */
 } deeds[] = {
-	{ "ask", ask },        { "fail", deed_fail },   { "unknown", deed_unknown },
-	{ "good", deed_good }, { "ended", deed_ended },
+	{ "ask", ask, false },
+	{ "fail", deed_fail, false },
+	{ "unknown", deed_unknown, false },
+	{ "good", deed_good, false },
+	{ "ended", deed_ended, false },
+	{ "news", deed_news, true },
+	{ "elsewhere", deed_elsewhere, true },
+	{ "blocked", deed_blocked, true },
+	{ "lifted", deed_lifted, true },
+	{ "forget", deed_forget, true },
 };
 
 static int64_t time_of(struct play *play, struct pw_str text)
@@ -211,10 +306,12 @@ static void do_at(struct play *play, struct pw_str rest)
 		want = PW_STR("");
 		rest.len--;
 	}
-	read_attempt(play, &rest);
 	while (i < PW_LEN(deeds) && !pw_str_eq(pw_str_from(deeds[i].word), deed))
 		i++;
 	CHECK(play, i < PW_LEN(deeds));
+	play->words = rest;
+	if (!deeds[i].reads_words)
+		read_attempt(play, &rest);
 	pw_buf_reset(&play->result);
 	deeds[i].act(play);
 	if (!pw_str_eq(pw_buf_str(&play->result), pw_str_trim(want))) {
