@@ -177,18 +177,43 @@ static struct pw_ip remote_of(const struct pw_auth_line *line)
 	return pw_ip_unmap(ip);
 }
 
-static void answer_ask(struct daemon *daemon, const struct pw_auth_line *line,
-                       const struct guard_attempt *attempt, struct pw_buf *out)
+static struct guard_attempt attempt_of(const struct daemon *daemon, struct pw_buf *room,
+                                       const struct pw_auth_line *line)
 {
-	int64_t left_ms = guard_ask(daemon->guard, daemon->world.catalog, attempt,
+	return (struct guard_attempt){ login_of(room, daemon->world.catalog, line),
+		                       remote_of(line), line->password };
+}
+
+int64_t auth_ask(struct daemon *daemon, const struct pw_auth_line *line)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf room = { 0 };
+	const struct guard_attempt attempt = attempt_of(daemon, &room, line);
+	int64_t left_ms = guard_ask(daemon->guard, daemon->world.catalog, &attempt,
 	                            pw_clock_mono_ms());
+
+	pw_count(&numbers, left_ms > 0 ? NUMBER_auth_refuse : NUMBER_auth_ok, 1);
+	return left_ms;
+}
+
+bool auth_is_login(const struct daemon *daemon, const struct pw_auth_line *line)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf room = { 0 };
+	const struct catalog *catalog = daemon->world.catalog;
+
+	return catalog == NULL ||
+	       catalog_find(catalog, login_of(&room, catalog, line)) != NULL;
+}
+
+static void answer_ask(struct daemon *daemon, const struct pw_auth_line *line,
+                       struct pw_buf *out)
+{
+	int64_t left_ms = auth_ask(daemon, line);
 	const struct pw_auth_line answer = {
 		.kind = left_ms > 0 ? PW_AUTH_REFUSE : PW_AUTH_OK,
 		.id = line->id,
 		.seconds = (left_ms + 999) / 1000,
 	};
 
-	pw_count(&numbers, left_ms > 0 ? NUMBER_auth_refuse : NUMBER_auth_ok, 1);
 	if (pw_auth_line_put(out, &answer) != PW_OK)
 		return; /* out remembers, and the server closes */
 }
@@ -251,17 +276,19 @@ static void note_failure(struct daemon *daemon, const struct pw_auth_line *line,
 		auth_begin_block(daemon, &begun.blocks[i]);
 }
 
-static void note_report(struct daemon *daemon, const struct pw_auth_line *line,
-                        const struct guard_attempt *attempt)
+void auth_report(struct daemon *daemon, const struct pw_auth_line *line)
 {
+	PW_AUTO(pw_buf_done) struct pw_buf room = { 0 };
+	const struct guard_attempt attempt = attempt_of(daemon, &room, line);
+
 	pw_count(&numbers, NUMBER_auth_success + (size_t)line->result, 1);
 	switch (line->result) {
 	case PW_AUTH_SUCCESS:
-		note_success(daemon, line, attempt);
+		note_success(daemon, line, &attempt);
 		break;
 	case PW_AUTH_FAILURE:
 	case PW_AUTH_UNKNOWN:
-		note_failure(daemon, line, attempt);
+		note_failure(daemon, line, &attempt);
 		break;
 	case PW_AUTH_REFUSED:
 	case PW_AUTH_RESULTS:
@@ -272,19 +299,15 @@ static void note_report(struct daemon *daemon, const struct pw_auth_line *line,
 static bool hear_line(struct daemon *daemon, struct session *s, struct pw_str text,
                       struct pw_buf *out)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf room = { 0 };
-	struct guard_attempt attempt;
 	struct pw_auth_line line;
 
 	if (pw_auth_line_parse(&line, text, &s->texts) != PW_OK ||
 	    (line.kind != PW_AUTH_ASK && line.kind != PW_AUTH_REPORT))
 		return false;
-	attempt = (struct guard_attempt){ login_of(&room, daemon->world.catalog, &line),
-		                          remote_of(&line), line.password };
 	if (line.kind == PW_AUTH_ASK)
-		answer_ask(daemon, &line, &attempt, out);
+		answer_ask(daemon, &line, out);
 	else
-		note_report(daemon, &line, &attempt);
+		auth_report(daemon, &line);
 	return true;
 }
 

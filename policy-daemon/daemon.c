@@ -53,6 +53,7 @@ static void on_tick(void *arg)
 	auth_tick(daemon);
 	changes_tick(daemon);
 	access_tick(daemon);
+	http_tick(daemon);
 	usage_talk_tick(daemon);
 	(void)daemon_is_fresh(daemon);
 	pw_count_set(&numbers, NUMBER_accounts, (int64_t)ledger_count(daemon->ledger));
@@ -195,7 +196,9 @@ static enum pw_status open_sockets(struct daemon *daemon, struct pw_buf *why_out
 	if ((r = open_socket(daemon, &daemon->map, daemon->settings->map_socket,
 	                     why_out)) != PW_OK)
 		return r;
-	return bans_open(daemon, why_out);
+	if ((r = bans_open(daemon, why_out)) != PW_OK)
+		return r;
+	return http_open(daemon, why_out);
 }
 
 static enum pw_status open_tables(struct daemon *daemon)
@@ -294,6 +297,7 @@ void daemon_done(struct daemon *daemon)
 	numbers_stop(&daemon->numbers);
 	/* the snapshot's thread wakes the server: that goes first */
 	database_close(&daemon->database);
+	http_close(daemon);
 	server_free(&daemon->server);
 	bans_close(daemon);
 	logins_free(&daemon->logins);

@@ -41,6 +41,7 @@ struct daemon {
 	struct server_protocol policy, usage_protocol, auth_protocol, bans_protocol;
 	struct server_protocol map;
 	struct bans *bans;  /* NULL = off */
+	struct http *http;  /* NULL = off */
 	int64_t started_ms; /* monotonic */
 	int64_t looked_ms;  /* at the wall clock and the database, for questions */
 	int64_t fresh_ms;   /* monotonic: when the catalog was last known to be right */
@@ -91,6 +92,21 @@ void auth_tell_block(struct daemon *daemon, const struct guard_block *block,
 void auth_begin_block(struct daemon *daemon, const struct guard_block *block);
 /* A block's network or login as text. */
 void auth_put_who(struct pw_buf *out, const struct guard_block *block);
+
+/* May this be tried? Milliseconds for which it may not. line: login, remote, service. */
+int64_t auth_ask(struct daemon *daemon, const struct pw_auth_line *line);
+/* How it ended. line: all of PW_AUTH_REPORT. */
+void auth_report(struct daemon *daemon, const struct pw_auth_line *line);
+/* Is the login of line one there is, as far as the catalog knows? */
+bool auth_is_login(const struct daemon *daemon, const struct pw_auth_line *line);
+
+/* Auth policy over HTTP, where it is wanted: open, what is due about every
+ * SERVER_TICK_MS, close.
+ *
+ * Errors  as pw_listener_open, pw_file_read (why_out); PW_ERR_NOMEM, PW_ERR_IO */
+PW_MUST_CHECK enum pw_status http_open(struct daemon *daemon, struct pw_buf *why_out);
+void http_tick(struct daemon *daemon);
+void http_close(struct daemon *daemon); /* http_talk.c */
 
 /* Failed logins of all nodes: begin, about every SERVER_TICK_MS, and end.
  *

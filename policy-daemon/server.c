@@ -17,6 +17,7 @@
 #include "policyd/numbers.h"
 
 #define LISTENERS_MAX 16
+#define WATCHES_MAX 2
 #define READ_MAX ((size_t)16 * 1024)
 /* A peer that asks and does not read is not read from either. */
 #define OUTPUT_MAX ((size_t)64 * 1024)
@@ -31,6 +32,12 @@ struct listener {
 	struct source source;
 	struct pw_listener socket;
 	const struct server_protocol *protocol;
+};
+
+struct watch {
+	struct source source;
+	void (*ready)(void *arg);
+	void *arg;
 };
 
 /* Connections stand in a list, the one that was idle longest first. */
@@ -52,6 +59,8 @@ struct server {
 	struct server_limits limits;
 	struct listener listeners[LISTENERS_MAX];
 	size_t listener_count;
+	struct watch watches[WATCHES_MAX];
+	size_t watch_count;
 	struct connection *first, *last;
 	size_t connection_count;
 	struct source wake_source, signal_source;
@@ -353,6 +362,29 @@ enum pw_status server_listen(struct server *server, struct pw_str spec,
 	                 EPOLL_CTL_ADD) != 0)
 		return PW_ERR_IO;
 	return PW_OK;
+}
+
+static void watch_ready(struct server *server, struct source *source, uint32_t events)
+{
+	struct watch *watch = (struct watch *)source;
+
+	(void)server;
+	(void)events;
+	watch->ready(watch->arg);
+}
+
+enum pw_status server_watch(struct server *server, int fd, void (*ready)(void *arg),
+                            void *arg)
+{
+	struct watch *watch = &server->watches[server->watch_count];
+
+	if (server->watch_count == WATCHES_MAX)
+		return PW_ERR_LIMIT;
+	*watch = (struct watch){ { watch_ready }, ready, arg };
+	server->watch_count++;
+	return interest_set(server, fd, &watch->source, EPOLLIN, EPOLL_CTL_ADD) == 0
+	               ? PW_OK
+	               : PW_ERR_IO;
 }
 
 /* ---- waking, signals, time */

@@ -82,6 +82,12 @@ PW_MUST_CHECK enum pw_status server_listen(struct server *server, struct pw_str 
 void server_tell(struct server *server, const struct server_protocol *protocol,
                  void (*say)(void *arg, void *session, struct pw_buf *out), void *arg);
 
+/* Call ready(arg) whenever fd can be read: a part with descriptors of its own, which stay
+ * its own. Two at most; for as long as the server lives.
+ *
+ * Errors  PW_ERR_LIMIT, PW_ERR_IO */
+PW_MUST_CHECK enum pw_status server_watch(struct server *server, int fd,
+                                          void (*ready)(void *arg), void *arg);
 /* Serve until server_stop; what has arrived whole by then is answered. Then all
  * connections and sockets are closed.
  *

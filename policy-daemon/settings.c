@@ -8,15 +8,14 @@ static const struct pw_setting rows[] = {
 #undef PW
 };
 
-static bool settings_check(const void *settings, struct pw_buf *why_out)
+static bool check_bans(const struct settings *set, struct pw_buf *why_out)
 {
-	const struct settings *set = settings;
 	struct pw_nets peers = { 0 };
 	struct pw_str bad = { NULL, 0 };
 	enum pw_status r;
 
 	if (set->bans_listen[0] == '\0')
-		return true;
+		return why_out->len == 0;
 	r = pw_nets_parse(&peers, pw_str_from(set->bans_peers), &bad);
 	if (r == PW_ERR_LIMIT)
 		pw_buf_printf(why_out, "bans_peers: more than %d\n", PW_NETS_MAX);
@@ -27,6 +26,17 @@ static bool settings_check(const void *settings, struct pw_buf *why_out)
 		pw_buf_puts(why_out, PW_STR("bans_peers: name the edge host, the list is "
 		                            "not for everybody\n"));
 	return why_out->len == 0;
+}
+
+static bool settings_check(const void *settings, struct pw_buf *why_out)
+{
+	const struct settings *set = settings;
+
+	if (pw_str_starts(pw_str_from(set->auth_policy_listen), PW_STR("inet:")) &&
+	    set->auth_policy_key[0] == '\0')
+		pw_buf_puts(why_out, PW_STR("auth_policy_key: needed with an inet "
+		                            "address, or anybody may report logins\n"));
+	return check_bans(set, why_out);
 }
 
 const struct pw_settings_schema settings_schema = {
