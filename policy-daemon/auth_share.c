@@ -43,8 +43,11 @@ static void hear_all(struct daemon *daemon, struct guard_block *block)
 
 static void hear_block(struct daemon *daemon, struct guard_block *block)
 {
-	if (guard_take_block(daemon->guard, block, pw_clock_mono_ms()))
-		auth_tell_block(daemon, block, AUTH_TAKEN);
+	if (!guard_take_block(daemon->guard, block, pw_clock_mono_ms()))
+		return;
+	auth_tell_block(daemon, block, AUTH_TAKEN);
+	if (block->kind == AUTH_LOGIN_BY_HAND && !block->is_dry_run)
+		changes_end_sessions(daemon, block->login, PW_STR("blocked"));
 }
 
 static void hear_lift(struct daemon *daemon, struct guard_block *block)

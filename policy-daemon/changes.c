@@ -2,7 +2,7 @@
 #include "io/clock.h"
 #include "policyd/daemon.h"
 
-static void end_sessions(struct daemon *daemon, struct pw_str login, struct pw_str why)
+void changes_end_sessions(struct daemon *daemon, struct pw_str login, struct pw_str why)
 {
 	standing_note_change(daemon->standing, login, pw_str_eq(why, PW_STR("deleted")),
 	                     pw_clock_mono_ms());
@@ -19,7 +19,7 @@ void changes_follow(struct daemon *daemon)
 		bool takes = !pw_str_eq(change->why, PW_STR("changed"));
 
 		if (daemon->has_catalog && change->generation > seen && takes)
-			end_sessions(daemon, change->login, change->why);
+			changes_end_sessions(daemon, change->login, change->why);
 		daemon->change_seen = change->generation;
 	}
 	daemon->has_catalog = true;
@@ -28,7 +28,7 @@ void changes_follow(struct daemon *daemon)
 
 static void on_expired(void *arg, struct pw_str login)
 {
-	end_sessions(arg, login, PW_STR("expired"));
+	changes_end_sessions(arg, login, PW_STR("expired"));
 }
 
 void changes_tick(struct daemon *daemon)

@@ -120,7 +120,10 @@ void auth_share_stop(struct daemon *daemon); /* auth_share.c */
  */
 void changes_follow(struct daemon *daemon);
 /* And of those that ended at a date. */
-void changes_tick(struct daemon *daemon); /* changes.c */
+void changes_tick(struct daemon *daemon);
+/* End those of one login, IMAP and submission alike; why is for the log. */
+void changes_end_sessions(struct daemon *daemon, struct pw_str login,
+                          struct pw_str why); /* changes.c */
 
 /* Somebody ran into a limit: events, mail, the suspension. */
 void limit_talk_tell(struct daemon *daemon, const struct decision *decision,

@@ -32,6 +32,7 @@ struct share {
 	int64_t exchanged_ms, homes_ms; /* 0 = never */
 	/* under the lock */
 	struct pw_buf put;      /* empty = news are wanted */
+	int64_t put_ms;         /* since then */
 	struct share_rows rows; /* news NULL = taken */
 	bool is_stopping;
 };
@@ -74,45 +75,58 @@ static void note_since(struct share *share, const struct pw_db_result *rows)
 	share->exchanged_ms = pw_clock_mono_ms();
 }
 
-/* News the database refuses would be refused for ever. */
+/* What was put, and how long ago; it stays. */
+static void copy_put(struct share *share, struct pw_buf *news, struct pw_buf *age_ms)
+{
+	pthread_mutex_lock(&share->lock);
+	pw_buf_puts(news, pw_buf_str(&share->put));
+	pw_buf_put_int(age_ms, pw_clock_mono_ms() - share->put_ms);
+	pthread_mutex_unlock(&share->lock);
+}
+
+/* It has gone, or the database refuses it, which it would do for ever. */
 static void drop_put(struct share *share, enum pw_status why)
 {
 	if (why == PW_ERR_PROTOCOL)
 		pw_log(PW_LOG_WARNING, "", PW_KV("event", "auth_news_lost"), PW_KV_END);
-	if (why == PW_OK || why == PW_ERR_PROTOCOL)
-		pw_buf_reset(&share->put);
+	pthread_mutex_lock(&share->lock);
+	pw_buf_reset(&share->put);
+	pthread_mutex_unlock(&share->lock);
 }
 
-static struct pw_db_result *exchange(struct share *share, int64_t deadline_ms)
+static enum pw_status ask(struct share *share, struct pw_str news, struct pw_str age_ms,
+                          struct pw_db_result **rows)
+{
+	const struct pw_str params[] = { pw_str_from(share->node),
+		                         pw_str_from(share->instance),
+		                         pw_str_from(pw_buf_text(&share->since)),
+		                         news.len > 0 ? news : PW_STR("[]"), age_ms };
+
+	return pw_db_exec(share->db,
+	                  "SELECT what, kind, who, number, dry_run FROM"
+	                  " mail.auth_exchange($1, $2, $3, $4::jsonb, $5::bigint)",
+	                  params, PW_LEN(params), pw_clock_mono_ms() + ATTEMPT_MS, rows);
+}
+
+static struct pw_db_result *exchange(struct share *share)
 {
 	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
-	PW_AUTO(pw_buf_done) struct pw_buf news = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf news = { 0 }, age_ms = { 0 };
 	enum pw_status r;
 
 	if (pw_clock_mono_ms() > share->exchanged_ms + AWAY_MS)
 		pw_buf_reset(&share->since);
-	pthread_mutex_lock(&share->lock);
-	pw_buf_puts(&news, share->put.len > 0 ? pw_buf_str(&share->put) : PW_STR("[]"));
-	pthread_mutex_unlock(&share->lock);
-	const struct pw_str params[] = { pw_str_from(share->node),
-		                         pw_str_from(share->instance),
-		                         pw_str_from(pw_buf_text(&share->since)),
-		                         pw_buf_str(&news) };
-
-	r = pw_db_exec(share->db,
-	               "SELECT what, kind, who, number, dry_run"
-	               " FROM mail.auth_exchange($1, $2, $3, $4::jsonb)",
-	               params, PW_LEN(params), deadline_ms, &rows);
-	pthread_mutex_lock(&share->lock);
-	drop_put(share, r);
-	pthread_mutex_unlock(&share->lock);
+	copy_put(share, &news, &age_ms);
+	r = ask(share, pw_buf_str(&news), pw_buf_str(&age_ms), &rows);
+	if (news.len > 0 && (r == PW_OK || r == PW_ERR_PROTOCOL))
+		drop_put(share, r); /* while there is something nothing else is put */
 	if (r != PW_OK)
 		return NULL;
 	note_since(share, rows);
 	return PW_TAKE(rows);
 }
 
-static struct pw_db_result *fetch_homes(struct share *share, int64_t deadline_ms)
+static struct pw_db_result *fetch_homes(struct share *share)
 {
 	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
 	PW_AUTO(pw_buf_done) struct pw_buf since_s = { 0 };
@@ -128,7 +142,7 @@ static struct pw_db_result *fetch_homes(struct share *share, int64_t deadline_ms
 	param = pw_buf_str(&since_s);
 	if (pw_db_exec(share->db,
 	               "SELECT login, address, age_ms FROM mail.auth_homes($1::bigint)",
-	               &param, 1, deadline_ms, &rows) != PW_OK)
+	               &param, 1, now_ms + ATTEMPT_MS, &rows) != PW_OK)
 		return NULL;
 	share->homes_ms = now_ms;
 	return PW_TAKE(rows);
@@ -136,12 +150,11 @@ static struct pw_db_result *fetch_homes(struct share *share, int64_t deadline_ms
 
 static void take_turn(struct share *share)
 {
-	struct share_rows rows = { .news = exchange(share,
-		                                    pw_clock_mono_ms() + ATTEMPT_MS) };
+	struct share_rows rows = { .news = exchange(share) };
 
 	if (rows.news == NULL)
 		return;
-	rows.homes = fetch_homes(share, pw_clock_mono_ms() + ATTEMPT_MS);
+	rows.homes = fetch_homes(share);
 	pthread_mutex_lock(&share->lock);
 	share->rows = rows;
 	pthread_mutex_unlock(&share->lock);
@@ -190,6 +203,7 @@ void share_put(struct share *share, struct pw_buf *news)
 	pthread_mutex_lock(&share->lock);
 	pw_buf_done(&share->put);
 	share->put = *news;
+	share->put_ms = pw_clock_mono_ms();
 	*news = (struct pw_buf){ 0 };
 	pthread_cond_signal(&share->wake);
 	pthread_mutex_unlock(&share->lock);
@@ -251,7 +265,7 @@ static void hand_over(struct share *share)
 	struct pw_db_result *rows = NULL;
 
 	if (share->put.len > 0)
-		rows = exchange(share, pw_clock_mono_ms() + ATTEMPT_MS);
+		rows = exchange(share);
 	pw_db_result_free(&rows);
 }
 

@@ -197,8 +197,8 @@ COMMENT ON FUNCTION mail.unblock(text) IS
 
 -- What is read since the last time: rows of transactions that were not over then, whether they change blocks (to read
 -- one twice does no harm), and counts by their numbers, which those who write become one after another by the lock.
-CREATE FUNCTION mail.auth_exchange(node text, instance text, since text, news jsonb, OUT what text, OUT kind text,
-                                   OUT who text, OUT number bigint, OUT dry_run boolean) RETURNS SETOF record
+CREATE FUNCTION mail.auth_exchange(node text, instance text, since text, news jsonb, age_ms bigint DEFAULT 0,
+                                   OUT what text, OUT kind text, OUT who text, OUT number bigint, OUT dry_run boolean) RETURNS SETOF record
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -217,12 +217,12 @@ BEGIN
                n ->> 'dry_run' = 'true', auth_exchange.node,
                e.ends - mail.whole(n -> 'block_ms') * interval '1 ms'
         FROM jsonb_array_elements(news) AS n,
-             LATERAL (SELECT clock_timestamp() + mail.whole(n -> 'left_ms') * interval '1 ms' AS ends) AS e
+             LATERAL (SELECT clock_timestamp() + (mail.whole(n -> 'left_ms') - age_ms) * interval '1 ms' AS ends) AS e
         WHERE n ? 'block_ms'
         ON CONFLICT DO NOTHING;
         INSERT INTO mail.auth_counts (instance, kind, who, failures)
         SELECT auth_exchange.instance, n ->> 'kind', n ->> 'who', mail.whole(n -> 'count')
-        FROM jsonb_array_elements(news) AS n WHERE mail.whole(n -> 'count') > 0;
+        FROM jsonb_array_elements(news) AS n WHERE mail.whole(n -> 'count') > 0 AND age_ms < 60000;
         DELETE FROM mail.auth_counts AS c WHERE c.at < clock_timestamp() - interval '1 minute';
         DELETE FROM mail.auth_lifts AS l WHERE l.at < clock_timestamp() - interval '1 hour';
     END IF;
@@ -256,9 +256,9 @@ BEGIN
     who := format('%s %s', pg_snapshot_xmin(seen), last_id);
     RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION mail.auth_exchange(text, text, text, jsonb) IS
+COMMENT ON FUNCTION mail.auth_exchange(text, text, text, jsonb, bigint) IS
     'For postward-policyd: take what a node blocked and counted, [{"kind", "who", "count", "failures", "block_ms", "left_ms", '
-    '"dry_run"}, ...], and answer what it does not know yet: blocks, lifts, failures of other nodes. since = what it was '
+    '"dry_run"}, ...], gathered age_ms ago, and answer what it does not know yet: blocks, lifts, failures of other nodes. since = what it was '
     'answered last, empty: all blocks.';
 
 CREATE FUNCTION mail.auth_homes(since_s bigint, OUT login text, OUT address text, OUT age_ms bigint) RETURNS SETOF record
@@ -269,7 +269,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp
 $$;
 COMMENT ON FUNCTION mail.auth_homes(bigint) IS 'For postward-policyd: where mailboxes logged in from last, in so many seconds.';
 
-GRANT EXECUTE ON FUNCTION mail.auth_exchange(text, text, text, jsonb), mail.auth_homes(bigint) TO postward_policy;
+GRANT EXECUTE ON FUNCTION mail.auth_exchange(text, text, text, jsonb, bigint), mail.auth_homes(bigint) TO postward_policy;
 GRANT SELECT, INSERT (network, login, until, why), UPDATE (until, why, dry_run), DELETE ON mail.auth_blocks TO postward_admin;
 GRANT EXECUTE ON FUNCTION mail.block_login(text, interval, text), mail.block_network(inet, interval, text), mail.unblock(text),
     mail.auth_who(cidr, text) TO postward_admin;

@@ -16,6 +16,7 @@ from auth_driver import Driver
 from dovecot_bed import MAIL_UID, Dovecot, free_port
 from login_bed import hashed
 from policy_bed import Bed
+from stack import dialect
 from stack.postward import PROGRAMS, SOURCE, build
 
 ANN, BOB, CID = "ann@example.test", "bob@example.test", "cid@example.test"
@@ -97,7 +98,7 @@ class HttpBed(Bed):
         assert (code, answer["status"]) == (200, 0)
 
     def start_dovecot(self):
-        policy = settings_of_the_page("2.3").replace("127.0.0.1:8009", f"127.0.0.1:{self.port}")
+        policy = settings_of_the_page("2.4" if dialect.is_2_4() else "2.3").replace("127.0.0.1:8009", f"127.0.0.1:{self.port}")
         assert "auth_policy_server_url" in policy and "NAME_AND_KEY" in policy
         policy = policy.replace("NAME_AND_KEY", base64.b64encode(KEY.encode()).decode())
         self.dovecot = Dovecot(self.root / "dovecot", CONFIG.format(uid=MAIL_UID, policy=policy.replace("{", "{{").replace("}", "}}")))

@@ -4,10 +4,12 @@ import base64
 import contextlib
 import email
 import email.policy
+import imaplib
 import itertools
 import os
 import poplib
 import queue
+import smtplib
 import socket
 import subprocess
 import tempfile
@@ -139,6 +141,7 @@ CHANGES = {
     "refused": "UPDATE mail.virtual_users SET suspended = 'sent spam' WHERE email = %s",
     "deleted": "DELETE FROM mail.virtual_users WHERE email = %s",
     "app_password": "SELECT mail.revoke_app_password(%s, 'phone')",
+    "blocked": "SELECT mail.block_login(%s)",
 }
 
 
@@ -280,6 +283,27 @@ def test_open_submission_logs_in_again(stack, user, why, has_sent):
     if why == "password":
         stack.passwords[user] = NEW_PASSWORD
     wait_until(lambda: lets_in(stack, user), what="a new session that may send", step_s=0.5)
+
+
+def test_a_login_blocked_by_hand_sends_nothing_more_until_it_is_lifted(stack, user):
+    with submission(stack, user) as client, submission(stack, "bob@example.test") as other:
+        change(stack, "blocked", user)
+        wait_followed(stack, "blocked", user)
+        assert try_to_send(client, user).code == 421
+        assert try_to_send(other, "bob@example.test").code == 250
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        stack.submission(user)
+    with pytest.raises(imaplib.IMAP4.error):
+        stack.imap(user)
+    assert stack.pg.value("SELECT mail.unblock(%s)", user) == 1
+    wait_until(lambda: logs_in(stack, user), what="a login after the block", step_s=0.5)
+
+
+def logs_in(stack, user):
+    with contextlib.suppress(smtplib.SMTPAuthenticationError):
+        stack.submission(user).close()
+        return True
+    return False
 
 
 def lets_in(stack, user):

@@ -1,6 +1,6 @@
 -- Blocks of logins, shared by nodes: what people may do, and the exchange.
 BEGIN;
-SELECT plan(20);
+SELECT plan(22);
 SELECT throws_ok(format('INSERT INTO mail.auth_blocks (%s) VALUES (%s)', c, v), '23514', NULL, format('no block: %s %s', c, v))
 FROM (VALUES ('network', '''192.0.2.0/24'''), ('network', '''127.0.0.1'''), ('network', '''::1'''), ('network, login', '''192.0.2.1'', ''a'''),
              ('why', '''nobody'''), ('login, until', '''a@b.test'', now() + interval ''2 years'''), ('login, kind', '''a@b.test'', ''network'''),
@@ -33,5 +33,11 @@ SELECT results_eq(format($$SELECT what, kind, who FROM mail.auth_exchange('mx2',
                   $$VALUES ('lift', 'network', '192.0.2.7')$$, 'what is lifted');
 SELECT results_eq($$SELECT e.text FROM mail.events AS e WHERE e.who = '192.0.2.7' ORDER BY id$$,
                   $$VALUES ('192.0.2.7: blocked for 60 s after 10 failed logins'), ('192.0.2.7: no longer blocked')$$, 'its events');
+
+-- a node that could not hand it over for long
+SELECT count(*) AS x FROM mail.auth_exchange('mx1', 'one', '',
+    '[{"kind":"network","who":"192.0.2.8","count":3,"block_ms":600000,"left_ms":599000,"failures":10,"dry_run":false}]', 500000) \gset
+SELECT ok(until - clock_timestamp() < interval '100 seconds', 'it was made so long ago') FROM mail.auth_blocks WHERE network = '192.0.2.8';
+SELECT is_empty($$SELECT FROM mail.auth_counts WHERE who = '192.0.2.8'$$, 'counts of long ago are not counted');
 SELECT * FROM finish();
 ROLLBACK;
