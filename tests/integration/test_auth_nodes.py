@@ -1,5 +1,6 @@
 """Failed logins on two nodes with one PostgreSQL: what one policyd blocks and counts the other one
 knows, and people see, lift and make blocks in SQL."""
+import contextlib
 import os
 import pwd
 import signal
@@ -56,7 +57,14 @@ class Nodes(Bed):
         if how == signal.SIGKILL:
             self.sockets[number].unlink()
         self.nodes[number].start()
-        self.drivers[number] = Driver(self.sockets[number])
+        self.wait(lambda: self.connects(number), PATIENCE_S, "the socket to be listened on")
+
+    def connects(self, number):
+        """A socket's file is there a moment before it takes connections."""
+        with contextlib.suppress(ConnectionRefusedError):
+            self.drivers[number] = Driver(self.sockets[number])
+            return True
+        return False
 
     def until(self, number, claim, login, remote, timeout_s=PATIENCE_S):
         """Seconds until a node's answer is such; True means let in."""
