@@ -11,7 +11,7 @@ KEY = "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"
 CERTIFICATES = {  # name: subjectAltName, days
     "good": (f"DNS:inner.example.test,IP:{INNER_LINK}", 30),
     "other": ("DNS:other.example.test", 30),
-    "late": ("DNS:inner.example.test", -1),
+    "late": ("DNS:inner.example.test", 0),
     "part": ("DNS:in*.example.test", 30),
 }
 PORTS = {name: 2660 + i for i, name in enumerate(CERTIFICATES)}
