@@ -18,9 +18,9 @@ PEERS = {"postfwd": "postfwd", "policyd-rate-limit": "policyd-rate-limit", "post
 NOBODY = 65534
 RATE = 1000000
 HASH = "{SSHA512}" + base64.b64encode(bytes(72)).decode()  # of nobody's password
-# Limits nobody reaches, of a day: what a node leases of them lasts. A login's question meets the nearest of those in messages (40 of logins, one of
-# everybody) and in recipients (30 of domains, every other a window, and one of everybody); others are
-# looked for and do not fit.
+# Limits nobody reaches, of a day: what a node leases of them lasts. A login's question meets the nearest
+# of those in messages (40 of logins, one of everybody) and in recipients (30 of domains, every other a
+# window, and one of everybody); others are looked for and do not fit.
 RULES = """INSERT INTO mail.rate_limits (key, who, unit, kind, period, authenticated, limit_count)
     SELECT key, who, unit, kind, interval '1 day', authenticated, 1000000000 FROM (
         SELECT 'login', 'user' || n || '@d' || n %% %(domains)s || '.example', 'messages', 'bucket',

@@ -219,6 +219,7 @@ def test_a_clock_that_steps_gives_nothing_and_takes_nothing(clock, load, step_s)
         bed.limit(LOAD, 20)
         assert load(bed, "-c", 8, "-n", 60)["actions"]["DUNNO"] == 40
         clock.set(step_s)
+        time.sleep(0.01)  # policyd looks at it once a millisecond
         with bed.client() as client:
             answer = client.ask(instance="when", sasl_username=LOAD, sender=LOAD)
         until = datetime.strptime(answer.partition("again after ")[2], "%Y-%m-%d %H:%M:%S UTC")
