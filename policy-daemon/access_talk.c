@@ -36,12 +36,7 @@ static void log_trial(const struct decision *decision, const struct request *req
 /* Does an address tell where the login is used? Through a webmail come all of them. */
 static bool tells_place(const struct daemon *daemon, struct pw_ip ip)
 {
-	static const uint8_t one[16] = { [15] = 1 };
-	bool is_loopback = ip.family == PW_IP_V4
-	                           ? ip.bytes[0] == 127
-	                           : memcmp(ip.bytes, one, sizeof(one)) == 0;
-
-	return ip.family != PW_IP_NONE && !is_loopback &&
+	return ip.family != PW_IP_NONE && !pw_ip_is_loopback(ip) &&
 	       !catalog_is_exempt(daemon->world.catalog, ip);
 }
 
@@ -128,7 +123,8 @@ static void take_habits(struct daemon *daemon)
 	int64_t wall_ms = pw_clock_wall_ms(), now_ms = pw_clock_mono_ms();
 
 	daemon->knows_habits |= rows != NULL;
-	for (size_t i = 0; rows != NULL && i < pw_db_rows(rows); i++)
+	/* the latest last: they stay */
+	for (size_t i = rows != NULL ? pw_db_rows(rows) : 0; i-- > 0;)
 		stolen_set_busiest(daemon->stolen, pw_db_value(rows, i, 0),
 		                   pw_db_int(rows, i, 1, 0),
 		                   wall_ms - pw_db_int(rows, i, 2, wall_ms), now_ms);

@@ -193,9 +193,13 @@ static enum pw_status open_sockets(struct daemon *daemon, struct pw_buf *why_out
 		return r;
 	daemon->map = map_protocol;
 	daemon->map.arg = daemon;
-	if ((r = open_socket(daemon, &daemon->map, daemon->settings->map_socket,
-	                     why_out)) != PW_OK)
-		return r;
+	/* a host whose tables are SQL's may have no place for it */
+	if (open_socket(daemon, &daemon->map, daemon->settings->map_socket, why_out) !=
+	    PW_OK) {
+		pw_log(PW_LOG_ERROR, "", PW_KV("event", "no_map_socket"),
+		       PW_KV("why", pw_buf_str(why_out)), PW_KV_END);
+		pw_buf_reset(why_out);
+	}
 	if ((r = bans_open(daemon, why_out)) != PW_OK)
 		return r;
 	return http_open(daemon, why_out);

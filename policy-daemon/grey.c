@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/address.h"
 #include "policyd/lru.h"
 
 /* Key: client LF sender LF recipient; neither holds a line feed. */
@@ -137,6 +138,8 @@ void grey_judge(struct grey *grey, struct grey_answer *out,
 		return;
 	pw_net_put(&client, &net);
 	pw_greylist_put_sender(&sender, question->sender);
+	if (sender.len > PW_ADDRESS_MAX) /* no address */
+		pw_buf_truncate(&sender, PW_ADDRESS_MAX);
 	put_key(&triplet_key, pw_buf_str(&client), pw_buf_str(&sender),
 	        question->recipient);
 	put_key(&client_key, pw_buf_str(&client), PW_STR("*"), PW_STR("*"));

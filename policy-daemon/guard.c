@@ -107,20 +107,11 @@ static struct pw_net network_of(struct pw_ip ip)
 	return (struct pw_net){ ip, 64 };
 }
 
-static bool is_loopback(struct pw_ip ip)
-{
-	static const uint8_t one[16] = { [15] = 1 };
-
-	if (ip.family == PW_IP_V4)
-		return ip.bytes[0] == 127;
-	return ip.family == PW_IP_V6 && memcmp(ip.bytes, one, sizeof(one)) == 0;
-}
-
 /* Does the address tell one client from others? Through a webmail on this host come the
  * owner of a mailbox and whoever guesses. */
 static bool is_network(struct pw_ip ip)
 {
-	return ip.family != PW_IP_NONE && !is_loopback(ip);
+	return ip.family != PW_IP_NONE && !pw_ip_is_loopback(ip);
 }
 
 static bool is_of_login(enum auth_kind kind)

@@ -17,7 +17,7 @@
 #define CONNECTIONS_MAX 256
 /* Memory of a connection: headers and buffers; the body is ours. */
 #define CONNECTION_BYTES ((size_t)16 * 1024)
-#define IDLE_S 120
+#define IDLE_S 15
 /* Turns of MHD_run while it says that there is more to do at once. */
 #define TURNS_MAX 64
 #define KEY_MAX ((size_t)1024)
@@ -136,6 +136,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
 	(void)url;
 	(void)version;
 	if (body == NULL) {
+		if (!is_admitted(daemon->http, connection))
+			return refuse(connection, MHD_HTTP_UNAUTHORIZED);
 		if ((body = calloc(1, sizeof(*body))) == NULL)
 			return MHD_NO;
 		pw_buf_init(&body->text, POLICY_JSON_MAX);
@@ -147,8 +149,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
 		*piece_len = 0;
 		return MHD_YES;
 	}
-	if (!is_admitted(daemon->http, connection))
-		return refuse(connection, MHD_HTTP_UNAUTHORIZED);
 	if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
 		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED);
 	if (pw_buf_status(&body->text) != PW_OK)

@@ -32,10 +32,12 @@ static bool settings_check(const void *settings, struct pw_buf *why_out)
 {
 	const struct settings *set = settings;
 
-	if (pw_str_starts(pw_str_from(set->auth_policy_listen), PW_STR("inet:")) &&
+	if (set->auth_policy_listen[0] != '\0' &&
+	    !pw_str_starts(pw_str_from(set->auth_policy_listen), PW_STR("unix:")) &&
 	    set->auth_policy_key[0] == '\0')
-		pw_buf_puts(why_out, PW_STR("auth_policy_key: needed with an inet "
-		                            "address, or anybody may report logins\n"));
+		pw_buf_puts(why_out,
+		            PW_STR("auth_policy_key: needed unless it is a "
+		                   "unix socket, or anybody may report logins\n"));
 	return check_bans(set, why_out);
 }
 

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "db/pool.h"
 #include "io/clock.h"
 #include "io/log.h"
+#include "io/thread.h"
 
 #define EXCHANGE_MS 1000
 #define ATTEMPT_MS 2000
@@ -42,14 +42,12 @@ struct share {
 /* Wait for the next turn; false: end. */
 static bool wait_turn(struct share *share)
 {
-	struct timespec until;
+	int64_t until_ms = pw_clock_mono_ms() + EXCHANGE_MS;
 	bool is_stopping;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += EXCHANGE_MS / 1000;
 	pthread_mutex_lock(&share->lock);
 	if (!share->is_stopping)
-		pthread_cond_timedwait(&share->wake, &share->lock, &until);
+		(void)pw_cond_wait(&share->wake, &share->lock, until_ms);
 	is_stopping = share->is_stopping;
 	pthread_mutex_unlock(&share->lock);
 	return !is_stopping;
@@ -250,7 +248,7 @@ enum pw_status share_start(struct share **out, const struct pw_db_config *config
 	if (share == NULL)
 		return PW_ERR_NOMEM;
 	pthread_mutex_init(&share->lock, NULL);
-	pthread_cond_init(&share->wake, NULL);
+	pw_cond_init(&share->wake);
 	if ((r = name_instance(share)) != PW_OK ||
 	    (r = pw_db_open(&share->db, config, 1, why_out)) != PW_OK)
 		return r;

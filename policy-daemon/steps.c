@@ -182,8 +182,8 @@ void step_greylist(struct decision *out, const struct question *q)
 
 	if (set->greylist_mode == GREYLIST_OFF || q->request->stage != STAGE_RCPT ||
 	    q->login.len > 0 || out->access.skips_greylist || q->recipient.len == 0 ||
-	    !is_ours(q))
-		return;
+	    pw_ip_is_loopback(question.client) || !is_ours(q))
+		return; /* programs of this host have no queue to try again from */
 	grey_judge(world->grey, &out->grey, &set->greylist, &question,
 	           world->is_fresh && world->knows_grey, world->now_wall_ms);
 	if (out->grey.wait_ms == 0)

@@ -145,6 +145,15 @@ struct pw_ip pw_ip_unmap(struct pw_ip ip)
 	return v4;
 }
 
+bool pw_ip_is_loopback(struct pw_ip ip)
+{
+	static const uint8_t one[16] = { [15] = 1 };
+
+	if (ip.family == PW_IP_V4)
+		return ip.bytes[0] == 127;
+	return ip.family == PW_IP_V6 && memcmp(ip.bytes, one, sizeof(one)) == 0;
+}
+
 int pw_ip_cmp(struct pw_ip a, struct pw_ip b)
 {
 	if (a.family != b.family)

@@ -325,11 +325,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp
            coalesce((extract(epoch FROM g.passed_at) * 1000)::bigint, 0), g.passes,
            ceil(extract(epoch FROM g.changed_at) * 1000)::bigint
     FROM (SELECT * FROM mail.greylist AS o WHERE o.changed_at >= to_timestamp(since_ms / 1000.0)
-          ORDER BY o.changed_at DESC LIMIT 400000) AS g
+          ORDER BY o.changed_at DESC LIMIT 100000) AS g
     ORDER BY g.changed_at
 $$;
 COMMENT ON FUNCTION mail.greylist_load(bigint) IS
-    'For programs that greylist: what was written since (ms since 1970), the newest last, 400,000 at most.';
+    'For programs that greylist: what was written since (ms since 1970), the newest last, 100,000 at most.';
 GRANT EXECUTE ON FUNCTION mail.record_greylist(jsonb), mail.greylist_load(bigint) TO postward_policy, postward_score;
 
 -- Stolen accounts --------------------------------------------------------------------------
@@ -369,7 +369,7 @@ CREATE FUNCTION mail.send_habits_load(OUT email text, OUT busiest bigint, OUT at
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
     SELECT u.email::text, h.busiest_hour, (extract(epoch FROM h.at) * 1000)::bigint
     FROM mail.send_habits AS h JOIN mail.virtual_users AS u ON u.id = h.user_id
-    WHERE h.busiest_hour > 0 ORDER BY h.at DESC LIMIT 100000
+    WHERE h.busiest_hour > 0 ORDER BY h.at DESC LIMIT 20000
 $$;
 COMMENT ON FUNCTION mail.send_habits_load() IS 'For postward-policyd: how much logins usually send.';
 

@@ -14,7 +14,10 @@ COMMENT ON COLUMN mail.auth_limits.kind IS
     'network: who tries many; login: who is tried by many (addresses it logged in from before go on); spray: who '
     'tries many logins, however few passwords.';
 COMMENT ON COLUMN mail.auth_limits.failures IS 'So many wrong passwords (spray: logins) ...';
-INSERT INTO mail.auth_limits (kind, failures, period, block) VALUES ('spray', 10, '1 hour', '1 hour');
+-- where blocking is off, or looked at only, it is so for this one too
+INSERT INTO mail.auth_limits (kind, failures, period, block, enabled, dry_run)
+SELECT 'spray', 10, '1 hour', '1 hour', coalesce(bool_or(enabled), false), coalesce(bool_or(dry_run), false)
+FROM mail.auth_limits;
 GRANT UPDATE (distinct_passwords) ON mail.auth_limits TO postward_admin;
 
 -- programs of before know these two
@@ -114,6 +117,15 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 COMMENT ON FUNCTION mail.auth_who(cidr, text) IS 'Whom a block concerns, as text: 192.0.2.7, 2001:db8::/64, a login.';
 
+CREATE FUNCTION mail.blocked_login(name text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
+    SELECT coalesce((SELECT min(r.destination) FROM mail.resolve(mail.normal_address(name)) AS r
+                     WHERE r.kind IN ('mailbox', 'refused') HAVING count(DISTINCT r.destination) = 1),
+                    mail.normal_address(name), lower(name))
+$$;
+COMMENT ON FUNCTION mail.blocked_login(text) IS
+    'The mailbox a login name means, which is what logins are counted by; a name that means none stands for itself.';
+
 CREATE FUNCTION mail.check_auth_block() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
 BEGIN
@@ -127,10 +139,13 @@ BEGIN
             RAISE EXCEPTION 'loopback is never blocked' USING ERRCODE = 'check_violation';
         END IF;
     ELSIF NEW.kind = 'hand' THEN
-        NEW.login := coalesce(mail.normal_address(NEW.login), lower(NEW.login));
+        NEW.login := mail.blocked_login(NEW.login);
     END IF;
     IF NEW.until > now() + interval '1 year' OR NEW.until = '-infinity' THEN
         RAISE EXCEPTION 'a block lasts a year at most' USING ERRCODE = 'check_violation';
+    END IF;
+    IF TG_OP = 'UPDATE' AND NEW.until <= clock_timestamp() THEN
+        INSERT INTO mail.auth_lifts (kind, who) VALUES (NEW.kind, mail.auth_who(NEW.network, NEW.login));
     END IF;
     NEW.changed_by := pg_current_xact_id();
     RETURN NEW;
@@ -146,7 +161,7 @@ DECLARE
     whom text := mail.auth_who(b.network, b.login);
     block_s bigint := round(extract(epoch FROM b.until - b.begun_at));
 BEGIN
-    IF TG_OP = 'DELETE' AND b.until > clock_timestamp() THEN
+    IF TG_OP = 'DELETE' AND b.until > clock_timestamp() AND (NOT b.dry_run OR b.kind = 'hand') THEN
         INSERT INTO mail.auth_lifts (kind, who) VALUES (b.kind, whom);
     END IF;
     IF TG_OP = 'INSERT' OR NOT b.dry_run THEN
@@ -187,7 +202,7 @@ CREATE FUNCTION mail.unblock(who text) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
     WITH gone AS (
         DELETE FROM mail.auth_blocks AS b
-        WHERE b.login = coalesce(mail.normal_address(unblock.who), lower(unblock.who))
+        WHERE b.login = mail.blocked_login(unblock.who)
            OR b.network = mail.ban_net(mail.address_of(unblock.who))
         RETURNING 1)
     SELECT count(*) FROM gone
@@ -208,7 +223,9 @@ DECLARE
     counted record;
     seen pg_snapshot;
 BEGIN
-    DELETE FROM mail.auth_blocks AS b WHERE b.until <= clock_timestamp();
+    DELETE FROM mail.auth_blocks AS b -- a dry run's row is not to stand where a block is to
+    WHERE b.until <= clock_timestamp()
+       OR b.dry_run AND EXISTS (SELECT FROM mail.auth_limits AS l WHERE l.kind = b.kind AND l.enabled AND NOT l.dry_run);
     IF jsonb_array_length(news) > 0 THEN
         PERFORM pg_advisory_xact_lock('mail.auth_counts'::regclass::oid::int, 0);
         INSERT INTO mail.auth_blocks AS b (kind, network, login, until, failures, dry_run, node, begun_at)
