@@ -97,7 +97,8 @@ static void watch_login(struct daemon *daemon, const struct decision *decision,
 		return;
 	if (pw_ip_parse(&ip, request->client_address) == PW_OK)
 		access_logged_in(daemon, pw_buf_str(&login), pw_ip_unmap(ip));
-	if (request->stage == daemon->world.commit_stage)
+	if (decision->is_sent ||
+	    (request->stage == STAGE_RCPT && daemon->world.commit_stage == STAGE_RCPT))
 		sent_message(daemon, pw_buf_str(&login));
 }
 

@@ -51,10 +51,14 @@ static void enter_instance(const struct question *q)
 	struct decide_session *session = q->session;
 	struct pw_str known = { session->instance, session->instance_len };
 	struct pw_str instance = pw_str_sub(q->request->instance, 0, DECIDE_INSTANCE_MAX);
+	int64_t since_us;
 
 	if (instance.len > 0 && pw_str_eq(known, instance))
 		return;
+	since_us = session->wait_since_us;
 	decide_forget(q->world, session);
+	if (instance.len == 0) /* perhaps the same request, asked again */
+		session->wait_since_us = since_us;
 	memcpy(session->instance, instance.len > 0 ? instance.at : "", instance.len);
 	session->instance_len = instance.len;
 }
@@ -251,8 +255,12 @@ void decide(struct decision *out, struct decide_world *world,
 	}
 	for (size_t i = 0; i < PW_LEN(checks) && out->verdict == DECIDE_DUNNO; i++)
 		checks[i](out, &q);
-	if (out->verdict != DECIDE_WAIT)
-		session->wait_since_us = 0;
+	if (out->verdict == DECIDE_WAIT) { /* nobody hears it: said when it is decided */
+		if (out->warning != WARN_NONE)
+			session->service->has_warned = false;
+		return;
+	}
+	session->wait_since_us = 0;
 	warn_about_stages(out, &q);
 }
 

@@ -88,6 +88,7 @@ struct decision {
 	struct pw_str reason;         /* cause ACCOUNT */
 	enum decide_warning warning;
 	enum pw_status status;  /* cause FAULT */
+	bool is_sent;           /* a message was counted just now, not before */
 	int64_t row;            /* cause LISTED or POSTING: the row that refused */
 	struct pw_str own_text; /* of that row; empty = ours */
 	struct decide_trial trial;
@@ -110,11 +111,11 @@ struct decide_session {
 	struct decide_hold {
 		struct ledger_account *account;
 		enum rule_unit unit;
-		int64_t tokens; /* reserved */
+		int64_t tokens;         /* reserved */
 		struct lease_loan loan; /* where they came from */
 	} * holds;
 	size_t hold_count, hold_room;
-	struct seen seen; /* admitted questions, and what they were charged to */
+	struct seen seen;    /* admitted questions, and what they were charged to */
 	struct decide_wait { /* for leases, since DECIDE_WAIT */
 		struct ledger_account *account;
 		int64_t cost;

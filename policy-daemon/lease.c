@@ -35,6 +35,14 @@ int64_t lease_left(const struct lease *lease, const struct lease_terms *terms,
 	return gap < lease->tokens ? (int64_t)gap : lease->tokens;
 }
 
+/* Tokens that can be given back: those of a window by their slot, however late. */
+static int64_t unspent(const struct lease *lease, const struct lease_terms *terms,
+                       int64_t now_us)
+{
+	return terms->is_window && lease->tokens > 0 ? lease->tokens
+	                                             : lease_left(lease, terms, now_us);
+}
+
 bool lease_is_low(const struct lease *lease, const struct lease_terms *terms,
                   int64_t now_us)
 {
@@ -113,6 +121,11 @@ enum lease_answer lease_take(struct lease *lease, struct pw_bucket *seen,
 	} else if (!take_ahead(lease, seen, terms, link, cost, now_us)) {
 		return LEASE_WAIT;
 	}
+	if (loan->leased == 0) {
+		loan->until_us = lease->until_us;
+		loan->until_db = lease->until_db;
+		loan->era = lease->era;
+	}
 	loan->leased += cost;
 	lease->lent += cost;
 	return LEASE_TAKEN;
@@ -138,10 +151,17 @@ void lease_refund(struct lease *lease, struct pw_bucket *seen, struct lease_loan
 	loan->owed -= owed;
 	loan->leased -= leased;
 	lease->lent -= owed + leased;
-	lease->tokens += leased;
-	lease->spent -= leased;
 	if (owed > 0 && loan->factor > 0)
 		pw_rate_refund(seen, owed * loan->factor);
+	if (leased > 0 && loan->era != lease->era)
+		return; /* the counter began anew: void */
+	/* of a lease before: all that is held counts as that old */
+	if (leased > 0 && loan->until_us != 0 && loan->until_us < lease->until_us) {
+		lease->until_us = loan->until_us;
+		lease->until_db = least(lease->until_db, loan->until_db);
+	}
+	lease->tokens += leased;
+	lease->spent -= leased;
 }
 
 static void owe(struct lease *lease, const struct lease_terms *terms, int64_t tokens,
@@ -174,7 +194,7 @@ void lease_commit(struct lease *lease, struct pw_bucket *seen,
 void lease_ask(struct lease *lease, const struct lease_terms *terms,
                struct lease_question *out, int64_t now_us)
 {
-	lease->tokens = lease_left(lease, terms, now_us);
+	lease->tokens = unspent(lease, terms, now_us);
 	*out = (struct lease_question){
 		.cost = lease->least > 0 ? lease->least : 1,
 		.need = lease->waiting + lease->ahead,
@@ -228,6 +248,8 @@ void lease_hear(struct lease *lease, struct pw_bucket *seen,
 void lease_unheard(struct lease *lease, const struct lease_terms *terms, int64_t now_us)
 {
 	close_question(lease, terms, lease->ahead, now_us);
+	if (terms->is_window && lease_left(lease, terms, now_us) == 0)
+		lease->tokens = 0; /* perhaps taken back already */
 }
 
 /* ---- telling */
@@ -245,7 +267,7 @@ bool lease_give_back(struct lease *lease, struct pw_bucket *seen,
                      const struct lease_terms *terms, struct lease_delta *out,
                      int64_t now_us)
 {
-	int64_t left = lease_left(lease, terms, now_us);
+	int64_t left = unspent(lease, terms, now_us);
 
 	if (lease->asked_us != 0)
 		return false;
@@ -280,7 +302,8 @@ void lease_change(struct lease *lease, const struct pw_rate *from,
 
 void lease_reset(struct lease *lease)
 {
-	lease->tokens = lease->granted = 0;
+	lease->era++;
+	lease->tokens = lease->granted = lease->until_us = 0;
 	lease->until_db = lease->dry_us = 0;
 	lease->owed = 0;
 }
@@ -290,5 +313,6 @@ bool lease_is_over(const struct lease *lease, const struct lease_terms *terms,
 {
 	return lease->asked_us == 0 && lease->waiting == 0 && lease->lent == 0 &&
 	       lease->owed == 0 && lease->dry_us <= now_us &&
+	       (lease->until_db == 0 || unspent(lease, terms, now_us) == 0) &&
 	       lease_left(lease, terms, now_us) == 0;
 }

@@ -42,6 +42,7 @@ struct lease {
 	int64_t owed;              /* counted in an outage, not settled */
 	int64_t owed_until_us; /* all of it has flowed back if nothing else was used */
 	int64_t owed_us;       /* the last of it was counted */
+	int64_t era;           /* resets */
 	bool is_known;         /* the database has said something about the key */
 };
 
@@ -50,6 +51,8 @@ struct lease_loan {
 	int64_t leased; /* paid for */
 	int64_t owed;   /* not yet: the database was away */
 	int64_t factor; /* each of those weighs so much in this node's share */
+	int64_t until_us, until_db; /* of the lease the first of it came from */
+	int64_t era;
 };
 
 enum lease_answer {

@@ -15,6 +15,7 @@
 
 #define PROGRAM "postward-policyd"
 #define BEAT_MS 2000
+#define NODES_MS 10000 /* a node is gone when it was silent for so long */
 /* A statement that takes longer is a server that hangs: the next one may be elsewhere. */
 #define STATEMENT_MS 2000
 #define CONNECT_MS 2000
@@ -42,6 +43,7 @@ struct lease_db {
 	struct notes batch; /* deltas sent and not confirmed: sent again as they are */
 	int64_t batch_number;
 	int64_t beat_ms, try_ms, told_ms;
+	int64_t up_ms; /* connected since */
 	unsigned int failures;
 	/* Shared. */
 	pthread_mutex_t lock;
@@ -216,7 +218,9 @@ static void set_busy(struct lease_db *db, int64_t since_ms)
 static void set_nodes(struct lease_db *db, int64_t nodes)
 {
 	pthread_mutex_lock(&db->lock);
-	db->state.nodes = nodes > 1 ? nodes : 1;
+	/* just after an outage the others have not shown up yet */
+	if (nodes >= db->state.nodes || pw_clock_mono_ms() - db->up_ms > NODES_MS)
+		db->state.nodes = nodes > 1 ? nodes : 1;
 	pthread_mutex_unlock(&db->lock);
 }
 
@@ -290,6 +294,7 @@ static void connect(struct lease_db *db)
 		disconnect(db, pw_buf_str(&why));
 		return;
 	}
+	db->up_ms = pw_clock_mono_ms();
 	if (run(db, "LISTEN postward_rate", NULL, 0, NULL) != PW_OK || beat(db) != PW_OK)
 		return;
 	if (db->failures > 0)

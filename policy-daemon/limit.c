@@ -615,7 +615,7 @@ static void check_commit(struct decision *out, const struct question *q)
 		commit(out, q);
 	else if (out->verdict != DECIDE_WAIT)
 		give_up(q->session);
-	q->session->is_committed =
+	out->is_sent = q->session->is_committed =
 		out->verdict == DECIDE_DUNNO || out->verdict == DECIDE_HOLD;
 }
 

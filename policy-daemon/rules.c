@@ -262,10 +262,11 @@ static bool fits(const struct rule_when *when, const struct rule_facts *facts)
 	if (when->client_name.form == FORM_SUFFIX &&
 	    !is_below(text[WORD_CLIENT_NAME], when->client_name.text))
 		return false;
-	if (when->sender.form == FORM_NULL)
-		return facts->is_null_sender;
 	return address_fits(&when->login, text[WORD_LOGIN], text[WORD_LOGIN_DOMAIN]) &&
-	       address_fits(&when->sender, text[WORD_SENDER], text[WORD_SENDER_DOMAIN]) &&
+	       (when->sender.form == FORM_NULL
+	                ? facts->is_null_sender
+	                : address_fits(&when->sender, text[WORD_SENDER],
+	                               text[WORD_SENDER_DOMAIN])) &&
 	       address_fits(&when->recipient, text[WORD_RECIPIENT],
 	                    text[WORD_RECIPIENT_DOMAIN]);
 }

@@ -53,6 +53,12 @@ GRANT EXECUTE ON FUNCTION mail.normal_rate_key(text), mail.normal_rate_pattern(t
 
 -- The table ---------------------------------------------------------------------------------
 
+-- bursts that would need longer than 100 years were taken before
+UPDATE mail.rate_limits
+SET burst = greatest(floor(limit_count * 86400::numeric * 36525 / extract(epoch FROM period)), 1)
+WHERE limit_count > 0 AND burst * extract(epoch FROM period) > limit_count * 86400::numeric * 36525;
+SET CONSTRAINTS ALL IMMEDIATE;
+
 ALTER TABLE mail.rate_limits
     DROP CONSTRAINT rate_limits_key_check,
     DROP CONSTRAINT rate_limits_who_check,
@@ -367,33 +373,38 @@ COMMENT ON FUNCTION mail.rate_stored() IS 'For postward-policyd: counters that a
 
 -- Strangers make keys without end. What is whole equals what was never seen, and goes.
 CREATE TABLE mail.rate_pruned (
-    one  boolean PRIMARY KEY DEFAULT true CHECK (one),
-    at   timestamptz NOT NULL DEFAULT now()
+    one   boolean PRIMARY KEY DEFAULT true CHECK (one),
+    page  bigint NOT NULL DEFAULT 0
 );
-COMMENT ON TABLE mail.rate_pruned IS 'One row: when mail.rate_state last lost the counters that are whole again.';
+COMMENT ON TABLE mail.rate_pruned IS 'One row: how far mail.rate_state was last looked through for counters that are whole again.';
 COMMENT ON COLUMN mail.rate_pruned.one IS 'Always true: there is one row.';
-COMMENT ON COLUMN mail.rate_pruned.at IS 'When.';
+COMMENT ON COLUMN mail.rate_pruned.page IS 'The next page of the table.';
 INSERT INTO mail.rate_pruned DEFAULT VALUES;
 
-CREATE FUNCTION mail.prune_rate_state() RETURNS trigger
+-- A piece at a time, and of rows that nobody holds: whoever calls it waits for nothing.
+CREATE FUNCTION mail.rate_prune() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
+DECLARE
+    step constant bigint := 100;
+    pages constant bigint := pg_relation_size('mail.rate_state') / current_setting('block_size')::bigint;
+    first bigint;
 BEGIN
-    IF (SELECT p.at FROM rate_pruned AS p) > now() - interval '10 minutes'
-       OR NOT pg_try_advisory_xact_lock('mail.rate_pruned'::regclass::oid::bigint) THEN
-        RETURN NULL;
+    SELECT p.page INTO first FROM rate_pruned AS p FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
     END IF;
-    UPDATE rate_pruned SET at = now();
+    IF first > 0 OR pages > step THEN
+        UPDATE rate_pruned SET page = CASE WHEN first + step < pages THEN first + step ELSE 0 END;
+    END IF;
     DELETE FROM rate_state AS s WHERE s.ctid = ANY (ARRAY(
         SELECT o.ctid FROM rate_state AS o
-        WHERE o.full_at_us < extract(epoch FROM now() - interval '1 hour') * 1000000
+        WHERE o.ctid >= format('(%s,0)', first)::tid AND o.ctid < format('(%s,0)', first + step)::tid
+          AND o.full_at_us < extract(epoch FROM now() - interval '1 hour') * 1000000
           AND coalesce(o.told_until_us, 0) < extract(epoch FROM now()) * 1000000
-        LIMIT 20000 FOR UPDATE SKIP LOCKED));
-    RETURN NULL;
+        FOR UPDATE SKIP LOCKED));
 END $$;
-COMMENT ON FUNCTION mail.prune_rate_state() IS
-    'Trigger: every ten minutes up to 20000 counters that are whole for an hour are forgotten.';
-CREATE TRIGGER a_prune AFTER INSERT ON mail.rate_state
-    FOR EACH STATEMENT EXECUTE FUNCTION mail.prune_rate_state();
+COMMENT ON FUNCTION mail.rate_prune() IS
+    'With each sign of life of a node: counters of the next 100 pages that are whole for an hour are forgotten.';
 
 -- Set to zero -------------------------------------------------------------------------------
 
@@ -446,7 +457,10 @@ DECLARE
     key constant text := coalesce(mailbox_of(rate_reset.who), normal_address(rate_reset.who), btrim(rate_reset.who));
     n bigint;
 BEGIN
-    DELETE FROM rate_state AS s WHERE s.who = key OR (' ' || s.who || ' ') LIKE '% ' || replace(key, '_', '\_') || ' %';
+    PERFORM FROM rate_state AS s -- in the order of leases, or each waits for the other
+    WHERE s.who = key OR position(' ' || key || ' ' IN ' ' || s.who || ' ') > 0
+    ORDER BY s.limit_id, s.who FOR UPDATE;
+    DELETE FROM rate_state AS s WHERE s.who = key OR position(' ' || key || ' ' IN ' ' || s.who || ' ') > 0;
     GET DIAGNOSTICS n = ROW_COUNT;
     INSERT INTO rate_resets (who) VALUES (key); -- what is not stored yet
     RETURN n;

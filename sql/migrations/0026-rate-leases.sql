@@ -31,6 +31,7 @@ BEGIN
     INSERT INTO mail.nodes AS n (name, program) VALUES (node_seen.name, node_seen.program)
     ON CONFLICT ON CONSTRAINT nodes_pkey DO UPDATE SET seen_at = clock_timestamp();
     DELETE FROM mail.nodes AS n WHERE n.seen_at < clock_timestamp() - interval '1 day';
+    PERFORM mail.rate_prune();
     RETURN mail.nodes_alive();
 END $$;
 COMMENT ON FUNCTION mail.node_seen(text, text) IS
@@ -94,6 +95,9 @@ BEGIN
     ELSIF state.width_us IS NOT NULL AND now_us - state.head_us < 49 * state.width_us THEN
         SELECT sum(u) INTO used FROM unnest(state.counts) AS u;
         c.slots[1] := used; -- another period: as if all were used now
+    ELSIF state.width_us IS NULL AND state.full_at_us > now_us THEN -- it was a bucket: the same
+        c.slots[1] := least(ceil((state.full_at_us - now_us)::numeric * coalesce(state.per_limit, per_limit)
+                                 / coalesce(state.per_us, per_us)), burst);
     END IF;
     RETURN c;
 END $$;
@@ -237,7 +241,7 @@ BEGIN
         next_us := 0;
         told_us := greatest(state.told_until_us - c.now_us, 0);
         over := state.over;
-        IF wanted >= r.cost AND wanted > r.have THEN
+        IF wanted >= r.cost AND (wanted > r.have OR (c.is_window AND r.until_at <> c.slot)) THEN
             held := wanted;
             c := without;
             IF c.is_window THEN

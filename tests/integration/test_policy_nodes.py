@@ -73,6 +73,18 @@ def test_four_nodes_with_traffic_that_moves(kind):
         assert bed.used() == 400
 
 
+def test_a_window_of_short_slots_lets_through_what_keeps_to_it():
+    """A lease is good for its slot of 0.2 s alone; what is left of it is not lost."""
+    with NodesBed(1) as bed:
+        bed.limit(ANN, 10, "10 seconds", kind="window")
+        passed = 0
+        with bed.nodes[0].client() as client:
+            for n in range(24):
+                passed += client.message(f"slow.{n}", sender=ANN, sasl_username=ANN) == "DUNNO"
+                time.sleep(1.06)
+        assert passed == 24
+
+
 def test_a_limit_in_recipients_and_one_in_messages_are_charged_together(two):
     two.pg.sql("DELETE FROM mail.rate_limits")
     two.pg.sql("INSERT INTO mail.rate_limits (who, limit_count, period, unit)"
