@@ -178,11 +178,25 @@ static bool has_parts(const struct family *f)
 	                     pw_str_eq(f->type, PW_STR("summary")));
 }
 
+static const char *const parts[] = { "_bucket", "_sum", "_count" };
+
+/* Is there a sample of x_bucket, x_sum or x_count as a family of its own? */
+static bool has_strays(const struct exposition *all, struct pw_str name)
+{
+	for (const struct family *f = all->first; f != NULL; f = f->next) {
+		struct pw_str rest = pw_str_sub(f->name, name.len, f->name.len);
+
+		for (size_t i = 0; i < PW_LEN(parts); i++)
+			if (f->first != NULL && pw_str_starts(f->name, name) &&
+			    pw_str_eq_nocase(rest, pw_str_from(parts[i])))
+				return true;
+	}
+	return false;
+}
+
 /* x_bucket, x_sum and x_count belong to x, where that has such parts. */
 static struct pw_str family_name(const struct exposition *all, struct pw_str name)
 {
-	static const char *const parts[] = { "_bucket", "_sum", "_count" };
-
 	for (size_t i = 0; i < PW_LEN(parts); i++) {
 		struct pw_str part = pw_str_from(parts[i]);
 		struct pw_str head;
@@ -198,7 +212,8 @@ static struct pw_str family_name(const struct exposition *all, struct pw_str nam
 
 /* ---- lines ---- */
 
-/* "# TYPE name counter", "# HELP name text". The first word about a family holds. */
+/* "# TYPE name counter", "# HELP name text". The first word about a family holds; a type
+ * that comes behind samples is none. */
 static enum pw_status add_comment(struct exposition *all, struct pw_str prefix,
                                   struct pw_str line)
 {
@@ -214,7 +229,8 @@ static enum pw_status add_comment(struct exposition *all, struct pw_str prefix,
 		return PW_OK;
 	if (pw_str_eq(word, PW_STR("TYPE")) && is_type(line)) {
 		r = find_or_add(all, name, &f);
-		return r != PW_OK || f->type.at != NULL || f->first != NULL
+		return r != PW_OK || f->type.at != NULL || f->first != NULL ||
+		                       has_strays(all, name)
 		               ? r
 		               : pw_arena_copy(all->arena, line, &f->type);
 	}

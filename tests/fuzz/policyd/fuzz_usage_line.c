@@ -82,8 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	PW_AUTO(usage_watches_done) struct usage_watches watches = { NULL, 0 };
 	struct usage_world world = { NULL, size % 2 == 0, NULL, 1000 };
 	const struct pw_str quota[] = {
-		ann,         PW_STR("0"), PW_STR("0"),      PW_STR("9"),
-		PW_STR("0"), PW_STR("0"), PW_STR("5000000")
+		ann,         PW_STR("0"), PW_STR("0"),       PW_STR("9"),
+		PW_STR("0"), PW_STR("0"), PW_STR("5000000"), PW_STR("t")
 	};
 
 	if (catalog_new(&catalog, seed, '+') != PW_OK ||
