@@ -24,7 +24,7 @@ def bed():
 @pytest.fixture(autouse=True)
 def nothing_left_on_the_edge(bed):
     yield
-    assert bed.edge.queue() == []
+    wait_until(lambda: bed.edge.queue() == [], what="the edge's queue to be empty")  # cleanup takes a moment
 
 
 @pytest.fixture
