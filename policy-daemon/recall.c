@@ -3,10 +3,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "db/pool.h"
 #include "io/clock.h"
+#include "io/thread.h"
 
 #define ATTEMPT_MS 5000
 /* A row becomes visible when its transaction ends, with a time before that. */
@@ -27,14 +27,12 @@ struct recall {
 
 static bool pause_or_stop(struct recall *recall)
 {
-	struct timespec until;
+	int64_t until_ms = pw_clock_mono_ms() + RECALL_EVERY_MS;
 	bool is_stopping;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += RECALL_EVERY_MS / 1000;
 	pthread_mutex_lock(&recall->lock);
 	if (!recall->is_stopping)
-		pthread_cond_timedwait(&recall->wake, &recall->lock, &until);
+		(void)pw_cond_wait(&recall->wake, &recall->lock, until_ms);
 	is_stopping = recall->is_stopping;
 	pthread_mutex_unlock(&recall->lock);
 	return is_stopping;
@@ -109,20 +107,16 @@ enum pw_status recall_start(struct recall **out, const struct pw_db_config *conf
                             struct pw_buf *why_out)
 {
 	PW_AUTO(free_unstarted) struct recall *recall = calloc(1, sizeof(*recall));
-	pthread_condattr_t attributes;
 	enum pw_status r;
 
 	if (recall == NULL)
 		return PW_ERR_NOMEM;
 	pthread_mutex_init(&recall->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&recall->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
+	pw_cond_init(&recall->wake);
 	if ((r = pw_db_open(&recall->db, config, 1, why_out)) != PW_OK)
 		return r;
-	if (pthread_create(&recall->thread, NULL, recall_main, recall) != 0)
-		return PW_ERR_IO;
+	if ((r = pw_thread_start(&recall->thread, recall_main, recall)) != PW_OK)
+		return r;
 	*out = PW_TAKE(recall);
 	return PW_OK;
 }

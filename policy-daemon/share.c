@@ -252,8 +252,8 @@ enum pw_status share_start(struct share **out, const struct pw_db_config *config
 	if ((r = name_instance(share)) != PW_OK ||
 	    (r = pw_db_open(&share->db, config, 1, why_out)) != PW_OK)
 		return r;
-	if (pthread_create(&share->thread, NULL, share_main, share) != 0)
-		return PW_ERR_IO;
+	if ((r = pw_thread_start(&share->thread, share_main, share)) != PW_OK)
+		return r;
 	*out = PW_TAKE(share);
 	return PW_OK;
 }

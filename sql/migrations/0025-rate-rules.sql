@@ -328,34 +328,6 @@ COMMENT ON COLUMN mail.rate_state.counts IS 'Of a window: what was used in each 
 COMMENT ON COLUMN mail.rate_state.over IS 'Attempts over the limit since the last event about them.';
 COMMENT ON COLUMN mail.rate_state.told_until_us IS 'No second event about it before then; empty = it was not reached.';
 
-CREATE OR REPLACE FUNCTION mail.record_rate(counters jsonb) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
-    WITH said AS (
-        SELECT DISTINCT ON (l.id, e ->> 'who') l.id, e ->> 'who' AS who,
-               mail.whole(e -> 'full_at_us') AS full_at_us, mail.whole(e -> 'over') AS over,
-               CASE WHEN e ? 'told_until_us' THEN mail.whole(e -> 'told_until_us') END AS told_until_us,
-               CASE WHEN mail.whole(e -> 'width_us') > 0 THEN mail.whole(e -> 'head_us') END AS head_us,
-               CASE WHEN mail.whole(e -> 'width_us') > 0 THEN mail.whole(e -> 'width_us') END AS width_us,
-               CASE WHEN mail.whole(e -> 'width_us') > 0 AND jsonb_typeof(e -> 'counts') = 'array'
-                    THEN ARRAY(SELECT mail.whole(c) FROM jsonb_array_elements(e -> 'counts')
-                               WITH ORDINALITY AS p (c, n) ORDER BY p.n LIMIT 64) END AS counts
-        FROM jsonb_array_elements(counters) WITH ORDINALITY AS a (e, n)
-        JOIN mail.rate_limits AS l ON l.id = mail.whole(e -> 'id', -1)
-        WHERE e ->> 'who' IS NOT NULL
-        ORDER BY l.id, e ->> 'who', n DESC
-    ), kept AS (
-        INSERT INTO mail.rate_state (limit_id, who, full_at_us, head_us, width_us, counts, over, told_until_us)
-        SELECT id, who, full_at_us, head_us, width_us, counts, over, told_until_us FROM said ORDER BY id, who
-        ON CONFLICT (limit_id, who) DO UPDATE
-            SET full_at_us = excluded.full_at_us, head_us = excluded.head_us, width_us = excluded.width_us,
-                counts = excluded.counts, over = excluded.over, told_until_us = excluded.told_until_us, changed_at = excluded.changed_at
-        RETURNING 1)
-    SELECT count(*) FROM kept
-$$;
-COMMENT ON FUNCTION mail.record_rate(jsonb) IS
-    'For postward-policyd: [{"id", "who", "full_at_us", "over", "head_us", "width_us", "counts"}, ...]; the last three '
-    'of a window alone; answers how many were kept.';
-
 -- Old programs read no windows.
 CREATE OR REPLACE FUNCTION mail.rate_load(OUT id bigint, OUT who text, OUT full_at_us bigint)
 RETURNS SETOF record
@@ -363,13 +335,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp
     SELECT limit_id, who, full_at_us FROM mail.rate_state
     WHERE full_at_us > extract(epoch FROM now()) * 1000000 AND width_us IS NULL
 $$;
-CREATE FUNCTION mail.rate_stored(OUT id bigint, OUT who text, OUT full_at_us bigint, OUT head_us bigint,
-                                 OUT width_us bigint, OUT counts text, OUT told_until_us bigint, OUT over bigint) RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
-    SELECT limit_id, who, full_at_us, head_us, width_us, array_to_string(counts, ','), told_until_us, over FROM mail.rate_state
-    WHERE full_at_us > extract(epoch FROM now()) * 1000000
-$$;
-COMMENT ON FUNCTION mail.rate_stored() IS 'For postward-policyd: counters that are not whole.';
 
 -- Strangers make keys without end. What is whole equals what was never seen, and goes.
 CREATE TABLE mail.rate_pruned (
@@ -577,7 +542,7 @@ CREATE OR REPLACE VIEW mail.snapshot_settings AS
 
 GRANT SELECT ON mail.snapshot_rate_rules, mail.snapshot_rate_exemptions, mail.snapshot_rate_resets,
     mail.snapshot_rate_notices, mail.snapshot_sending_blocks TO postward_policy;
-GRANT EXECUTE ON FUNCTION mail.rate_stored(), mail.record_sending_blocks(jsonb) TO postward_policy;
+GRANT EXECUTE ON FUNCTION mail.record_sending_blocks(jsonb) TO postward_policy;
 
 -- What an admin reads -------------------------------------------------------------------------
 

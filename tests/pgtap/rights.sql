@@ -38,7 +38,7 @@ $$VALUES
     ('postward_dovecot dovecot_settings'), ('postward_dovecot dovecot_userdb'),
     ('postward_dovecot dovecot_users'), ('postward_dovecot generation'),
     ('postward_policy generation'), ('postward_policy auth_exchange'), ('postward_policy auth_homes'), ('postward_policy record_logins'), ('postward_policy rate_load'), ('postward_policy record_events'),
-    ('postward_policy record_rate'), ('postward_policy record_usage'), ('postward_policy rate_stored'),
+    ('postward_policy record_rate'), ('postward_policy record_usage'),
     ('postward_policy record_sending_blocks'), ('postward_policy senders'), ('postward_policy sender_owners'),
     ('postward_policy record_greylist'), ('postward_policy greylist_load'), ('postward_policy record_send_habits'),
     ('postward_policy send_habits_load'), ('postward_policy record_stolen'),
