@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from stack.dovecot import module_folder
+from stack.host import loaded
 from stack.netns import Namespace, run
 from stack.postgres import binaries
 from stack.postward import SOURCE, Program, build
@@ -251,6 +252,14 @@ class Bed(Namespace):
             if name == "postward-policyd":
                 program.settings["map_socket"] = "/var/spool/postfix/postward/map.sock"
             self.programs.append(program.start())
+
+    def wait_for_keys(self):
+        """Until mail is signed: setup asked for keys, which take a while to be made."""
+        wait_until(lambda: self.sql("SELECT count(*) FROM mail.dkim_requests"
+                                    " WHERE state IN ('pending', 'taken')") == "0", what="DKIM keys")
+        signer = next(p for p in self.programs if p.name == "postward-dkim")
+        generation = int(self.sql("SELECT mail.generation()"))
+        wait_until(lambda: loaded(signer) >= generation, what="postward-dkim to load them")
 
     def start_servers(self):
         self.run("newaliases")

@@ -520,6 +520,7 @@ def running():
         host.start_postgres()
         host.password = host.set_up()["password"]
         host.start_programs()
+        host.wait_for_keys()
         host.start_servers()
         yield host
         assert not [l for l in host.log().splitlines() if "Panic" in l or "Fatal" in l]

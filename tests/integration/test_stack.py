@@ -40,6 +40,7 @@ def test_the_story_ends_clean_on_a_signal(number):
         lines.append(line)
         if "Ctrl-C ends it" in line:
             break
+    assert "Ctrl-C ends it" in lines[-1], "".join(lines)
     root = next(l.rsplit(None, 1)[1] for l in lines if "stack is up" in l)
     assert Path(root).exists()
     story.send_signal(number)

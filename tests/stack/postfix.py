@@ -111,20 +111,28 @@ class Postfix:
         return run("postconf", "-c", self.etc, *args)
 
     def reload(self, servers=("smtpd", "cleanup", "lmtp")):
-        """As `postfix reload`, which once in a while waits for ever for its own log line: postlogd
-        goes away under it. Then no process of those named goes on with old settings; an smtpd with a
+        """As `postfix reload`. The master ends postlogd when it has told of the reload: now and then
+        the line goes with it (`postfix reload` waits for ever then), and it is told to once more.
+        Then no process of those named goes on with old settings; an smtpd with a
         session would while that lasts, and an edge has some with its inner host: it starts anew then.
         (Ending such processes is no way: one in its first session counts as unable to start, and the
         master starts no other for a minute.)"""
-        old, told = self._servers(servers), len(self.lines("reload -- version"))
-        os.kill(self.pid(), signal.SIGHUP)
-        # after that line the master starts no process until it has read the new settings
-        wait_until(lambda: len(self.lines("reload -- version")) > told, 60, "Postfix to reload")
+        old = self._servers(servers)
+        wait_until(self._told_to_reload, 60, "Postfix to reload")
         try:
             wait_until(lambda: not old & self._servers(servers), 3)
         except TimeoutError:  # a session kept in store, or cut off long ago
             self.stop()
             self.start()
+
+    def _told_to_reload(self, patience_s=5):
+        """Has the master said that it reloads? After that line it starts no process until it has read
+        the new settings."""
+        told = len(self.lines("reload -- version"))
+        os.kill(self.pid(), signal.SIGHUP)
+        with contextlib.suppress(TimeoutError):
+            return wait_until(lambda: len(self.lines("reload -- version")) > told, patience_s)
+        return False
 
     def _servers(self, names):
         """Process ids of the master's children of these names; they read settings at their start."""

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 # Ends a wait that should have ended long ago, on a busy machine too.
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 def wait_until(claim, timeout_s=PATIENCE_S, what="condition", step_s=0.02):
