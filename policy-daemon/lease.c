@@ -7,6 +7,8 @@ __extension__ typedef __int128 wide;
 #define DRY_MAX_US 1000000
 /* Fewer are not asked for ahead of need: so near the limit others need them. */
 #define AHEAD_MIN 4
+/* Nobody waits so long for a counter that somebody else holds locked. */
+#define LATER_US 1000000
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -102,7 +104,8 @@ enum lease_answer lease_take(struct lease *lease, struct pw_bucket *seen,
 {
 	int64_t left = lease_left(lease, terms, now_us);
 	bool is_unanswered =
-		lease->asked_us != 0 && now_us - lease->asked_us >= link->wait_us;
+		now_us < lease->later_us ||
+		(lease->asked_us != 0 && now_us - lease->asked_us >= link->wait_us);
 
 	lease->used_us = now_us;
 	if (cost > terms->rate.burst)
@@ -202,6 +205,8 @@ void lease_ask(struct lease *lease, const struct lease_terms *terms,
 		.until_db = lease->until_db,
 	};
 	lease->asked_us = now_us;
+	if (lease->silent_us == 0)
+		lease->silent_us = now_us;
 	lease->asked_cost = out->cost;
 	lease->spent = 0;
 }
@@ -242,14 +247,26 @@ void lease_hear(struct lease *lease, struct pw_bucket *seen,
 	seen->full_at_us = now_us + grant->behind_us;
 	seen->part = 0;
 	lease->is_known = true;
+	lease->silent_us = lease->later_us = 0;
 	close_question(lease, terms, unpaid, now_us);
 }
 
 void lease_unheard(struct lease *lease, const struct lease_terms *terms, int64_t now_us)
 {
 	close_question(lease, terms, lease->ahead, now_us);
+	lease->silent_us = 0;
 	if (terms->is_window && lease_left(lease, terms, now_us) == 0)
 		lease->tokens = 0; /* perhaps taken back already */
+}
+
+void lease_later(struct lease *lease, const struct lease_terms *terms,
+                 const struct lease_link *link, int64_t now_us)
+{
+	close_question(lease, terms, lease->ahead, now_us);
+	if (now_us - lease->silent_us < link->wait_us)
+		return;
+	lease->silent_us = 0;
+	lease->later_us = now_us + LATER_US;
 }
 
 /* ---- telling */

@@ -34,6 +34,8 @@ struct lease {
 	int64_t used_us;           /* last request */
 	int64_t asked_us;          /* a question is on its way since; 0 = none */
 	int64_t asked_cost, spent; /* since then */
+	int64_t silent_us;         /* asked in vain since; 0 = answered */
+	int64_t later_us;          /* the database is not waited for before */
 	int64_t lent;              /* reserved by messages on their way */
 	int64_t waiting, least;    /* tokens that held requests need; the smallest */
 	int64_t ahead;             /* spent before the first answer, lax */
@@ -113,6 +115,11 @@ void lease_hear(struct lease *lease, struct pw_bucket *seen,
                 int64_t now_us);
 /* It will not be answered; what it granted is lost until it flows back. */
 void lease_unheard(struct lease *lease, const struct lease_terms *terms, int64_t now_us);
+
+/* The database is there, but did not get at this counter: it is asked again, and after
+ * link's wait_us not waited for for a while. */
+void lease_later(struct lease *lease, const struct lease_terms *terms,
+                 const struct lease_link *link, int64_t now_us);
 
 /* What is to be told without a question. */
 struct lease_delta {

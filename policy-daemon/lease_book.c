@@ -274,6 +274,18 @@ void lease_book_hear(struct lease_book *book, int64_t rule_id, struct pw_str who
 		tell_about(book, leased);
 }
 
+void lease_book_later(struct lease_book *book, int64_t rule_id, struct pw_str who,
+                      int64_t now_us)
+{
+	struct leased *leased = find(book, rule_id, who);
+
+	if (leased == NULL)
+		return;
+	lease_later(&leased->lease, &leased->terms, &book->link, now_us);
+	if (leased->is_dry || leased->lease.owed > 0)
+		tell_about(book, leased);
+}
+
 /* ---- telling */
 
 static bool put_delta(const struct leased *leased, struct lease_item *out)

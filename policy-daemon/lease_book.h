@@ -56,6 +56,9 @@ bool lease_book_next_question(struct lease_book *book, struct lease_item *out,
 /* Its answer; grant NULL: there will be none. */
 void lease_book_hear(struct lease_book *book, int64_t rule_id, struct pw_str who,
                      const struct lease_grant *grant, int64_t now_us);
+/* Its counter was locked. */
+void lease_book_later(struct lease_book *book, int64_t rule_id, struct pw_str who,
+                      int64_t now_us);
 /* Take the next thing to tell: what was counted in an outage, unless the database is
  * away; tokens nobody wanted for LEASE_IDLE_US, or others need. False: there is none. */
 bool lease_book_next_delta(struct lease_book *book, struct lease_item *out,

@@ -23,10 +23,6 @@
 #define TELL_EVERY_MS 60000
 #define BATCH_MAX 500
 
-struct notes {
-	struct lease_note *first, **last;
-};
-
 struct lease_db {
 	struct pw_db_config config;
 	char *conninfo, *program;
@@ -34,13 +30,14 @@ struct lease_db {
 	void *arg;
 	pthread_t thread;
 	bool has_thread;
-	int wake_fd, stop_fd; /* stop_fd: interrupts whatever it is at */
-	struct notes leaving; /* of the answering thread: until lease_db_send */
+	int wake_fd, stop_fd;       /* stop_fd: interrupts whatever it is at */
+	struct lease_notes leaving; /* of the answering thread: until lease_db_send */
 	/* Of the thread alone. */
 	struct pw_db_session *session;
 	struct pw_buf name; /* of this node */
-	struct notes questions, deltas;
-	struct notes batch; /* deltas sent and not confirmed: sent again as they are */
+	struct lease_queue queue;
+	struct lease_notes
+		batch; /* deltas sent and not confirmed: sent again as they are */
 	int64_t batch_number;
 	int64_t beat_ms, try_ms, told_ms;
 	int64_t up_ms; /* connected since */
@@ -48,56 +45,13 @@ struct lease_db {
 	/* Shared. */
 	pthread_mutex_t lock;
 	pthread_cond_t done;
-	struct notes out, in;
+	struct lease_notes out, in;
 	struct lease_db_state state;
 	bool is_draining, is_done;
 	int64_t drain_deadline_ms;
 };
 
 /* ---- notes */
-
-static void notes_init(struct notes *notes)
-{
-	notes->first = NULL;
-	notes->last = &notes->first;
-}
-
-static void notes_put(struct notes *notes, struct lease_note *note)
-{
-	note->next = NULL;
-	*notes->last = note;
-	notes->last = &note->next;
-}
-
-static struct lease_note *notes_pop(struct notes *notes)
-{
-	struct lease_note *note = notes->first;
-
-	notes->first = note->next;
-	if (notes->first == NULL)
-		notes->last = &notes->first;
-	return note;
-}
-
-/* All of from behind those of to. */
-static void notes_move(struct notes *to, struct notes *from)
-{
-	if (from->first == NULL)
-		return;
-	*to->last = from->first;
-	to->last = from->last;
-	notes_init(from);
-}
-
-void lease_notes_free(struct lease_note **first)
-{
-	while (*first != NULL) {
-		struct lease_note *note = *first;
-
-		*first = note->next;
-		free(note);
-	}
-}
 
 static struct lease_note *note_new(enum lease_note_kind kind, int64_t rule_id,
                                    struct pw_str who)
@@ -134,7 +88,7 @@ enum pw_status lease_db_put(struct lease_db *db, enum lease_note_kind kind,
 		note->question = item->question;
 	else
 		note->delta = item->delta;
-	notes_put(&db->leaving, note);
+	lease_notes_put(&db->leaving, note);
 	return PW_OK;
 }
 
@@ -146,7 +100,7 @@ void lease_db_send(struct lease_db *db)
 	for (const struct lease_note *note = db->leaving.first; note != NULL;
 	     note = note->next)
 		db->state.unanswered += note->kind == LEASE_QUESTION;
-	notes_move(&db->out, &db->leaving);
+	lease_notes_move(&db->out, &db->leaving);
 	pthread_mutex_unlock(&db->lock);
 	wake(db);
 }
@@ -159,7 +113,7 @@ struct lease_note *lease_db_take(struct lease_db *db)
 	first = db->in.first;
 	for (const struct lease_note *note = first; note != NULL; note = note->next)
 		db->state.unanswered -= note->kind != LEASE_DRY;
-	notes_init(&db->in);
+	lease_notes_init(&db->in);
 	pthread_mutex_unlock(&db->lock);
 	return first;
 }
@@ -176,22 +130,22 @@ struct lease_db_state lease_db_state(struct lease_db *db)
 
 /* ---- in the thread: answers and state */
 
-static void hand_back(struct lease_db *db, struct notes *notes)
+static void hand_back(struct lease_db *db, struct lease_notes *notes)
 {
 	if (notes->first == NULL)
 		return;
 	pthread_mutex_lock(&db->lock);
-	notes_move(&db->in, notes);
+	lease_notes_move(&db->in, notes);
 	pthread_mutex_unlock(&db->lock);
 	db->woken(db->arg);
 }
 
 static void give_up_questions(struct lease_db *db)
 {
-	for (struct lease_note *note = db->questions.first; note != NULL;
+	for (struct lease_note *note = db->queue.questions.first; note != NULL;
 	     note = note->next)
 		note->kind = LEASE_UNHEARD;
-	hand_back(db, &db->questions);
+	hand_back(db, &db->queue.questions);
 }
 
 static void set_up(struct lease_db *db, bool is_up)
@@ -350,37 +304,63 @@ static void fill_batch(struct lease_db *db)
 {
 	if (db->batch.first != NULL)
 		return;
-	db->batch_number++;
-	for (int n = 0; n < BATCH_MAX && db->deltas.first != NULL; n++)
-		notes_put(&db->batch, notes_pop(&db->deltas));
+	lease_queue_deltas(&db->queue, &db->batch, BATCH_MAX, pw_clock_mono_ms());
+	db->batch_number += db->batch.first != NULL;
 }
 
-/* Tell it once and for all: a batch that was not confirmed goes again under its number,
- * and the database takes a number once. */
+static void put_batch(struct lease_db *db, struct pw_buf *out)
+{
+	pw_buf_puts(out, PW_STR("{\"node\":"));
+	pw_json_put_string(out, pw_buf_str(&db->name));
+	pw_buf_puts(out, PW_STR(",\"program\":\"" PROGRAM "\""));
+	put_number(out, ",\"batch\":", db->batch_number);
+	pw_buf_puts(out, PW_STR(",\"deltas\":["));
+	for (const struct lease_note *note = db->batch.first; note != NULL;
+	     note = note->next) {
+		if (note != db->batch.first)
+			pw_buf_putc(out, ',');
+		put_delta(out, note, pw_clock_mono_ms() * 1000);
+	}
+	pw_buf_puts(out, PW_STR("]}"));
+}
+
+/* Those it names were left out. */
+static void close_batch(struct lease_db *db, const struct pw_db_result *rows)
+{
+	bool is_locked[BATCH_MAX] = { false };
+	struct lease_note *note = db->batch.first, *next;
+
+	for (size_t row = 0; row < pw_db_rows(rows); row++) {
+		int64_t n = pw_db_int(rows, row, 0, 0);
+
+		if (n >= 1 && n <= BATCH_MAX)
+			is_locked[n - 1] = true;
+	}
+	for (size_t n = 0; note != NULL; n++, note = next) {
+		next = note->next;
+		lease_queue_told(&db->queue, note, is_locked[n], pw_clock_mono_ms());
+	}
+	lease_notes_init(&db->batch);
+}
+
+/* Tell a batch once and for all: one that was not confirmed goes again under its number,
+ * and the database takes a number once. Returns whether there was one. */
 static bool settle(struct lease_db *db)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
-	const struct lease_note *note;
+	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
 	struct pw_str param;
 
 	fill_batch(db);
-	pw_buf_puts(&text, PW_STR("{\"node\":"));
-	pw_json_put_string(&text, pw_buf_str(&db->name));
-	pw_buf_puts(&text, PW_STR(",\"program\":\"" PROGRAM "\""));
-	put_number(&text, ",\"batch\":", db->batch_number);
-	pw_buf_puts(&text, PW_STR(",\"deltas\":["));
-	for (note = db->batch.first; note != NULL; note = note->next) {
-		if (note != db->batch.first)
-			pw_buf_putc(&text, ',');
-		put_delta(&text, note, pw_clock_mono_ms() * 1000);
-	}
-	pw_buf_puts(&text, PW_STR("]}"));
+	if (db->batch.first == NULL)
+		return false;
+	put_batch(db, &text);
 	param = pw_buf_str(&text);
 	if (pw_buf_status(&text) != PW_OK ||
-	    run(db, "SELECT mail.rate_settle($1::jsonb)", &param, 1, NULL) != PW_OK)
+	    run(db, "SELECT n FROM mail.rate_settle_free($1::jsonb) AS n", &param, 1,
+	        &rows) != PW_OK)
 		return false;
-	lease_notes_free(&db->batch.first);
-	notes_init(&db->batch);
+	close_batch(db, rows);
 	return true;
 }
 
@@ -399,55 +379,64 @@ static void set_grant(struct lease_note *note, const struct pw_db_result *rows,
 	};
 }
 
-/* Ask for all of one batch. Questions without a row (their limit is gone) stay unheard.
- */
-static bool ask(struct lease_db *db)
+static enum pw_status lease(struct lease_db *db, const struct lease_notes *asked,
+                            struct pw_db_result **rows)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
-	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
-	struct lease_note *asked[BATCH_MAX];
-	struct notes answers;
-	size_t count = 0;
 	struct pw_str param;
+	enum pw_status r;
 
-	for (struct lease_note *note = db->questions.first;
-	     note != NULL && count < BATCH_MAX; note = note->next) {
-		pw_buf_putc(&text, count == 0 ? '[' : ',');
+	for (const struct lease_note *note = asked->first; note != NULL;
+	     note = note->next) {
+		pw_buf_putc(&text, note == asked->first ? '[' : ',');
 		put_question(&text, note);
-		asked[count++] = note;
 	}
 	pw_buf_putc(&text, ']');
 	param = pw_buf_str(&text);
-	if (pw_buf_status(&text) != PW_OK ||
-	    run(db,
-	        "SELECT n, held, until_at, lasts_us, behind_us, next_us, nodes, told_us, "
-	        "over"
-	        " FROM mail.rate_lease($1::jsonb)",
-	        &param, 1, &rows) != PW_OK)
+	if ((r = pw_buf_status(&text)) != PW_OK)
+		return r;
+	return run(db,
+	           "SELECT n, held, until_at, lasts_us, behind_us, next_us, nodes, "
+	           "told_us, over FROM mail.rate_lease($1::jsonb)",
+	           &param, 1, rows);
+}
+
+/* Ask one batch. Returns whether there was one. */
+static bool ask(struct lease_db *db)
+{
+	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
+	struct lease_note *by_number[BATCH_MAX];
+	struct lease_notes asked;
+	size_t count = 0;
+	enum pw_status r;
+
+	lease_notes_init(&asked);
+	lease_queue_questions(&db->queue, &asked, BATCH_MAX);
+	if (asked.first == NULL)
 		return false;
-	notes_init(&answers);
-	for (size_t i = 0; i < count; i++) {
-		notes_put(&answers, notes_pop(&db->questions));
-		asked[i]->kind = LEASE_UNHEARD;
+	r = lease(db, &asked, &rows);
+	for (struct lease_note *note = asked.first; note != NULL; note = note->next) {
+		note->kind = r == PW_OK ? LEASE_LATER : LEASE_UNHEARD;
+		by_number[count++] = note;
 	}
 	for (size_t row = 0; row < pw_db_rows(rows); row++) {
 		int64_t n = pw_db_int(rows, row, 0, 0);
 
 		if (n >= 1 && n <= (int64_t)count)
-			set_grant(asked[n - 1], rows, row);
+			set_grant(by_number[n - 1], rows, row);
 	}
 	if (pw_db_rows(rows) > 0)
 		set_nodes(db, pw_db_int(rows, 0, 6, 1));
-	hand_back(db, &answers);
-	return true;
+	hand_back(db, &asked);
+	return r == PW_OK;
 }
 
 /* "ID WHO" */
 static void hear_notices(struct lease_db *db)
 {
-	struct notes dry;
+	struct lease_notes dry;
 
-	notes_init(&dry);
+	lease_notes_init(&dry);
 	for (;;) {
 		PW_AUTO(pw_buf_done) struct pw_buf payload = { 0 };
 		struct pw_str who;
@@ -459,7 +448,7 @@ static void hear_notices(struct lease_db *db)
 		who = pw_buf_str(&payload);
 		if (pw_str_to_int64(pw_str_cut(&who, ' '), 1, INT64_MAX, &id) == PW_OK &&
 		    (note = note_new(LEASE_DRY, id, who)) != NULL)
-			notes_put(&dry, note);
+			lease_notes_put(&dry, note);
 	}
 	hand_back(db, &dry);
 }
@@ -477,25 +466,26 @@ static bool is_over(struct lease_db *db)
 	pthread_mutex_unlock(&db->lock);
 	return is_draining &&
 	       (is_late || (db->session == NULL && db->failures > 1) ||
-	        (db->deltas.first == NULL && db->batch.first == NULL && !has_more));
+	        (db->queue.deltas.first == NULL && db->queue.locked.first == NULL &&
+	         db->batch.first == NULL && !has_more));
 }
 
 static void collect(struct lease_db *db)
 {
-	struct notes out;
+	struct lease_notes out;
 	uint64_t count;
 
 	if (read(db->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		return;
-	notes_init(&out);
+	lease_notes_init(&out);
 	pthread_mutex_lock(&db->lock);
-	notes_move(&out, &db->out);
+	lease_notes_move(&out, &db->out);
 	pthread_mutex_unlock(&db->lock);
 	while (out.first != NULL) {
-		struct lease_note *note = notes_pop(&out);
+		struct lease_note *note = out.first;
 
-		notes_put(note->kind == LEASE_QUESTION ? &db->questions : &db->deltas,
-		          note);
+		out.first = note->next;
+		lease_queue_put(&db->queue, note);
 	}
 }
 
@@ -504,27 +494,30 @@ static void wait_for_work(struct lease_db *db)
 	struct pollfd fds[2] = { { .fd = db->wake_fd, .events = POLLIN },
 		                 { .fd = db->stop_fd, .events = POLLIN } };
 	int64_t left_ms = db->try_ms - pw_clock_mono_ms();
+	bool has_locked = db->queue.locked.first != NULL;
+	int64_t until_ms = has_locked && db->queue.retry_ms < db->beat_ms
+	                           ? db->queue.retry_ms
+	                           : db->beat_ms;
 
 	if (db->session == NULL)
 		(void)poll(fds, 2, left_ms > 0 ? (int)left_ms : 0);
-	else if (!pw_db_session_wait(db->session, db->wake_fd, db->beat_ms))
+	else if (!pw_db_session_wait(db->session, db->wake_fd, until_ms))
 		disconnect(db, PW_STR("connection closed by the server"));
 }
 
-/* What was counted before what is asked for. */
-static void work(struct lease_db *db)
+/* One statement of each kind: what is told, what is asked, that we are here. Returns
+ * whether there may be more to do at once. */
+static bool work(struct lease_db *db)
 {
-	while (db->session != NULL &&
-	       (db->deltas.first != NULL || db->batch.first != NULL))
-		if (!settle(db))
-			return;
-	while (db->session != NULL && db->questions.first != NULL)
-		if (!ask(db))
-			return;
+	bool has_more = db->session != NULL && settle(db);
+
+	if (db->session != NULL)
+		has_more = ask(db) || has_more;
 	if (db->session != NULL && pw_clock_mono_ms() >= db->beat_ms)
 		(void)beat(db);
 	if (db->session != NULL)
 		hear_notices(db);
+	return has_more && db->session != NULL;
 }
 
 static void *lease_db_main(void *arg)
@@ -537,8 +530,7 @@ static void *lease_db_main(void *arg)
 		collect(db);
 		if (db->session == NULL)
 			give_up_questions(db);
-		work(db);
-		if (!is_over(db))
+		if (!work(db) && !is_over(db))
 			wait_for_work(db);
 	}
 	if (db->session != NULL) {
@@ -582,11 +574,11 @@ static enum pw_status copy_config(struct lease_db *db, const struct pw_db_config
 
 static void init(struct lease_db *db)
 {
-	struct notes *all[] = { &db->leaving, &db->questions, &db->deltas,
-		                &db->batch,   &db->out,       &db->in };
+	struct lease_notes *all[] = { &db->leaving, &db->batch, &db->out, &db->in };
 
 	for (size_t i = 0; i < PW_LEN(all); i++)
-		notes_init(all[i]);
+		lease_notes_init(all[i]);
+	lease_queue_init(&db->queue);
 	pthread_mutex_init(&db->lock, NULL);
 	pw_cond_init(&db->done);
 	db->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -649,8 +641,9 @@ void lease_db_close(struct lease_db **db)
 		return;
 	lease_db_drain(d, 0);
 	lease_notes_free(&d->leaving.first);
-	lease_notes_free(&d->questions.first);
-	lease_notes_free(&d->deltas.first);
+	lease_notes_free(&d->queue.questions.first);
+	lease_notes_free(&d->queue.deltas.first);
+	lease_notes_free(&d->queue.locked.first);
 	lease_notes_free(&d->batch.first);
 	lease_notes_free(&d->out.first);
 	lease_notes_free(&d->in.first);

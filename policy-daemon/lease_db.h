@@ -1,35 +1,12 @@
 /* The thread that asks the database for leases, tells it what came of them and says every
- * two seconds that this node is alive (mail.rate_lease, mail.rate_settle,
+ * two seconds that this node is alive (mail.rate_lease, mail.rate_settle_free,
  * mail.node_seen). What gathers while one statement runs goes with the next. The
  * answering thread never waits for it: notes are handed over and taken back. */
 #pragma once
 
 #include "core/buf.h"
 #include "db/config.h"
-#include "policyd/lease_book.h"
-
-enum lease_note_kind {
-	LEASE_QUESTION, /* to the database */
-	LEASE_DELTA,
-	LEASE_GRANT, /* and back */
-	LEASE_UNHEARD,
-	LEASE_DRY, /* others need what is held of this key */
-};
-
-struct lease_note {
-	struct lease_note *next;
-	enum lease_note_kind kind;
-	int64_t rule_id;
-	union {
-		struct lease_question question;
-		struct lease_delta delta;
-		struct lease_grant grant;
-	};
-	int64_t made_us; /* monotonic: what a delta's times count from */
-	size_t who_len;
-	char who[];
-};
-void lease_notes_free(struct lease_note **first);
+#include "policyd/lease_queue.h"
 
 struct lease_db;
 

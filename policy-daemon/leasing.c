@@ -43,7 +43,12 @@ void leasing_woken(struct daemon *daemon)
 			lease_book_dry(daemon->leases, note->rule_id, who, now_us);
 			continue;
 		}
-		pw_count(&numbers, NUMBER_lease_unheard, note->kind == LEASE_UNHEARD);
+		pw_count(&numbers, NUMBER_lease_unheard,
+		         note->kind == LEASE_UNHEARD || note->kind == LEASE_LATER);
+		if (note->kind == LEASE_LATER) {
+			lease_book_later(daemon->leases, note->rule_id, who, now_us);
+			continue;
+		}
 		lease_book_hear(daemon->leases, note->rule_id, who,
 		                note->kind == LEASE_GRANT ? &note->grant : NULL, now_us);
 	}

@@ -277,6 +277,52 @@ def test_a_slow_answer_is_not_waited_for_longer_than_db_wait(pair):
     assert second < 0.1
 
 
+def spend_rest(bed, passed):
+    """Some more of each login; true once nothing passes and nothing is held."""
+    more = {who: sum(spend(node, 2, login=who, tag=f"rest{time.monotonic()}") for node in bed.nodes) for who in passed}
+    for who, count in more.items():
+        passed[who] += count
+    return not any(more.values()) and all(passed[who] >= 20 for who in passed)
+
+
+@pytest.mark.parametrize("how", ["locked", "not_committed"])
+def test_a_counter_somebody_holds_locked_takes_nothing_from_the_others(pair, how):
+    """Those are granted, exactly, by both nodes; what was counted of it meanwhile is settled."""
+    others = [f"user{n}@example.test" for n in range(6)]
+    for who in others:
+        pair.pg.sql("SELECT mail.add_user(%s, 'a long enough password', 0)", who)
+    rule = pair.limit("*", 20, "1 day")
+    if how == "locked":
+        assert spend(pair.nodes[0], 1) == 1
+        wait_until(lambda: pair.used() == 1, 20, "the lease to come back")
+    connection = pair.pg.connect()
+    connection.autocommit = False
+    connection.cursor().execute(
+        "SELECT FROM mail.rate_state WHERE limit_id = %s AND who = %s FOR UPDATE" if how == "locked" else
+        "INSERT INTO mail.rate_state (limit_id, who, full_at_us) VALUES (%s, %s, 0)", (rule, ANN))
+    before = [len(node.program.lines("event=leases_away")) for node in pair.nodes]
+    held = Load(pair.nodes, 2, pause_s=0.5)
+    try:
+        passed = {who: 0 for who in others}
+        for _ in range(3):
+            for node in pair.nodes:
+                for who in others:
+                    passed[who] += spend(node, 8, login=who, tag=f"one{time.monotonic()}")
+        wait_until(lambda: spend_rest(pair, passed), 60, "all of them to be spent")
+    finally:
+        held.stop()
+        connection.rollback()
+        connection.close()
+    assert passed == {who: 20 for who in others}
+    assert {pair.used(who) for who in others} == {20}
+    assert held.slowest_s() < DEADLINE_S + SLACK_S
+    assert [len(node.program.lines("event=leases_away")) for node in pair.nodes] == before
+    settled = held.admitted() + (1 if how == "locked" else 0)
+    assert 0 < held.admitted() <= 20
+    wait_until(lambda: pair.used() >= settled, 20, "what was counted meanwhile")
+    assert settled + spend_all(pair) == 20
+
+
 def test_lax_answers_at_once_and_keeps_its_bound():
     with NodesBed(4) as bed:
         bed.know_each_other()

@@ -44,7 +44,7 @@ $$VALUES
     ('postward_policy send_habits_load'), ('postward_policy record_stolen'),
     ('postward_score record_greylist'), ('postward_score greylist_load'),
     ('postward_policy node_seen'), ('postward_policy node_gone'), ('postward_policy rate_lease'),
-    ('postward_policy rate_settle'), ('postward_policy record_over'),
+    ('postward_policy rate_settle'), ('postward_policy rate_settle_free'), ('postward_policy record_over'),
     ('postward_postfix generation'), ('postward_postfix postfix_alias'),
     ('postward_postfix postfix_domain'), ('postward_postfix postfix_mailbox'),
     ('postward_postfix postfix_senders'),

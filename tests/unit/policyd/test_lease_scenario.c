@@ -8,6 +8,7 @@
  *   at TIME ask COST NEED HAVE                              what the database is asked
  *   at TIME hear HELD LASTS BEHIND NEXT                     its answer; LASTS - = nothing
  *   at TIME unheard                                         none came
+ *   at TIME later                                           its counter was locked
  *   at TIME left TOKENS      at TIME low yes|no             what it still holds
  *   at TIME back TOKENS      at TIME settle TOKENS LASTS    what it tells; 0 = nothing
  *   at TIME retry SECONDS COST     at TIME over yes|no */
@@ -165,6 +166,12 @@ static void do_unheard(struct play *play, struct pw_str rest)
 	lease_unheard(&play->lease, &play->terms, play->now_us);
 }
 
+static void do_later(struct play *play, struct pw_str rest)
+{
+	(void)rest;
+	lease_later(&play->lease, &play->terms, &play->link, play->now_us);
+}
+
 static void do_left(struct play *play, struct pw_str rest)
 {
 	int64_t left = lease_left(&play->lease, &play->terms, play->now_us);
@@ -224,8 +231,8 @@ static const struct {
 	{ "commit", do_commit }, { "refund", do_refund }, { "wait", do_wait },
 	{ "unwait", do_unwait }, { "ask", do_ask },       { "hear", do_hear },
 	{ "left", do_left },     { "low", do_low },       { "unheard", do_unheard },
-	{ "back", do_back },     { "settle", do_settle }, { "retry", do_retry },
-	{ "over", do_over },
+	{ "later", do_later },   { "back", do_back },     { "settle", do_settle },
+	{ "retry", do_retry },   { "over", do_over },
 };
 
 static void run_line(struct play *play, struct pw_str rest)
