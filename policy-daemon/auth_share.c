@@ -7,6 +7,8 @@
 
 /* Of one hand-over; what is more waits for the next. */
 #define NEWS_MAX 1000
+/* Rows taken over at once, between two rounds of answers. */
+#define ROWS_PER_TURN 2000
 
 enum column { WHAT, KIND, WHO, NUMBER, DRY_RUN };
 
@@ -43,7 +45,7 @@ static void hear_all(struct daemon *daemon, struct guard_block *block)
 
 static void hear_block(struct daemon *daemon, struct guard_block *block)
 {
-	if (!guard_take_block(daemon->guard, block, pw_clock_mono_ms()))
+	if (!guard_take_block(daemon->guard, block, daemon->shared.taken_ms))
 		return;
 	auth_tell_block(daemon, block, AUTH_TAKEN);
 	if (block->kind == AUTH_LOGIN_BY_HAND && !block->is_dry_run)
@@ -93,19 +95,45 @@ static void hear_home(struct daemon *daemon, const struct pw_db_result *rows, si
 		return;
 	attempt.remote = pw_ip_unmap(attempt.remote);
 	guard_succeeded(daemon->guard, &attempt,
-	                pw_clock_mono_ms() - pw_db_int(rows, row, 2, 0));
+	                daemon->shared.taken_ms - pw_db_int(rows, row, 2, 0));
+}
+
+/* Take the next row over; false: that was the last. */
+static bool take_row(struct daemon *daemon)
+{
+	struct auth_shared *shared = &daemon->shared;
+
+	if (shared->rows.homes != NULL && shared->home < pw_db_rows(shared->rows.homes))
+		hear_home(daemon, shared->rows.homes, shared->home++);
+	else if (shared->row < pw_db_rows(shared->rows.news))
+		hear_row(daemon, shared->rows.news, shared->row++);
+	else
+		return false;
+	return true;
+}
+
+void auth_share_turn(struct daemon *daemon)
+{
+	if (daemon->shared.rows.news == NULL)
+		return;
+	for (size_t n = 0; n < ROWS_PER_TURN; n++)
+		if (!take_row(daemon)) {
+			share_rows_done(&daemon->shared.rows);
+			return;
+		}
+	server_wake(daemon->server);
 }
 
 static void take(struct daemon *daemon)
 {
-	PW_AUTO(share_rows_done) struct share_rows rows = { NULL, NULL };
+	struct auth_shared *shared = &daemon->shared;
 
-	if (!share_take(daemon->share, &rows))
-		return;
-	for (size_t i = 0; rows.homes != NULL && i < pw_db_rows(rows.homes); i++)
-		hear_home(daemon, rows.homes, i);
-	for (size_t i = 0; i < pw_db_rows(rows.news); i++)
-		hear_row(daemon, rows.news, i);
+	if (shared->rows.news == NULL) {
+		*shared = (struct auth_shared){ .taken_ms = pw_clock_mono_ms() };
+		if (!share_take(daemon->share, &shared->rows))
+			return;
+	}
+	auth_share_turn(daemon);
 }
 
 /* ---- to other nodes */
@@ -182,4 +210,5 @@ void auth_share_stop(struct daemon *daemon)
 	if (daemon->share != NULL)
 		put_all(daemon, &last);
 	share_stop(&daemon->share, &last);
+	share_rows_done(&daemon->shared.rows);
 }

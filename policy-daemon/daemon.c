@@ -35,6 +35,7 @@ static void on_woken(void *arg)
 	if (daemon->world.catalog != before)
 		usage_talk_catalog(daemon);
 	leasing_woken(daemon);
+	auth_share_turn(daemon);
 	if (daemon->world.catalog != NULL && daemon->world.catalog != before)
 		limit_talk_follow(daemon);
 }

@@ -17,6 +17,13 @@
 #include "policyd/settings.h"
 #include "policyd/share.h"
 
+/* What other nodes told, being taken over. */
+struct auth_shared {
+	struct share_rows rows; /* news NULL = none */
+	size_t home, row;       /* the next of them */
+	int64_t taken_ms;       /* their times count from here */
+};
+
 struct daemon {
 	struct pw_options options;
 	struct settings *settings;
@@ -37,6 +44,7 @@ struct daemon {
 	struct logins *logins;
 	struct standing *standing;
 	struct share *share;
+	struct auth_shared shared;
 	struct decide_world world;
 	struct server_protocol policy, usage_protocol, auth_protocol, bans_protocol;
 	struct server_protocol map;
@@ -114,6 +122,8 @@ void http_close(struct daemon *daemon); /* http_talk.c */
 PW_MUST_CHECK enum pw_status auth_share_start(struct daemon *daemon,
                                               struct pw_buf *why_out);
 void auth_share_tick(struct daemon *daemon);
+/* Go on with rows that were too many for one turn; whenever the server was woken. */
+void auth_share_turn(struct daemon *daemon);
 void auth_share_stop(struct daemon *daemon); /* auth_share.c */
 
 /* There is a new catalog: end the sessions of logins that changed since the one before.

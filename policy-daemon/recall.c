@@ -7,6 +7,7 @@
 #include "db/pool.h"
 #include "io/clock.h"
 #include "io/thread.h"
+#include "policyd/again.h"
 
 #define ATTEMPT_MS 5000
 /* A row becomes visible when its transaction ends, with a time before that. */
@@ -21,7 +22,8 @@ struct recall {
 	_Atomic(struct pw_db_result *) greylist, habits;
 	atomic_bool wants_greylist;
 	int64_t since_ms; /* of the next look at the greylist; the thread's */
-	bool has_habits;  /* the thread's */
+	struct again again_habits, again_greylist; /* the thread's */
+	bool has_habits;                           /* the thread's */
 	bool is_stopping;
 };
 
@@ -41,10 +43,12 @@ static bool pause_or_stop(struct recall *recall)
 static void load_habits(struct recall *recall)
 {
 	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
+	enum pw_status r = pw_db_exec(
+		recall->db, "SELECT email, busiest, at_ms FROM mail.send_habits_load()",
+		NULL, 0, pw_clock_mono_ms() + ATTEMPT_MS, &rows);
 
-	if (pw_db_exec(recall->db,
-	               "SELECT email, busiest, at_ms FROM mail.send_habits_load()", NULL,
-	               0, pw_clock_mono_ms() + ATTEMPT_MS, &rows) != PW_OK)
+	again_asked(&recall->again_habits, r, 0, pw_clock_mono_ms());
+	if (r != PW_OK)
 		return;
 	recall->has_habits = true;
 	atomic_store(&recall->habits, PW_TAKE(rows));
@@ -64,15 +68,18 @@ static void load_greylist(struct recall *recall)
 {
 	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
 	PW_AUTO(pw_buf_done) struct pw_buf since = { 0 };
-	struct pw_str params[1];
+	struct pw_str param;
+	enum pw_status r;
 
 	pw_buf_put_int(&since, recall->since_ms);
-	params[0] = pw_buf_str(&since);
-	if (pw_buf_status(&since) != PW_OK ||
-	    pw_db_exec(recall->db,
-	               "SELECT client, sender, recipient, first_ms, passed_ms, passes, "
-	               "changed_ms FROM mail.greylist_load($1::bigint)",
-	               params, 1, pw_clock_mono_ms() + ATTEMPT_MS, &rows) != PW_OK)
+	param = pw_buf_str(&since);
+	if ((r = pw_buf_status(&since)) == PW_OK)
+		r = pw_db_exec(recall->db,
+		               "SELECT client, sender, recipient, first_ms, passed_ms, "
+		               "passes, changed_ms FROM mail.greylist_load($1::bigint)",
+		               &param, 1, pw_clock_mono_ms() + ATTEMPT_MS, &rows);
+	again_asked(&recall->again_greylist, r, 0, pw_clock_mono_ms());
+	if (r != PW_OK)
 		return;
 	move_on(recall, rows);
 	atomic_store(&recall->greylist, PW_TAKE(rows));
@@ -83,9 +90,11 @@ static void *recall_main(void *arg)
 	struct recall *recall = arg;
 
 	do {
-		if (!recall->has_habits)
+		if (!recall->has_habits &&
+		    again_is_due(&recall->again_habits, pw_clock_mono_ms()))
 			load_habits(recall);
 		if (atomic_load(&recall->wants_greylist) &&
+		    again_is_due(&recall->again_greylist, pw_clock_mono_ms()) &&
 		    atomic_load(&recall->greylist) == NULL)
 			load_greylist(recall);
 	} while (!pause_or_stop(recall));

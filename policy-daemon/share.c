@@ -10,6 +10,7 @@
 #include "io/clock.h"
 #include "io/log.h"
 #include "io/thread.h"
+#include "policyd/again.h"
 
 #define EXCHANGE_MS 1000
 #define ATTEMPT_MS 2000
@@ -30,6 +31,7 @@ struct share {
 	/* of the thread alone */
 	struct pw_buf since;
 	int64_t exchanged_ms, homes_ms; /* 0 = never */
+	struct again again_homes;
 	/* under the lock */
 	struct pw_buf put;      /* empty = news are wanted */
 	int64_t put_ms;         /* since then */
@@ -130,17 +132,21 @@ static struct pw_db_result *fetch_homes(struct share *share)
 	PW_AUTO(pw_buf_done) struct pw_buf since_s = { 0 };
 	int64_t now_ms = pw_clock_mono_ms();
 	struct pw_str param;
+	enum pw_status r;
 
-	if (share->homes_ms != 0 && now_ms < share->homes_ms + HOMES_MS)
+	if (!again_is_due(&share->again_homes, now_ms))
 		return NULL;
 	pw_buf_put_int(&since_s,
 	               share->homes_ms == 0
 	                       ? HOMES_ALL_S
 	                       : (now_ms - share->homes_ms) / 1000 + HOMES_OVERLAP_S);
 	param = pw_buf_str(&since_s);
-	if (pw_db_exec(share->db,
-	               "SELECT login, address, age_ms FROM mail.auth_homes($1::bigint)",
-	               &param, 1, now_ms + ATTEMPT_MS, &rows) != PW_OK)
+	r = pw_db_exec(share->db,
+	               "SELECT login, address, age_ms FROM mail.auth_homes($1::bigint)"
+	               " ORDER BY age_ms LIMIT 100000", /* the latest */
+	               &param, 1, now_ms + ATTEMPT_MS, &rows);
+	again_asked(&share->again_homes, r, HOMES_MS, now_ms);
+	if (r != PW_OK)
 		return NULL;
 	share->homes_ms = now_ms;
 	return PW_TAKE(rows);

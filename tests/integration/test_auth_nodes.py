@@ -216,6 +216,25 @@ def test_people_block_a_network(bed):
     bed.until(1, is_free, ANN, "192.0.2.60")
 
 
+def test_many_blocks_come_whole_and_go_whole(bed):
+    """More than are taken over at once: by news, by the list a node reads at its start, and lifted."""
+    bed.limit("network", 1000)
+    some = ["10.0.0.1", "10.0.11.184", "10.0.19.136", "10.0.27.88"]  # the 1st, 3,000th, 5,000th, 7,000th
+    bed.pg.sql("INSERT INTO mail.auth_blocks (network, until)"
+               " SELECT '10.0.0.0'::inet + n, now() + interval '1 hour' + n * interval '1 s'"
+               " FROM generate_series(1, 7000) AS n")
+    for number in (0, 1):
+        for address in some:
+            bed.until(number, is_blocked, ANN, address)
+    bed.restart(1, signal.SIGTERM)
+    for address in some:
+        bed.until(1, is_blocked, ANN, address)
+    bed.pg.sql("DELETE FROM mail.auth_blocks")
+    for number in (0, 1):
+        for address in some:
+            bed.until(number, is_free, ANN, address)
+
+
 def test_a_home_is_one_on_all_nodes_and_after_a_restart(bed):
     home = "198.51.100.20"
     bed.limit("login", 3)
