@@ -3,11 +3,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "io/clock.h"
 #include "io/log.h"
+#include "io/thread.h"
 
-#define WRITE_EVERY_S 15
+#define WRITE_EVERY_MS 15000
 
 static const struct pw_counter_row rows[] = {
 #define PW PW_COUNTER_ROW
@@ -42,15 +43,13 @@ static void *writer_main(void *arg)
 	bool has_failed = false, is_stopping = false;
 
 	while (!is_stopping) {
-		struct timespec until;
+		int64_t until_ms;
 
 		write_once(writer, &has_failed);
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += WRITE_EVERY_S;
+		until_ms = pw_clock_mono_ms() + WRITE_EVERY_MS;
 		pthread_mutex_lock(&writer->lock);
 		while (!writer->is_poked && !writer->is_stopping)
-			if (pthread_cond_timedwait(&writer->wake, &writer->lock,
-			                           &until) != 0)
+			if (!pw_cond_wait(&writer->wake, &writer->lock, until_ms))
 				break;
 		writer->is_poked = false;
 		is_stopping = writer->is_stopping;
@@ -71,7 +70,7 @@ static void writer_free(struct numbers_writer *writer)
 enum pw_status numbers_start(struct numbers_writer **out, const char *directory)
 {
 	struct numbers_writer *writer = calloc(1, sizeof(*writer));
-	pthread_condattr_t attributes;
+	enum pw_status r;
 
 	if (writer == NULL)
 		return PW_ERR_NOMEM;
@@ -80,13 +79,10 @@ enum pw_status numbers_start(struct numbers_writer **out, const char *directory)
 		return PW_ERR_NOMEM;
 	}
 	pthread_mutex_init(&writer->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&writer->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
-	if (pthread_create(&writer->thread, NULL, writer_main, writer) != 0) {
+	pw_cond_init(&writer->wake);
+	if ((r = pw_thread_start(&writer->thread, writer_main, writer)) != PW_OK) {
 		writer_free(writer);
-		return PW_ERR_IO;
+		return r;
 	}
 	*out = writer;
 	return PW_OK;

@@ -1,15 +1,14 @@
 #include "dkim/maker.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "db/pool.h"
 #include "dkim/counters.h"
 #include "io/clock.h"
 #include "io/log.h"
+#include "io/thread.h"
 #include "mail/dkim_key.h"
 
 #define DATABASE_MS 10000
@@ -135,19 +134,12 @@ static void look(struct maker *maker)
 /* False: the end. */
 static bool wait_for_work(struct maker *maker)
 {
-	struct timespec until;
+	int64_t until_ms = pw_clock_mono_ms() + maker->poll_ms;
 	bool goes_on;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += maker->poll_ms / 1000;
-	until.tv_nsec += maker->poll_ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	pthread_mutex_lock(&maker->lock);
 	while (!maker->is_poked && !maker->is_stopping &&
-	       pthread_cond_timedwait(&maker->wake, &maker->lock, &until) != ETIMEDOUT)
+	       pw_cond_wait(&maker->wake, &maker->lock, until_ms))
 		continue;
 	maker->is_poked = false;
 	goes_on = !maker->is_stopping;
@@ -176,15 +168,11 @@ static void maker_free(struct maker *maker)
 static enum pw_status maker_new(struct maker **out)
 {
 	struct maker *maker = calloc(1, sizeof(*maker));
-	pthread_condattr_t attributes;
 
 	if (!maker)
 		return PW_ERR_NOMEM;
 	pthread_mutex_init(&maker->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&maker->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
+	pw_cond_init(&maker->wake);
 	*out = maker;
 	return PW_OK;
 }
@@ -200,8 +188,8 @@ enum pw_status maker_start(struct maker **out, const struct pw_db_config *config
 		return r;
 	maker->poll_ms = poll_ms;
 	r = pw_db_open(&maker->db, config, 1, &why);
-	if (r == PW_OK && pthread_create(&maker->thread, NULL, run, maker) != 0)
-		r = PW_ERR_IO;
+	if (r == PW_OK)
+		r = pw_thread_start(&maker->thread, run, maker);
 	if (r != PW_OK) {
 		pw_log(PW_LOG_ERROR, "", PW_KV("event", "key_requests"),
 		       PW_KV("why", why.len > 0 ? pw_buf_text(&why) : pw_status_text(r)),

@@ -12,6 +12,7 @@
 
 #include "io/clock.h"
 #include "io/log.h"
+#include "io/thread.h"
 #include "kit/wire/context.h"
 
 #define IDLE_MAX 8      /* threads kept for connections to come */
@@ -35,11 +36,11 @@ static void *serve(void *unused);
 static enum pw_status start_thread(void)
 {
 	pthread_t thread;
+	enum pw_status r = pw_thread_start(&thread, serve, NULL);
 
-	if (pthread_create(&thread, NULL, serve, NULL) != 0)
-		return PW_ERR_IO;
-	pthread_detach(thread);
-	return PW_OK;
+	if (r == PW_OK)
+		pthread_detach(thread);
+	return r;
 }
 
 static void complain(int error)
