@@ -38,20 +38,6 @@ void ledger_touch(struct ledger *ledger, struct ledger_account *account);
 /* Take one account off the list of those to be stored; NULL = none. */
 struct ledger_account *ledger_next_changed(struct ledger *ledger);
 
-/* An account as it was stored; times on the ledger's clock. */
-struct ledger_stored {
-	int64_t rule_id;
-	struct pw_str who;
-	int64_t full_at_us;                /* of a bucket */
-	int64_t head_us, width_us;         /* of a window; width 0 = it is a bucket */
-	struct pw_str counts;              /* of a window, "3,0,1": the newest first */
-	int64_t told_until_us, over_count; /* as in ledger_more */
-};
-/* Add what a stored account had used to what was used since the start: once for each.
- *
- * Errors  as ledger_open; PW_ERR_SYNTAX, PW_ERR_RANGE counts that are none */
-PW_MUST_CHECK enum pw_status
-ledger_restore(struct ledger *ledger, const struct ledger_stored *stored, int64_t now_us);
 /* Forget what was used under a rule (0 = all) by who (empty = all); what is reserved
  * stays. Returns how many accounts that were; they are to be stored. */
 size_t ledger_reset(struct ledger *ledger, int64_t rule_id, struct pw_str who);

@@ -10,6 +10,12 @@ static size_t place(const struct pw_window *window, size_t age)
 	return (window->head + PW_WINDOW_SLOTS - age) % PW_WINDOW_SLOTS;
 }
 
+/* Tokens of the sub-bucket that is age older than the newest. */
+static int64_t count_of(const struct pw_window *window, size_t age)
+{
+	return window->counts[place(window, age)];
+}
+
 /* How many sub-buckets of the window are too old at now_us; PW_WINDOW_SLOTS = all. */
 static size_t expired(const struct pw_window *window, int64_t now_us)
 {
@@ -48,7 +54,7 @@ static int64_t counted(const struct pw_window *window, int64_t now_us)
 	int64_t used = window->used;
 
 	for (size_t i = 0; i < gone; i++)
-		used -= pw_window_count(window, PW_WINDOW_SLOTS - 1 - i);
+		used -= count_of(window, PW_WINDOW_SLOTS - 1 - i);
 	return used;
 }
 
@@ -93,7 +99,7 @@ int64_t pw_window_retry_after(const struct pw_window *window, const struct pw_ra
 	if (counted(window, now_us) + window->reserved <= rate->limit - cost)
 		return 0;
 	for (size_t age = PW_WINDOW_SLOTS; age-- > 0;) {
-		used -= pw_window_count(window, age);
+		used -= count_of(window, age);
 		if (used <= rate->limit - cost)
 			return end_of(window, age) - back_us - now_us;
 	}
@@ -110,14 +116,9 @@ int64_t pw_window_used(const struct pw_window *window, const struct pw_rate *rat
 int64_t pw_window_empty_at(const struct pw_window *window)
 {
 	for (size_t age = 0; age < PW_WINDOW_SLOTS; age++)
-		if (pw_window_count(window, age) > 0)
+		if (count_of(window, age) > 0)
 			return end_of(window, age);
 	return 0;
-}
-
-int64_t pw_window_count(const struct pw_window *window, size_t age)
-{
-	return window->counts[place(window, age)];
 }
 
 /* Add to the sub-bucket that at_us is in, or to the oldest: it is then the first to go.
@@ -142,26 +143,12 @@ void pw_window_change(struct pw_window *window, const struct pw_rate *to, int64_
 		return;
 	advance(&from, to, now_us);
 	*window = (struct pw_window){ .reserved = from.reserved };
-	for (size_t age = 0; age < PW_WINDOW_SLOTS; age++)
-		if (pw_window_count(&from, age) > 0)
-			pw_window_restore(window, to, pw_window_count(&from, age),
-			                  from.head_us - (int64_t)age * from.width_us,
-			                  from.width_us, now_us);
-}
+	advance(window, to, now_us);
+	for (size_t age = 0; age < PW_WINDOW_SLOTS; age++) {
+		int64_t last_us = from.head_us - ((int64_t)age - 1) * from.width_us - 1;
 
-void pw_window_restore(struct pw_window *window, const struct pw_rate *rate, int64_t cost,
-                       int64_t from_us, int64_t width_us, int64_t now_us)
-{
-	int64_t last_us = from_us + width_us - 1;
-
-	if (last_us > now_us)
-		last_us = now_us;
-	advance(window, rate, now_us);
-	if (window->used == 0 && window->width_us == width_us && from_us <= now_us) {
-		window->head_us = from_us; /* as it was: not a moment later */
-		window->counts[window->head] = window->used = cost;
-		advance(window, rate, now_us);
-		return;
+		if (count_of(&from, age) > 0)
+			add(window, count_of(&from, age),
+			    last_us < now_us ? last_us : now_us);
 	}
-	add(window, cost, last_us);
 }

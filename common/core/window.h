@@ -47,11 +47,3 @@ int64_t pw_window_empty_at(const struct pw_window *window);
 /* The period changed: keep what was used in the new one. Each sub-bucket is taken for its
  * last moment, so nothing comes back too early. */
 void pw_window_change(struct pw_window *window, const struct pw_rate *to, int64_t now_us);
-/* Add what was used in a sub-bucket of a stored window, which began at from_us and was
- * width_us wide. Into an empty window the newest is put first, exactly where it was.
- *
- * cost  1..PW_RATE_COUNT_MAX */
-void pw_window_restore(struct pw_window *window, const struct pw_rate *rate, int64_t cost,
-                       int64_t from_us, int64_t width_us, int64_t now_us);
-/* Tokens of the sub-bucket that is age older than the newest. */
-int64_t pw_window_count(const struct pw_window *window, size_t age);

@@ -138,36 +138,13 @@ static void another_period_keeps_what_was_used(void **state)
 	assert_int_equal(pw_window_used(&window, &day, NOW + 27 * HOUR), 1);
 }
 
-/* Stored sub-bucket by sub-bucket, the newest first, and read by another. */
-static void stored_and_read_it_goes_on_exactly(void **state)
-{
-	struct pw_window window = { 0 }, read = { 0 };
-	int64_t later_us = NOW + 40 * PART + 5;
-
-	(void)state;
-	take(&window, &five_an_hour, 2, NOW);
-	take(&window, &five_an_hour, 2, NOW + 30 * PART);
-	for (size_t age = 0; age < PW_WINDOW_SLOTS; age++)
-		if (pw_window_count(&window, age) > 0)
-			pw_window_restore(
-				&read, &five_an_hour, pw_window_count(&window, age),
-				window.head_us - (int64_t)age * PART, PART, later_us);
-	assert_int_equal(pw_window_used(&read, &five_an_hour, later_us), 4);
-	assert_int_equal(pw_window_empty_at(&read), NOW + 30 * PART + HOUR + PART);
-	assert_int_equal(pw_window_retry_after(&read, &five_an_hour, 2, later_us),
-	                 NOW + HOUR + PART - later_us);
-	assert_int_equal(pw_window_used(&read, &five_an_hour, NOW + HOUR + PART), 2);
-	assert_int_equal(pw_window_used(&read, &five_an_hour, NOW + 3 * HOUR), 0);
-}
-
 int main(void)
 {
-	enum { OTHERS = 4 };
+	enum { OTHERS = 3 };
 	struct CMUnitTest tests[OTHERS + PW_LEN(story_rows)] = {
 		cmocka_unit_test(more_than_the_limit_can_never_pass),
 		cmocka_unit_test(a_lower_limit_counts_what_was_used),
 		cmocka_unit_test(another_period_keeps_what_was_used),
-		cmocka_unit_test(stored_and_read_it_goes_on_exactly),
 	};
 
 	PW_TABLE_TESTS(tests, OTHERS, story_rows, check_story);

@@ -93,26 +93,6 @@ static void what_is_reserved_or_to_be_stored_stays(void **state)
 	assert_ptr_equal(open_numbered(ledger, 0, NOW), reserved);
 }
 
-/* Stored: 3 of 5 used; used since the start: 1. */
-static void stored_counters_add_to_what_was_used(void **state)
-{
-	PW_AUTO(ledger_free) struct ledger *ledger = build(10);
-	struct ledger_stored stored = { .rule_id = 1,
-		                        .who = PW_STR("user0@example.test"),
-		                        .full_at_us = NOW + 3 * 720 * SECOND };
-	struct ledger_account *account;
-
-	(void)state;
-	assert_true(use_one(ledger, 0, NOW));
-	assert_int_equal(ledger_restore(ledger, &stored, NOW), PW_OK);
-	account = open_numbered(ledger, 0, NOW);
-	assert_int_equal(account_used(account, NOW), 4);
-	stored.who = PW_STR("full@example.test");
-	stored.full_at_us = NOW;
-	assert_int_equal(ledger_restore(ledger, &stored, NOW), PW_OK);
-	assert_int_equal(ledger_count(ledger), 1);
-}
-
 static void a_name_too_long_has_no_account(void **state)
 {
 	PW_AUTO(ledger_free) struct ledger *ledger = build(10);
@@ -254,7 +234,6 @@ int main(void)
 		cmocka_unit_test(idle_accounts_make_room),
 		cmocka_unit_test(a_table_of_busy_accounts_is_full),
 		cmocka_unit_test(what_is_reserved_or_to_be_stored_stays),
-		cmocka_unit_test(stored_counters_add_to_what_was_used),
 		cmocka_unit_test(a_name_too_long_has_no_account),
 		cmocka_unit_test(a_rule_of_another_kind_keeps_what_was_used),
 		cmocka_unit_test(

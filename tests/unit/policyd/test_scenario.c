@@ -34,8 +34,7 @@
  * list ID WHO KIND PATTERN allow|deny [logins] [wait] [nolimits] [dry] [until=S] [text
  * ...] right ID ALIAS LEVEL [trust] [dry] [by=WHO,WHO] [text ...] setting NAME VALUE of
  * greylisting greylist known|unknown       what is stored has come in, or not row CLIENT
- * SENDER RECIPIENT FIRST_S PASSED_S PASSES     what is stored restart counters are stored
- * and loaded again, connections close */
+ * SENDER RECIPIENT FIRST_S PASSED_S PASSES     what is stored */
 #include "../table.h"
 
 #include <glob.h>
@@ -661,42 +660,6 @@ static void close_sessions(struct play *play)
 		decide_session_done(&play->world, &play->sessions[i]);
 }
 
-static void store(struct play *play, struct ledger *fresh,
-                  const struct ledger_account *account)
-{
-	PW_AUTO(pw_buf_done) struct pw_buf counts = { 0 };
-	struct ledger_stored stored = { .rule_id = account->terms->rule_id,
-		                        .who = account_who(account),
-		                        .full_at_us = account_full_at(account) };
-	const struct pw_window *window =
-		account->terms->kind == RULE_WINDOW ? account->more->window : NULL;
-
-	if (window != NULL) {
-		for (size_t age = 0; age < PW_WINDOW_SLOTS; age++)
-			pw_buf_printf(&counts, "%s%lld", age > 0 ? "," : "",
-			              (long long)pw_window_count(window, age));
-		stored.head_us = window->head_us;
-		stored.width_us = window->width_us;
-		stored.counts = pw_buf_str(&counts);
-	}
-	CHECK(play, ledger_restore(fresh, &stored, play->now_us) == PW_OK);
-}
-
-/* Only what a commit touched is stored; reserved tokens are gone. */
-static void do_restart(struct play *play, struct pw_str rest)
-{
-	struct ledger *fresh = NULL;
-	const struct ledger_account *account;
-
-	(void)rest;
-	close_sessions(play);
-	CHECK(play, ledger_new(&fresh, seed, 1000) == PW_OK);
-	while ((account = ledger_next_changed(play->world.ledger)) != NULL)
-		store(play, fresh, account);
-	ledger_free(&play->world.ledger);
-	play->world.ledger = fresh;
-}
-
 static const struct {
 	const char *word;
 	void (*act)(struct play *play, struct pw_str rest);
@@ -709,7 +672,7 @@ static const struct {
 	{ "usage", do_usage },         { "at", do_at },
 	{ "expect", do_expect },       { "answer", do_answer },
 	{ "close", do_close },         { "used", do_used },
-	{ "restart", do_restart },     { "account", do_account },
+	{ "account", do_account },
 	{ "changed", do_changed },     { "came", do_came },
 	{ "grace", do_grace },         { "rule", do_rule },
 	{ "exempt", do_exempt },       { "over", do_over },
