@@ -30,6 +30,30 @@ END $$;
 COMMENT ON FUNCTION mail.rate_lock_until(bigint, text, bigint) IS
     'For the functions of counters: the row, locked; NULL = another session holds it for longer than until then.';
 
+-- What a message had of a slot before and did not use comes back with all that is held, under the older
+-- slot: the rest is in the newer ones.
+CREATE OR REPLACE FUNCTION mail.rate_give_back(c mail.rate_counter, tokens bigint, until_at bigint)
+RETURNS mail.rate_counter
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    place bigint := 1 + c.slot - until_at;
+    left_over bigint := tokens;
+    given bigint;
+BEGIN
+    IF NOT c.is_window THEN -- what has flowed back by itself cannot come back a second time
+        c.gap := greatest(c.gap - greatest(least(tokens::numeric * c.per_us,
+                                                 (until_at - c.now_us)::numeric * c.per_limit), 0), 0);
+    ELSIF place BETWEEN 1 AND 49 THEN
+        FOR i IN REVERSE place..1 LOOP
+            EXIT WHEN left_over <= 0;
+            given := least(c.slots[i], left_over);
+            c.slots[i] := c.slots[i] - given;
+            left_over := left_over - given;
+        END LOOP;
+    END IF;
+    RETURN c;
+END $$;
+
 -- As before, but without those that are locked.
 CREATE OR REPLACE FUNCTION mail.rate_lease(requests jsonb, OUT n bigint, OUT held bigint, OUT until_at bigint,
                                 OUT lasts_us bigint, OUT free bigint, OUT behind_us bigint,

@@ -1,6 +1,6 @@
 -- Leases: several nodes, one counter.
 BEGIN;
-SELECT plan(36);
+SELECT plan(38);
 
 CREATE FUNCTION pg_temp.lease(node_has bigint, until_at bigint, rule bigint, who text, cost bigint DEFAULT 1,
                               need bigint DEFAULT 1,
@@ -91,6 +91,12 @@ SELECT results_eq($$SELECT used, free FROM mail.rate_usage WHERE who = 'ann'$$, 
                   'the difference is free at once');
 SELECT is_empty($$SELECT FROM mail.rate_lease('[{"id": 4, "who": "free"}, {"id": 99, "who": "x"}]')$$, 'no limit, no lease');
 SELECT is((SELECT count(*) FROM mail.rate_load()), 5::bigint, 'an older program reads the buckets');
+
+-- a window's tokens that come back under the slot before theirs
+SELECT is((SELECT held FROM pg_temp.lease(0, 0, 3, 'old', 4, 4)), 4::bigint, 'four of this slot');
+SELECT pg_temp.settle(60, jsonb_build_array(jsonb_build_object(
+    'id', 3, 'who', 'old', 'back', 3, 'until', (SELECT head_us / width_us - 1 FROM mail.rate_state WHERE who = 'old'))));
+SELECT is((SELECT used FROM mail.rate_usage WHERE who = 'old'), 1::bigint, 'come back all the same');
 
 SELECT finish();
 ROLLBACK;
