@@ -13,7 +13,8 @@ void pw_buf_init(struct pw_buf *b, size_t max)
 
 void pw_buf_done(struct pw_buf *b)
 {
-	free(b->at);
+	if (b->at != b->lent)
+		free(b->at);
 	pw_buf_init(b, b->max);
 }
 
@@ -56,8 +57,11 @@ static bool grow(struct pw_buf *b, size_t extra)
 	room = b->room < 64 ? 64 : b->room + b->room / 2;
 	if (room < want)
 		room = want;
-	if ((at = realloc(b->at, room)) == NULL)
+	if ((at = realloc(b->at == b->lent ? NULL : b->at, room)) == NULL)
 		return fail(b, PW_ERR_NOMEM);
+	if (b->at == b->lent && b->len > 0)
+		memcpy(at, b->at, b->len);
+	b->lent = NULL;
 	b->at = at;
 	b->room = room;
 	return true;
@@ -79,11 +83,15 @@ void pw_buf_putc(struct pw_buf *b, char c)
 
 void pw_buf_put_lower(struct pw_buf *b, struct pw_str s)
 {
-	size_t start = b->len;
+	char *at;
 
-	pw_buf_puts(b, s);
-	for (size_t i = start; i < b->len; i++)
-		b->at[i] = pw_lower(b->at[i]);
+	if (s.len == 0 || !grow(b, s.len))
+		return;
+	at = b->at + b->len;
+	for (size_t i = 0; i < s.len; i++)
+		at[i] = pw_lower(s.at[i]);
+	b->len += s.len;
+	b->at[b->len] = '\0';
 }
 
 void pw_buf_put_int(struct pw_buf *b, int64_t n)

@@ -14,12 +14,17 @@ struct pw_buf {
 	char *at; /* NUL-terminated one byte after len whenever at != NULL */
 	size_t len;
 	size_t room;
-	size_t max; /* 0 = PW_BUF_MAX_DEFAULT */
+	size_t max;       /* 0 = PW_BUF_MAX_DEFAULT */
+	const char *lent; /* at, while that is room of the caller's */
 	enum pw_status status;
 };
 
 /* All zero is an empty buffer too: struct pw_buf b = { 0 }. */
 void pw_buf_init(struct pw_buf *b, size_t max);
+/* A buffer that begins in room of the caller's (an array, whose memory must outlive it),
+ * and takes memory of its own only for more than fits there. */
+#define PW_BUF_IN(array)                                                                 \
+	((struct pw_buf){ .at = (array), .room = sizeof(array), .lent = (array) })
 /* Frees the memory and leaves an empty buffer; for PW_AUTO. Secrets: pw_wipe first. */
 void pw_buf_done(struct pw_buf *b);
 /* Empty, failure forgotten, memory kept. */

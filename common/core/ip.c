@@ -13,18 +13,27 @@ static size_t ip_len(struct pw_ip ip)
 
 static enum pw_status parse_v4(uint8_t out[4], struct pw_str text)
 {
+	unsigned value = 0, digits = 0, place = 0;
 	uint8_t bytes[4];
 
-	for (int i = 0; i < 4; i++) {
-		struct pw_str part = i < 3 ? pw_str_cut(&text, '.') : text;
-		int64_t value;
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
 
-		if (part.len == 0 || part.len > 3 ||
-		    (part.len > 1 && part.at[0] == '0') || part.at[0] == '-' ||
-		    pw_str_to_int64(part, 0, 255, &value) != PW_OK)
+		if (c == '.' && digits > 0 && place < 3) {
+			bytes[place++] = (uint8_t)value;
+			value = digits = 0;
+			continue;
+		}
+		if (!pw_is_digit(c) || (digits > 0 && value == 0))
 			return PW_ERR_SYNTAX;
-		bytes[i] = (uint8_t)value;
+		value = value * 10 + (unsigned)(c - '0');
+		digits++;
+		if (value > 255)
+			return PW_ERR_SYNTAX;
 	}
+	if (digits == 0 || place != 3)
+		return PW_ERR_SYNTAX;
+	bytes[3] = (uint8_t)value;
 	memcpy(out, bytes, 4);
 	return PW_OK;
 }

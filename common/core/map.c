@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Open addressing with linear probing; removal shifts the run back, so there are no
- * tombstones and an unsuccessful search ends at the first empty slot. */
+/* Open addressing with linear probing, where who stands farther from home goes first
+ * (Robin Hood hashing: Celis, 1986): a search ends as soon as an entry stands nearer to
+ * its home than the key would. Removal shifts those behind back, so there are no
+ * tombstones. */
 struct slot {
 	const char *key;
 	void *value; /* NULL = empty */
@@ -26,18 +28,20 @@ static inline uint64_t rotl(uint64_t x, int bits)
 }
 
 /* Inline: every question is hashed a dozen times. */
-static inline __attribute__((always_inline)) void sip_round(uint64_t v[4])
+static inline __attribute__((always_inline)) void sip_rounds(uint64_t v[4], int count)
 {
-	v[0] += v[1];
-	v[1] = rotl(v[1], 13) ^ v[0];
-	v[0] = rotl(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotl(v[1], 17) ^ v[2];
-	v[2] = rotl(v[2], 32);
+	for (int i = 0; i < count; i++) {
+		v[0] += v[1];
+		v[1] = rotl(v[1], 13) ^ v[0];
+		v[0] = rotl(v[0], 32);
+		v[2] += v[3];
+		v[3] = rotl(v[3], 16) ^ v[2];
+		v[0] += v[3];
+		v[3] = rotl(v[3], 21) ^ v[0];
+		v[2] += v[1];
+		v[1] = rotl(v[1], 17) ^ v[2];
+		v[2] = rotl(v[2], 32);
+	}
 }
 
 static inline uint64_t load64(const void *at, size_t len)
@@ -60,7 +64,9 @@ static inline uint64_t load_whole(const void *at)
 	       (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
 }
 
-uint64_t pw_siphash(const uint8_t key[16], struct pw_str s)
+/* SipHash-c-d. */
+static inline __attribute__((always_inline)) uint64_t sip(const uint8_t key[16],
+                                                          struct pw_str s, int c, int d)
 {
 	uint64_t k0 = load_whole(key), k1 = load_whole(key + 8);
 	uint64_t v[4] = { k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du,
@@ -72,20 +78,22 @@ uint64_t pw_siphash(const uint8_t key[16], struct pw_str s)
 		uint64_t m = load_whole(s.at + i);
 
 		v[3] ^= m;
-		sip_round(v);
-		sip_round(v);
+		sip_rounds(v, c);
 		v[0] ^= m;
 	}
 	if (s.len > whole)
 		last |= load64(s.at + whole, s.len - whole);
 	v[3] ^= last;
-	sip_round(v);
-	sip_round(v);
+	sip_rounds(v, c);
 	v[0] ^= last;
 	v[2] ^= 0xff;
-	for (int i = 0; i < 4; i++)
-		sip_round(v);
+	sip_rounds(v, d);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t pw_siphash(const uint8_t key[16], struct pw_str s)
+{
+	return sip(key, s, 2, 4);
 }
 
 enum pw_status pw_map_new(struct pw_map **out, const uint8_t seed[16], size_t entries_max)
@@ -114,21 +122,49 @@ static struct pw_str key_of(const struct slot *slot)
 	return (struct pw_str){ slot->key, slot->key_len };
 }
 
+/* Nothing of it is seen from outside: one round a word is enough against who picks keys
+ * that meet (as the authors say of SipHash-1-3, and Python and Rust do). */
 static uint32_t hash_of(const struct pw_map *map, struct pw_str key)
 {
-	return (uint32_t)pw_siphash(map->seed, key);
+	return (uint32_t)sip(map->seed, key, 1, 3);
 }
 
-/* The slot that holds key, or the empty slot where it would go. The table is never full.
- */
-static struct slot *probe(const struct pw_map *map, struct pw_str key, uint32_t hash)
+/* How far from its home an entry stands there. */
+static size_t distance(const struct pw_map *map, size_t at)
+{
+	return (at - map->slots[at].hash) & map->mask;
+}
+
+/* The slot that holds key, or NULL. */
+static struct slot *find(const struct pw_map *map, struct pw_str key, uint32_t hash)
 {
 	size_t i = hash & map->mask;
 
-	while (map->slots[i].value != NULL &&
-	       !(map->slots[i].hash == hash && pw_str_eq(key_of(&map->slots[i]), key)))
+	for (size_t far = 0; map->slots[i].value != NULL && distance(map, i) >= far;
+	     far++) {
+		if (map->slots[i].hash == hash && pw_str_eq(key_of(&map->slots[i]), key))
+			return &map->slots[i];
 		i = (i + 1) & map->mask;
-	return &map->slots[i];
+	}
+	return NULL;
+}
+
+/* Of an entry whose key is not in the table, which is not full. */
+static void place(struct pw_map *map, struct slot entry)
+{
+	size_t i = entry.hash & map->mask;
+
+	for (size_t far = 0; map->slots[i].value != NULL; far++) {
+		if (distance(map, i) < far) {
+			struct slot richer = map->slots[i];
+
+			far = distance(map, i);
+			map->slots[i] = entry;
+			entry = richer;
+		}
+		i = (i + 1) & map->mask;
+	}
+	map->slots[i] = entry;
 }
 
 static enum pw_status grow(struct pw_map *map)
@@ -144,7 +180,7 @@ static enum pw_status grow(struct pw_map *map)
 	map->mask = new_slots - 1;
 	for (size_t i = 0; i < old_slots; i++)
 		if (old[i].value != NULL)
-			*probe(map, key_of(&old[i]), old[i].hash) = old[i];
+			place(map, old[i]);
 	free(old);
 	return PW_OK;
 }
@@ -152,54 +188,48 @@ static enum pw_status grow(struct pw_map *map)
 enum pw_status pw_map_put(struct pw_map *map, struct pw_str key, void *value)
 {
 	uint32_t hash = hash_of(map, key);
-	struct slot *slot;
+	struct slot *slot = map->count > 0 ? find(map, key, hash) : NULL;
 	enum pw_status r;
 
-	if (key.len > UINT32_MAX)
+	if (slot != NULL) {
+		slot->value = value;
+		return PW_OK;
+	}
+	if (key.len > UINT32_MAX || map->count >= map->max)
 		return PW_ERR_LIMIT;
 	if (map->slots == NULL || (map->count + 1) * 8 > (map->mask + 1) * 7)
 		if ((r = grow(map)) != PW_OK)
 			return r;
-	slot = probe(map, key, hash);
-	if (slot->value == NULL) {
-		if (map->count >= map->max)
-			return PW_ERR_LIMIT;
-		*slot = (struct slot){ key.at, value, (uint32_t)key.len, hash };
-		map->count++;
-	}
-	slot->value = value;
+	place(map, (struct slot){ key.at, value, (uint32_t)key.len, hash });
+	map->count++;
 	return PW_OK;
 }
 
 void *pw_map_get(const struct pw_map *map, struct pw_str key)
 {
+	const struct slot *slot;
+
 	if (map->count == 0)
 		return NULL;
-	return probe(map, key, hash_of(map, key))->value;
+	slot = find(map, key, hash_of(map, key));
+	return slot != NULL ? slot->value : NULL;
 }
 
 void *pw_map_take(struct pw_map *map, struct pw_str key)
 {
-	struct slot *slot;
-	size_t hole, i;
+	struct slot *slot = map->count > 0 ? find(map, key, hash_of(map, key)) : NULL;
+	size_t hole, next;
 	void *value;
 
-	if (map->count == 0)
+	if (slot == NULL)
 		return NULL;
-	slot = probe(map, key, hash_of(map, key));
-	if ((value = slot->value) == NULL)
-		return NULL;
+	value = slot->value;
 	hole = (size_t)(slot - map->slots);
-	for (i = (hole + 1) & map->mask; map->slots[i].value != NULL;
-	     i = (i + 1) & map->mask) {
-		size_t home = map->slots[i].hash & map->mask;
-
-		/* may this entry move back into the hole: is its home not after the hole?
-		 */
-		if (((i - home) & map->mask) >= ((i - hole) & map->mask)) {
-			map->slots[hole] = map->slots[i];
-			hole = i;
-		}
+	next = (hole + 1) & map->mask;
+	while (map->slots[next].value != NULL && distance(map, next) > 0) {
+		map->slots[hole] = map->slots[next];
+		hole = next;
+		next = (next + 1) & map->mask;
 	}
 	map->slots[hole] = (struct slot){ 0 };
 	map->count--;

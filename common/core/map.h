@@ -1,5 +1,5 @@
-/* A hash table from byte strings to pointers. The hash is keyed (SipHash-2-4): keys may come
- * from strangers. Keys and values are borrowed: the table copies neither. */
+/* A hash table from byte strings to pointers. The hash is keyed (SipHash-1-3): keys may
+ * come from strangers. Keys and values are borrowed: the table copies neither. */
 #pragma once
 
 #include <stdint.h>
@@ -26,7 +26,8 @@ void *pw_map_get(const struct pw_map *map, struct pw_str key);
 /* Take key out; returns its value, or NULL if it was not there. */
 void *pw_map_take(struct pw_map *map, struct pw_str key);
 size_t pw_map_count(const struct pw_map *map);
-/* Walk: start with *pos = 0; false at the end. Order is arbitrary; do not change the map. */
+/* Walk: start with *pos = 0; false at the end. Order is arbitrary; do not change the map.
+ */
 bool pw_map_next(const struct pw_map *map, size_t *pos, struct pw_str *key_out,
                  void **value_out);
 

@@ -29,8 +29,9 @@ static void check_int(void **state)
 	const struct int_row *row = *state;
 	int64_t value = 7; /* untouched on failure */
 
-	assert_int_equal(pw_str_to_int64(pw_str_from(row->text), row->min, row->max, &value),
-	                 row->status);
+	assert_int_equal(
+		pw_str_to_int64(pw_str_from(row->text), row->min, row->max, &value),
+		row->status);
 	assert_int_equal(value, row->value);
 }
 
@@ -116,16 +117,70 @@ static void map_survives_removal_in_every_order(void **state)
 	assert_int_equal(pw_map_count(map), 666);
 }
 
+/* A table that is as full as it gets, against a list; keys come and go. */
+static void map_agrees_with_a_list(void **state)
+{
+	static const uint8_t seed[16] = { 2 };
+	PW_AUTO(pw_map_free) struct pw_map *map = NULL;
+	char keys[500][8];
+	bool is_in[500] = { false };
+	size_t count = 0;
+	unsigned random = 1;
+
+	(void)state;
+	assert_int_equal(pw_map_new(&map, seed, 500), PW_OK);
+	for (int i = 0; i < 500; i++)
+		snprintf(keys[i], sizeof(keys[i]), "k%d", i);
+	for (int n = 0; n < 50000; n++) {
+		struct pw_str key;
+		int i;
+
+		random = random * 1103515245u + 12345u;
+		i = (int)(random >> 16) % 500;
+		key = pw_str_from(keys[i]);
+		assert_ptr_equal(pw_map_get(map, key), is_in[i] ? keys[i] : NULL);
+		if (is_in[i] && random >> 8 & 1) {
+			assert_ptr_equal(pw_map_take(map, key), keys[i]);
+			count--;
+			is_in[i] = false;
+		} else {
+			assert_int_equal(pw_map_put(map, key, keys[i]), PW_OK);
+			count += !is_in[i];
+			is_in[i] = true;
+		}
+		assert_int_equal(pw_map_count(map), count);
+	}
+}
+
+static void buffer_begins_in_lent_room(void **state)
+{
+	char room[8] = "";
+	PW_AUTO(pw_buf_done) struct pw_buf b = PW_BUF_IN(room);
+
+	(void)state;
+	pw_buf_puts(&b, PW_STR("0123456"));
+	assert_ptr_equal(b.at, room);
+	pw_buf_putc(&b, '7'); /* with its NUL it does not fit */
+	assert_ptr_not_equal(b.at, room);
+	assert_string_equal(pw_buf_text(&b), "01234567");
+	for (int i = 0; i < 100; i++)
+		pw_buf_puts(&b, PW_STR("more"));
+	assert_int_equal(b.len, 408);
+	assert_int_equal(pw_buf_status(&b), PW_OK);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[PW_LEN(int_rows) + 5] = {
+	struct CMUnitTest tests[PW_LEN(int_rows) + 7] = {
 		cmocka_unit_test(buffer_remembers_its_first_failure),
 		cmocka_unit_test(cut_walks_fields),
 		cmocka_unit_test(arena_keeps_to_its_maximum),
 		cmocka_unit_test(siphash_agrees_with_its_authors),
 		cmocka_unit_test(map_survives_removal_in_every_order),
+		cmocka_unit_test(map_agrees_with_a_list),
+		cmocka_unit_test(buffer_begins_in_lent_room),
 	};
 
-	PW_TABLE_TESTS(tests, 5, int_rows, check_int);
+	PW_TABLE_TESTS(tests, 7, int_rows, check_int);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
