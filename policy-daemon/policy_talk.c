@@ -154,21 +154,16 @@ static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw
 {
 	struct daemon *daemon = arg;
 	struct session *s = session;
-	size_t length = request_length(bytes, &s->scanned);
 	struct decision decision;
 	struct request request;
-	enum pw_status r;
 	int64_t now_us;
 
-	if (length == 0)
+	if (!request_is_whole(bytes, &s->scanned))
 		return SERVER_MORE;
 	s->scanned = 0;
 	if (must_wait(daemon))
 		return SERVER_HOLD;
-	r = length > REQUEST_BYTES_MAX
-	            ? PW_ERR_LIMIT
-	            : request_parse(&request, pw_str_sub(bytes, 0, length));
-	if (r != PW_OK)
+	if (request_parse(&request, bytes) != PW_OK)
 		return SERVER_CLOSE;
 	now_us = daemon_now_us();
 	look_at_clocks(daemon, now_us);
@@ -180,7 +175,7 @@ static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw
 	access_answered(daemon, &decision, &request);
 	if (text_answer(out, &decision, &request, daemon->world.now_wall_ms) != PW_OK)
 		return SERVER_CLOSE;
-	return (ssize_t)length;
+	return (ssize_t)request.length;
 }
 
 const struct server_protocol policy_protocol = {

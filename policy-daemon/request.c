@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-static const char *const stage_names[STAGE_IDS] = {
-	[STAGE_OTHER] = "other", [STAGE_CONNECT] = "CONNECT",
-	[STAGE_EHLO] = "EHLO",   [STAGE_HELO] = "HELO",
-	[STAGE_MAIL] = "MAIL",   [STAGE_RCPT] = "RCPT",
-	[STAGE_DATA] = "DATA",   [STAGE_END_OF_MESSAGE] = "END-OF-MESSAGE",
-	[STAGE_VRFY] = "VRFY",   [STAGE_ETRN] = "ETRN",
+static const struct pw_str stage_names[STAGE_IDS] = {
+	[STAGE_OTHER] = { "other", 5 }, [STAGE_CONNECT] = { "CONNECT", 7 },
+	[STAGE_EHLO] = { "EHLO", 4 },   [STAGE_HELO] = { "HELO", 4 },
+	[STAGE_MAIL] = { "MAIL", 4 },   [STAGE_RCPT] = { "RCPT", 4 },
+	[STAGE_DATA] = { "DATA", 4 },   [STAGE_END_OF_MESSAGE] = { "END-OF-MESSAGE", 14 },
+	[STAGE_VRFY] = { "VRFY", 4 },   [STAGE_ETRN] = { "ETRN", 4 },
 };
 
 /* What one pass over the attributes collects; the texts become numbers afterwards. */
@@ -16,25 +16,29 @@ struct raw {
 	struct pw_str kind, stage, client_port, recipient_count, size;
 };
 
+#define NAME_MAX_LEN 15
+#define SAME_LEN_MAX 3
+
+/* Those we read, by the length of the name: most others are told apart by it. */
 /* clang-format off */
 static const struct attribute {
-	struct pw_str name;
+	const char *name; /* NULL behind the last */
 	size_t offset;
-} attributes[] = {
-	{ { "request", 7 },          offsetof(struct raw, kind) },
-	{ { "protocol_state", 14 },  offsetof(struct raw, stage) },
-	{ { "client_address", 14 },  offsetof(struct raw, request.client_address) },
-	{ { "client_name", 11 },     offsetof(struct raw, request.client_name) },
-	{ { "client_port", 11 },     offsetof(struct raw, client_port) },
-	{ { "sender", 6 },           offsetof(struct raw, request.sender) },
-	{ { "recipient", 9 },        offsetof(struct raw, request.recipient) },
-	{ { "recipient_count", 15 }, offsetof(struct raw, recipient_count) },
-	{ { "queue_id", 8 },         offsetof(struct raw, request.queue_id) },
-	{ { "instance", 8 },         offsetof(struct raw, request.instance) },
-	{ { "size", 4 },             offsetof(struct raw, size) },
-	{ { "sasl_username", 13 },   offsetof(struct raw, request.login) },
-	{ { "policy_context", 14 },  offsetof(struct raw, request.context) },
-	{ { "server_port", 11 },     offsetof(struct raw, request.server_port) },
+} attributes[NAME_MAX_LEN + 1][SAME_LEN_MAX + 1] = {
+	[4]  = { { "size",            offsetof(struct raw, size) } },
+	[6]  = { { "sender",          offsetof(struct raw, request.sender) } },
+	[7]  = { { "request",         offsetof(struct raw, kind) } },
+	[8]  = { { "queue_id",        offsetof(struct raw, request.queue_id) },
+	         { "instance",        offsetof(struct raw, request.instance) } },
+	[9]  = { { "recipient",       offsetof(struct raw, request.recipient) } },
+	[11] = { { "client_name",     offsetof(struct raw, request.client_name) },
+	         { "client_port",     offsetof(struct raw, client_port) },
+	         { "server_port",     offsetof(struct raw, request.server_port) } },
+	[13] = { { "sasl_username",   offsetof(struct raw, request.login) } },
+	[14] = { { "protocol_state",  offsetof(struct raw, stage) },
+	         { "client_address",  offsetof(struct raw, request.client_address) },
+	         { "policy_context",  offsetof(struct raw, request.context) } },
+	[15] = { { "recipient_count", offsetof(struct raw, recipient_count) } },
 };
 /* clang-format on */
 
@@ -55,47 +59,52 @@ static struct pw_str next_line(struct pw_str *rest)
 	return line;
 }
 
-size_t request_length(struct pw_str bytes, size_t *scanned)
+/* Mostly one arrives at once, and nothing behind it: the last two bytes tell. */
+static bool ends_whole(struct pw_str bytes)
 {
+	return bytes.len >= 2 && bytes.at[bytes.len - 1] == '\n' &&
+	       bytes.at[bytes.len - 2] == '\n';
+}
+
+bool request_is_whole(struct pw_str bytes, size_t *scanned)
+{
+	if (ends_whole(bytes))
+		return true;
 	/* *scanned is always the start of a line */
 	while (*scanned < bytes.len) {
 		const char *line = bytes.at + *scanned;
 		const char *end = memchr(line, '\n', bytes.len - *scanned);
 
 		if (end == NULL)
-			return 0;
+			return false;
 		*scanned += (size_t)(end - line) + 1;
 		if (end == line || (end == line + 1 && *line == '\r'))
-			return *scanned;
+			return true;
 	}
-	return 0;
-}
-
-/* What differs mostly differs here already: no call for each row of the table. */
-static bool is_named(const struct attribute *attribute, struct pw_str name)
-{
-	return attribute->name.len == name.len && attribute->name.at[0] == name.at[0] &&
-	       memcmp(attribute->name.at, name.at, name.len) == 0;
+	return false;
 }
 
 static void set_attribute(struct raw *raw, struct pw_str name, struct pw_str value)
 {
-	for (size_t i = 0; i < PW_LEN(attributes); i++) {
-		struct pw_str *field;
+	const struct attribute *one;
+	struct pw_str *field;
 
-		if (!is_named(&attributes[i], name))
-			continue;
-		field = (struct pw_str *)(void *)((char *)raw + attributes[i].offset);
-		if (field->at == NULL)
-			*field = value;
+	if (name.len > NAME_MAX_LEN)
 		return;
-	}
+	one = attributes[name.len];
+	while (one->name != NULL && memcmp(one->name, name.at, name.len) != 0)
+		one++;
+	if (one->name == NULL)
+		return;
+	field = (struct pw_str *)(void *)((char *)raw + one->offset);
+	if (field->at == NULL)
+		*field = value;
 }
 
 static enum request_stage stage_of(struct pw_str name)
 {
 	for (enum request_stage i = STAGE_CONNECT; i < STAGE_IDS; i++)
-		if (pw_str_eq(name, pw_str_from(stage_names[i])))
+		if (pw_str_eq(name, stage_names[i]))
 			return i;
 	return STAGE_OTHER;
 }
@@ -110,13 +119,12 @@ static int64_t number_of(struct pw_str text)
 
 enum pw_status request_parse(struct request *out, struct pw_str bytes)
 {
+	struct pw_str rest = bytes;
 	struct raw raw = { 0 };
 	size_t count = 0;
 
-	if (pw_str_find(bytes, '\0') < bytes.len)
-		return PW_ERR_SYNTAX;
 	for (;;) {
-		struct pw_str line = next_line(&bytes);
+		struct pw_str line = next_line(&rest);
 		const char *equals;
 		size_t name_len;
 
@@ -130,8 +138,13 @@ enum pw_status request_parse(struct request *out, struct pw_str bytes)
 		set_attribute(&raw, (struct pw_str){ line.at, name_len },
 		              (struct pw_str){ equals + 1, line.len - name_len - 1 });
 	}
-	if (!pw_str_eq(raw.kind, PW_STR("smtpd_access_policy")))
+	bytes.len -= rest.len;
+	if (bytes.len > REQUEST_BYTES_MAX)
+		return PW_ERR_LIMIT;
+	if (pw_str_find(bytes, '\0') < bytes.len ||
+	    !pw_str_eq(raw.kind, PW_STR("smtpd_access_policy")))
 		return PW_ERR_SYNTAX;
+	raw.request.length = bytes.len;
 	raw.request.stage = stage_of(raw.stage);
 	raw.request.client_port = number_of(raw.client_port);
 	raw.request.recipient_count = number_of(raw.recipient_count);
@@ -142,5 +155,5 @@ enum pw_status request_parse(struct request *out, struct pw_str bytes)
 
 const char *request_stage_name(enum request_stage stage)
 {
-	return stage_names[stage];
+	return stage_names[stage].at;
 }

@@ -29,19 +29,21 @@ struct request {
 	struct pw_str client_name, client_address;
 	struct pw_str sender, recipient, login;
 	struct pw_str context, server_port;
+	size_t length;                       /* bytes, its empty line included */
 	int64_t client_port;                 /* 0 = not known */
 	int64_t recipient_count, size_bytes; /* 0 where not known yet; never negative */
 };
 
-/* Length of the first request in bytes, its empty line included; 0 = not complete yet.
+/* Is there a whole request at the start of the bytes?
  *
  * scanned  in/out: how much of bytes was looked at before; 0 for a new request */
-size_t request_length(struct pw_str bytes, size_t *scanned);
+bool request_is_whole(struct pw_str bytes, size_t *scanned);
 
-/* Read one complete request.
+/* Read the request at the start of the bytes, which is there whole.
  *
  * Errors  PW_ERR_SYNTAX a line without '=', a NUL, or not "request=smtpd_access_policy";
- *         PW_ERR_LIMIT too many attributes. The peer is no Postfix: close, do not answer
+ *         PW_ERR_LIMIT too many attributes or bytes. The peer is no Postfix: close, do
+ * not answer
  */
 PW_MUST_CHECK enum pw_status request_parse(struct request *out, struct pw_str bytes);
 

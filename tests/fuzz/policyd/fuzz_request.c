@@ -24,19 +24,22 @@ static bool same(const struct request *a, const struct request *b)
 	       a->recipient_count == b->recipient_count && a->size_bytes == b->size_bytes;
 }
 
-/* Length found when the bytes arrive one by one, or step by step. */
-static size_t length_in_steps(struct pw_str bytes, size_t step)
+/* How much is there when a request is whole, the bytes arriving one by one, or step by
+ * step; 0 = it never is. */
+static size_t whole_in_steps(struct pw_str bytes, size_t step)
 {
-	size_t scanned = 0, length = 0;
+	size_t scanned = 0;
 
-	for (size_t have = 0; have < bytes.len && length == 0;) {
+	for (size_t have = 0; have < bytes.len;) {
 		have = have + step < bytes.len ? have + step : bytes.len;
-		length = request_length(pw_str_sub(bytes, 0, have), &scanned);
+		if (request_is_whole(pw_str_sub(bytes, 0, have), &scanned))
+			return have;
 	}
-	return length;
+	return 0;
 }
 
-static void check_fields(struct pw_str bytes)
+/* The same from a copy of just as much as there was; length or 0. */
+static size_t check_fields(struct pw_str bytes)
 {
 	struct request here, there;
 	char *copy = malloc(bytes.len);
@@ -52,6 +55,7 @@ static void check_fields(struct pw_str bytes)
 	                   here.size_bytes < 0 || here.stage >= STAGE_IDS))
 		abort();
 	free(copy);
+	return r == PW_OK ? here.length : 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -59,16 +63,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct pw_str bytes = { (const char *)data, size };
 
 	for (int i = 0; i < 50 && bytes.len > 0; i++) {
-		size_t scanned = 0, length = request_length(bytes, &scanned);
+		size_t scanned = 0, length;
+		bool is_whole = request_is_whole(bytes, &scanned);
 
-		if (length > bytes.len || (length == 0 && scanned > bytes.len))
+		if (scanned > bytes.len)
 			abort();
-		for (size_t step = 1; step < 8; step += 3)
-			if (length_in_steps(bytes, step) != length)
+		length = is_whole ? check_fields(bytes) : 0;
+		for (size_t step = 1; step < 8; step += 3) {
+			size_t have = whole_in_steps(bytes, step);
+
+			if (is_whole != (have > 0) ||
+			    (is_whole &&
+			     check_fields(pw_str_sub(bytes, 0, have)) != length) ||
+			    length > have)
 				abort();
+		}
 		if (length == 0)
 			break;
-		check_fields(pw_str_sub(bytes, 0, length));
 		bytes = pw_str_sub(bytes, length, bytes.len);
 	}
 	return 0;

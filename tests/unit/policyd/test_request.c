@@ -65,10 +65,11 @@ static void check_row(void **state)
 	struct request request = { 0 };
 	size_t scanned = 0;
 
-	assert_int_equal(request_length(row->bytes, &scanned), row->bytes.len);
+	assert_true(request_is_whole(row->bytes, &scanned));
 	assert_int_equal(request_parse(&request, row->bytes), row->status);
 	if (row->status != PW_OK)
 		return;
+	assert_int_equal(request.length, row->bytes.len);
 	assert_int_equal(request.stage, row->stage);
 	assert_true(pw_str_eq(request.sender, pw_str_from(row->sender)));
 	assert_true(pw_str_eq(request.recipient, pw_str_from(row->recipient)));
@@ -79,18 +80,43 @@ static void check_row(void **state)
 static void split_at_every_byte(void **state)
 {
 	static const char two[] = HEAD "sender=a@b\n\n" HEAD "sender=c@d\r\n\r\n";
+	const struct pw_str both = { two, sizeof(two) - 1 };
 	size_t first = sizeof(HEAD "sender=a@b\n\n") - 1;
+	struct request request;
 
 	(void)state;
 	for (size_t cut = 0; cut < first; cut++) {
 		size_t scanned = 0;
 
-		assert_int_equal(request_length((struct pw_str){ two, cut }, &scanned),
-		                 0);
-		assert_int_equal(
-			request_length((struct pw_str){ two, sizeof(two) - 1 }, &scanned),
-			first);
+		assert_false(request_is_whole((struct pw_str){ two, cut }, &scanned));
+		assert_true(request_is_whole(both, &scanned));
+		assert_int_equal(request_parse(&request, both), PW_OK);
+		assert_int_equal(request.length, first);
 	}
+}
+
+/* What is behind a request is the next one's business. */
+static void behind_it_may_be_anything(void **state)
+{
+	static const char bytes[] = HEAD "sender=a@b\n\n\0junk\n\n";
+	struct request request;
+
+	(void)state;
+	assert_int_equal(request_parse(&request, (struct pw_str){ bytes, sizeof(bytes) }),
+	                 PW_OK);
+	assert_int_equal(request.length, sizeof(HEAD "sender=a@b\n\n") - 1);
+}
+
+static void too_many_bytes(void **state)
+{
+	static char bytes[REQUEST_BYTES_MAX + sizeof(HEAD) + 3] = HEAD "sender=";
+
+	(void)state;
+	memset(bytes + strlen(bytes), 'a', sizeof(bytes) - strlen(bytes) - 2);
+	memcpy(bytes + sizeof(bytes) - 2, "\n\n", 2);
+	assert_int_equal(request_parse(&(struct request){ 0 },
+	                               (struct pw_str){ bytes, sizeof(bytes) }),
+	                 PW_ERR_LIMIT);
 }
 
 static void too_many_attributes(void **state)
@@ -107,11 +133,13 @@ static void too_many_attributes(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[2 + PW_LEN(rows)] = {
+	struct CMUnitTest tests[4 + PW_LEN(rows)] = {
 		cmocka_unit_test(split_at_every_byte),
 		cmocka_unit_test(too_many_attributes),
+		cmocka_unit_test(too_many_bytes),
+		cmocka_unit_test(behind_it_may_be_anything),
 	};
 
-	PW_TABLE_TESTS(tests, 2, rows, check_row);
+	PW_TABLE_TESTS(tests, 4, rows, check_row);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
