@@ -88,17 +88,20 @@ static void sent_message(struct daemon *daemon, struct pw_str login)
 static void watch_login(struct daemon *daemon, const struct decision *decision,
                         const struct request *request)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf login = { 0 };
+	bool is_rcpt = request->stage == STAGE_RCPT;
+	bool is_message = decision->is_sent ||
+	                  (is_rcpt && daemon->world.commit_stage == STAGE_RCPT);
+	char room[512];
+	PW_AUTO(pw_buf_done) struct pw_buf login = PW_BUF_IN(room);
 	struct pw_ip ip = { .family = PW_IP_NONE };
 
-	if (request->login.len == 0 || decision->verdict != DECIDE_DUNNO ||
-	    daemon->world.catalog == NULL ||
+	if ((!is_rcpt && !is_message) || request->login.len == 0 ||
+	    decision->verdict != DECIDE_DUNNO || daemon->world.catalog == NULL ||
 	    pw_address_normalise(&login, request->login) != PW_OK)
 		return;
-	if (pw_ip_parse(&ip, request->client_address) == PW_OK)
+	if (is_rcpt && pw_ip_parse(&ip, request->client_address) == PW_OK)
 		access_logged_in(daemon, pw_buf_str(&login), pw_ip_unmap(ip));
-	if (decision->is_sent ||
-	    (request->stage == STAGE_RCPT && daemon->world.commit_stage == STAGE_RCPT))
+	if (is_message)
 		sent_message(daemon, pw_buf_str(&login));
 }
 

@@ -52,6 +52,7 @@ struct daemon {
 	struct http *http;  /* NULL = off */
 	int64_t started_ms; /* monotonic */
 	int64_t looked_ms;  /* at the wall clock and the database, for questions */
+	int64_t linked_us;  /* at the database, for leases */
 	int64_t fresh_ms;   /* monotonic: when the catalog was last known to be right */
 	int news_ticks; /* until sessions are told what a domain has left; 0 = never */
 	int64_t change_seen; /* generation of the last login change that was followed */

@@ -158,6 +158,7 @@ static void (*const checks[])(struct decision *out, const struct question *q) = 
 /* The names of a question in normal form, one behind the other. */
 struct names {
 	struct pw_buf text;
+	char room[512];
 	size_t end[4];
 	bool is_address[4];
 };
@@ -234,13 +235,14 @@ static void warn_about_stages(struct decision *out, const struct question *q)
 void decide(struct decision *out, struct decide_world *world,
             struct decide_session *session, const struct request *request, int64_t now_us)
 {
-	PW_AUTO(names_done) struct names names = { .text = { 0 } };
+	PW_AUTO(names_done) struct names names;
 	struct question q = {
 		.world = world, .session = session, .request = request, .now_us = now_us
 	};
 	enum pw_status r;
 
 	*out = (struct decision){ .verdict = DECIDE_DUNNO };
+	names.text = PW_BUF_IN(names.room);
 	limit_end_waits(session);
 	enter_instance(&q);
 	session->service = service_of(world, request->server_port);

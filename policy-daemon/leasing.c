@@ -80,6 +80,9 @@ void leasing_round(struct daemon *daemon)
 	}
 	send_deltas(daemon, now_us);
 	lease_db_send(daemon->lease_db);
+	if (now_us == daemon->linked_us)
+		return; /* it takes a lock: once a millisecond is enough */
+	daemon->linked_us = now_us;
 	update_link(daemon);
 	pw_count_set(&numbers, NUMBER_leases, (int64_t)lease_book_count(daemon->leases));
 }

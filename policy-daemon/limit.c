@@ -11,6 +11,7 @@
 struct facts {
 	struct rule_facts rule;
 	struct pw_buf texts; /* sender and recipient without extension */
+	char room[512];
 };
 
 static void facts_done(struct facts *facts)
@@ -51,7 +52,8 @@ static bool facts_make(struct facts *out, const struct question *q)
 	struct rule_facts *facts = &out->rule;
 	size_t sender_len;
 
-	*out = (struct facts){ .rule = { .is_null_sender = false } };
+	*facts = (struct rule_facts){ .is_null_sender = false };
+	out->texts = PW_BUF_IN(out->room);
 	put_base(&out->texts, q->sender, delimiter);
 	sender_len = out->texts.len;
 	put_base(&out->texts, q->recipient, delimiter);
@@ -272,13 +274,28 @@ static bool tell_shortage(struct decision *out, const struct question *q,
 	return false;
 }
 
+/* Of this recipient, and of it in this context. Secret, so nobody makes two of them meet.
+ */
+struct hashes {
+	uint64_t recipient, question;
+};
+
+static struct hashes hashes_of(const struct question *q)
+{
+	uint64_t recipient = pw_siphash(q->world->seed, q->recipient);
+	uint64_t context = pw_siphash(q->world->seed, q->request->context);
+
+	return (struct hashes){ recipient, recipient * 3 ^ context };
+}
+
 struct charging {
 	struct decision *out;
 	const struct question *q;
 	const struct facts *facts;
 	int64_t recipients;
-	uint64_t recipient_hash;
+	const struct hashes *hashes;
 	struct pw_buf who; /* key text of the rule at hand */
+	char room[512];
 	struct {
 		size_t hold; /* its place */
 		int64_t cost;
@@ -288,19 +305,11 @@ struct charging {
 	size_t shortage_count;
 };
 
-/* This recipient, in this context. */
-static uint64_t question_hash(const struct question *q)
-{
-	return pw_siphash(q->world->seed, q->recipient) * 3 ^
-	       pw_siphash(q->world->seed, q->request->context);
-}
-
-/* This recipient, counted there: it stays where it is while it is held. The hash of the
- * recipient is secret, so nobody makes two of them meet. */
+/* This recipient, counted there: it stays where it is while it is held. */
 static uint64_t charge_hash(const struct charging *c,
                             const struct ledger_account *account)
 {
-	return (c->recipient_hash ^ (uintptr_t)account) * 0x9e3779b97f4a7c15u;
+	return (c->hashes->recipient ^ (uintptr_t)account) * 0x9e3779b97f4a7c15u;
 }
 
 /* What the question costs there; 0 = the message has it already. */
@@ -403,7 +412,18 @@ static void remember(const struct charging *c)
 			seen_add(&session->seen, charge_hash(c, hold->account),
 			         DECIDE_SEEN_MAX);
 	}
-	seen_add(&session->seen, question_hash(c->q), DECIDE_SEEN_MAX);
+	seen_add(&session->seen, c->hashes->question, DECIDE_SEEN_MAX);
+}
+
+/* What has a count of its own stays as it is: it is large. */
+static void charging_init(struct charging *c, struct decision *out,
+                          const struct question *q)
+{
+	c->out = out;
+	c->q = q;
+	c->who = PW_BUF_IN(c->room);
+	c->holds_before = q->session->hold_count;
+	c->count = c->shortage_count = 0;
 }
 
 static void charging_done(struct charging *c)
@@ -434,19 +454,18 @@ static bool charge_rules(struct charging *c, const struct catalog_rule *const *r
 
 /* Reserve what so many more recipients of this message cost. False: it is refused, and
  * costs nothing. */
-static bool charge(struct decision *out, const struct question *q, int64_t recipients)
+static bool charge(struct decision *out, const struct question *q,
+                   const struct hashes *hashes, int64_t recipients)
 {
 	const struct catalog_rule *rules[CATALOG_RULES_MAX];
 	PW_AUTO(facts_done) struct facts facts;
-	PW_AUTO(charging_done)
-	struct charging c = { .out = out,
-		              .q = q,
-		              .facts = &facts,
-		              .recipients = recipients,
-		              .recipient_hash = pw_siphash(q->world->seed, q->recipient),
-		              .holds_before = q->session->hold_count };
+	PW_AUTO(charging_done) struct charging c;
 	size_t count;
 
+	charging_init(&c, out, q);
+	c.facts = &facts;
+	c.hashes = hashes;
+	c.recipients = recipients;
 	if (!facts_make(&facts, q)) {
 		decision_set_fault(out, PW_ERR_NOMEM);
 		return false;
@@ -569,9 +588,11 @@ static void commit(struct decision *out, const struct question *q)
 
 static void check_recipient(struct decision *out, const struct question *q)
 {
+	const struct hashes hashes = hashes_of(q);
+
 	q->session->service->has_seen_rcpt = true;
-	if (q->session->is_committed || seen_has(&q->session->seen, question_hash(q)) ||
-	    !charge(out, q, 1))
+	if (q->session->is_committed || seen_has(&q->session->seen, hashes.question) ||
+	    !charge(out, q, &hashes, 1))
 		return;
 	if (q->world->commit_stage == STAGE_RCPT || q->session->instance_len == 0)
 		commit(out, q);
@@ -581,6 +602,7 @@ static void check_recipient(struct decision *out, const struct question *q)
  * that asks at this stage alone. It is judged whole. */
 static void check_whole(struct decision *out, const struct question *q)
 {
+	const struct hashes hashes = hashes_of(q);
 	int64_t recipients = q->request->recipient_count;
 
 	if (!q->session->service->has_seen_rcpt && !q->session->service->has_warned) {
@@ -591,7 +613,7 @@ static void check_whole(struct decision *out, const struct question *q)
 		recipients = 1;
 	if (recipients > PW_RATE_COUNT_MAX)
 		recipients = PW_RATE_COUNT_MAX;
-	if (charge(out, q, recipients))
+	if (charge(out, q, &hashes, recipients))
 		commit(out, q);
 }
 

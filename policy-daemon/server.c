@@ -65,6 +65,8 @@ struct server {
 	size_t connection_count;
 	struct source wake_source, signal_source;
 	int epoll_fd, wake_fd, signal_fd;
+	int64_t now_ms; /* of this round: asking for it costs as much as much of an answer
+	                 */
 	int64_t next_tick_ms;
 	int64_t retry_held_ms; /* 0 = none is held */
 	bool is_stopping, has_slow, must_retry_held;
@@ -139,11 +141,9 @@ static bool flush(struct connection *c)
 
 static void note_answer(struct server *server, struct connection *c)
 {
-	int64_t now_ms = pw_clock_mono_ms();
-
-	if (now_ms - c->arrived_ms > server->limits.answer_deadline_ms)
+	if (server->now_ms - c->arrived_ms > server->limits.answer_deadline_ms)
 		pw_count(&numbers, NUMBER_late, 1);
-	c->last_request_ms = now_ms;
+	c->last_request_ms = server->now_ms;
 	unlink_connection(server, c);
 	append_connection(server, c);
 }
@@ -168,7 +168,7 @@ static bool eat(struct server *server, struct connection *c)
 		drop_front(&c->in, eaten);
 	c->is_held = n == SERVER_HOLD;
 	if (c->is_held && server->retry_held_ms == 0)
-		server->retry_held_ms = pw_clock_mono_ms() + SERVER_HOLD_MS;
+		server->retry_held_ms = server->now_ms + SERVER_HOLD_MS;
 	if (n == SERVER_CLOSE ||
 	    (n == SERVER_MORE && c->in.len >= c->protocol->input_max)) {
 		pw_count(&numbers, NUMBER_garbage, 1);
@@ -208,7 +208,7 @@ static bool serve(struct server *server, struct connection *c)
 	return await(server, c);
 }
 
-static bool receive(struct connection *c)
+static bool receive(const struct server *server, struct connection *c)
 {
 	char bytes[READ_MAX];
 	ssize_t n = recv(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
@@ -218,7 +218,7 @@ static bool receive(struct connection *c)
 	if (n == 0)
 		c->is_ended = true;
 	pw_buf_puts(&c->in, (struct pw_str){ bytes, (size_t)n });
-	c->arrived_ms = pw_clock_mono_ms();
+	c->arrived_ms = server->now_ms;
 	return pw_buf_status(&c->in) == PW_OK;
 }
 
@@ -231,7 +231,7 @@ static void connection_ready(struct server *server, struct source *source,
 	if (is_good && c->out.len > 0)
 		is_good = flush(c);
 	else if (is_good && (events & (EPOLLIN | EPOLLHUP)) != 0)
-		is_good = c->is_held ? (events & EPOLLHUP) == 0 : receive(c);
+		is_good = c->is_held ? (events & EPOLLHUP) == 0 : receive(server, c);
 	if (!is_good || !serve(server, c))
 		connection_close(server, c);
 }
@@ -291,7 +291,7 @@ static void connection_open(struct server *server, int fd,
 		                  .fd = fd,
 		                  .is_ended = protocol->is_greeting_alone };
 	pw_buf_init(&c->in, protocol->input_max + READ_MAX);
-	c->last_request_ms = pw_clock_mono_ms();
+	c->last_request_ms = server->now_ms;
 	if ((c->session = protocol->open(protocol->arg, &c->out)) == NULL) {
 		close(fd);
 		pw_buf_done(&c->out);
@@ -423,9 +423,9 @@ static void signal_ready(struct server *server, struct source *source, uint32_t 
 		server->events.signal(server->events.arg, (int)info.ssi_signo);
 }
 
-static void close_idle(struct server *server, int64_t now_ms)
+static void close_idle(struct server *server)
 {
-	int64_t since_ms = now_ms - server->limits.idle_timeout_ms;
+	int64_t since_ms = server->now_ms - server->limits.idle_timeout_ms;
 	struct connection *next, *c = server->first;
 
 	for (; c != NULL && c->last_request_ms < since_ms; c = next) {
@@ -435,13 +435,13 @@ static void close_idle(struct server *server, int64_t now_ms)
 	}
 }
 
-static void tick(struct server *server, int64_t now_ms)
+static void tick(struct server *server)
 {
-	server->next_tick_ms = now_ms + SERVER_TICK_MS;
+	server->next_tick_ms = server->now_ms + SERVER_TICK_MS;
 	server->events.tick(server->events.arg);
 	retry_held(server);
 	close_slow(server);
-	close_idle(server, now_ms);
+	close_idle(server);
 }
 
 static void run_kind(struct server *server, struct epoll_event *events, int count,
@@ -473,13 +473,13 @@ static void run_round(struct server *server, struct epoll_event *events, int cou
 }
 
 /* How long nothing but an event needs us. */
-static int sleep_ms(const struct server *server, int64_t now_ms)
+static int sleep_ms(const struct server *server)
 {
 	int64_t until_ms = server->next_tick_ms;
 
 	if (server->retry_held_ms != 0 && server->retry_held_ms < until_ms)
 		until_ms = server->retry_held_ms;
-	return until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
+	return until_ms > server->now_ms ? (int)(until_ms - server->now_ms) : 0;
 }
 
 static void close_all(struct server *server)
@@ -499,8 +499,8 @@ static void drain(struct server *server)
 
 	for (; c != NULL && count > 0; c = next, count--) {
 		next = c->next; /* those that were answered stand at the end */
-		if ((c->out.len > 0 && !flush(c)) || (!c->is_held && !receive(c)) ||
-		    !serve(server, c))
+		if ((c->out.len > 0 && !flush(c)) ||
+		    (!c->is_held && !receive(server, c)) || !serve(server, c))
 			connection_close(server, c);
 	}
 	close_all(server);
@@ -510,18 +510,20 @@ static enum pw_status run_loop(struct server *server)
 {
 	struct epoll_event events[EVENTS_MAX];
 
+	server->now_ms = pw_clock_mono_ms();
 	while (!server->is_stopping) {
-		int64_t now_ms = pw_clock_mono_ms();
 		int count;
 
-		if (server->next_tick_ms <= now_ms)
-			tick(server, now_ms);
-		else if (server->retry_held_ms != 0 && server->retry_held_ms <= now_ms)
+		if (server->next_tick_ms <= server->now_ms)
+			tick(server);
+		else if (server->retry_held_ms != 0 &&
+		         server->retry_held_ms <= server->now_ms)
 			retry_held(server);
 		if (server->events.round != NULL)
 			server->events.round(server->events.arg);
 		count = epoll_wait(server->epoll_fd, events, EVENTS_MAX,
-		                   sleep_ms(server, now_ms));
+		                   sleep_ms(server));
+		server->now_ms = pw_clock_mono_ms();
 		if (count < 0 && errno != EINTR)
 			return PW_ERR_IO;
 		if (count > 0)

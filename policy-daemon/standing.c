@@ -107,7 +107,8 @@ bool standing_is_gone(const struct standing *standing, struct pw_str login,
 static struct client *client_of(struct standing *standing, struct pw_str login,
                                 struct pw_str address)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf key = { 0 };
+	char room[512];
+	PW_AUTO(pw_buf_done) struct pw_buf key = PW_BUF_IN(room);
 
 	pw_buf_puts(&key, login);
 	pw_buf_putc(&key, '\n');

@@ -115,7 +115,7 @@ static void judge_access(struct decision *out, const struct decide_world *world,
 		refuse(out, world, CAUSE_LISTED, said->deny->id, said->deny->text);
 }
 
-void step_access(struct decision *out, const struct question *q)
+static void ask_lists(struct decision *out, const struct question *q)
 {
 	const struct catalog *catalog = q->world->catalog;
 	PW_AUTO(names_done) struct names names = { .address_count = 0 };
@@ -125,8 +125,7 @@ void step_access(struct decision *out, const struct question *q)
 		.is_login = q->login.len > 0,
 	};
 
-	if (q->request->stage != STAGE_RCPT || access_is_empty(catalog_access(catalog)) ||
-	    !names_of(&names, catalog, q->recipient))
+	if (!names_of(&names, catalog, q->recipient))
 		return;
 	add_mailbox(&names, catalog);
 	if (!pw_str_eq(q->client_name, PW_STR("unknown")))
@@ -140,15 +139,22 @@ void step_access(struct decision *out, const struct question *q)
 	judge_access(out, q->world, &question);
 }
 
-void step_posting(struct decision *out, const struct question *q)
+/* Most hosts have no lists: nothing is made ready for them then. */
+void step_access(struct decision *out, const struct question *q)
+{
+	if (q->request->stage == STAGE_RCPT &&
+	    !access_is_empty(catalog_access(q->world->catalog)))
+		ask_lists(out, q);
+}
+
+static void ask_rights(struct decision *out, const struct question *q)
 {
 	const struct posting *posting = catalog_posting(q->world->catalog);
 	const struct posting_writer writer = { q->login, q->sender };
 	PW_AUTO(names_done) struct names names = { .address_count = 0 };
 	const struct posting_right *right = NULL;
 
-	if (q->request->stage != STAGE_RCPT || posting_is_empty(posting) ||
-	    !names_of(&names, q->world->catalog, q->recipient))
+	if (!names_of(&names, q->world->catalog, q->recipient))
 		return;
 	for (size_t i = 0; right == NULL && i < names.address_count; i++)
 		right = posting_find(posting, names.addresses[i]);
@@ -158,6 +164,13 @@ void step_posting(struct decision *out, const struct question *q)
 		out->trial = (struct decide_trial){ CAUSE_POSTING, right->id };
 	else
 		refuse(out, q->world, CAUSE_POSTING, right->id, right->text);
+}
+
+void step_posting(struct decision *out, const struct question *q)
+{
+	if (q->request->stage == STAGE_RCPT &&
+	    !posting_is_empty(catalog_posting(q->world->catalog)))
+		ask_rights(out, q);
 }
 
 /* Is there anybody behind a recipient? Mail to others Postfix refuses by itself. */
@@ -173,16 +186,14 @@ static bool is_ours(const struct question *q)
 	return found.count > 0 || found.is_cut || found.is_elsewhere;
 }
 
-void step_greylist(struct decision *out, const struct question *q)
+static void ask_greylist(struct decision *out, const struct question *q,
+                         const struct access_settings *set)
 {
 	struct decide_world *world = q->world;
-	const struct access_settings *set = catalog_access_settings(world->catalog);
 	const struct grey_question question = { read_client(q->request), q->sender,
 		                                q->recipient };
 
-	if (set->greylist_mode == GREYLIST_OFF || q->request->stage != STAGE_RCPT ||
-	    q->login.len > 0 || out->access.skips_greylist || q->recipient.len == 0 ||
-	    pw_ip_is_loopback(question.client) || !is_ours(q))
+	if (pw_ip_is_loopback(question.client) || !is_ours(q))
 		return; /* programs of this host have no queue to try again from */
 	grey_judge(world->grey, &out->grey, &set->greylist, &question,
 	           world->is_fresh && world->knows_grey, world->now_wall_ms);
@@ -192,4 +203,13 @@ void step_greylist(struct decision *out, const struct question *q)
 		out->trial = (struct decide_trial){ CAUSE_GREYLIST, 0 };
 	else
 		decision_set(out, DECIDE_DEFER, CAUSE_GREYLIST);
+}
+
+void step_greylist(struct decision *out, const struct question *q)
+{
+	const struct access_settings *set = catalog_access_settings(q->world->catalog);
+
+	if (set->greylist_mode != GREYLIST_OFF && q->request->stage == STAGE_RCPT &&
+	    q->login.len == 0 && !out->access.skips_greylist && q->recipient.len > 0)
+		ask_greylist(out, q, set);
 }
