@@ -102,6 +102,8 @@ POSTFIX = [  # label, postconf arguments, name of the check, severity, text
     ("no limits", ["-P", f"{SUBMISSION}/smtpd_end_of_data_restrictions="], "stages", "error", "limits of sending never count"),
     ("policy hidden", ["-e", f"submission_recipient_restrictions=permit_sasl_authenticated,{POLICY}"], "stages",
      "error", "stands behind permit_sasl_authenticated"),
+    ("bare recipients", ["-e", f"submission_recipient_restrictions={POLICY}"], "stages", "warning",
+     "a recipient without a domain gets around"),
     ("policy too early", ["-e", f"smtpd_client_restrictions={POLICY}"], "stages", "warning",
      "is asked in smtpd_client_restrictions"),
     ("Postfix's own default", ["-e", "smtpd_recipient_restrictions=check_policy_service unix:policy/policy.sock"], "stages",

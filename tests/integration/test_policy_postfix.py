@@ -23,6 +23,7 @@ PLAIN, STAGES = 2525, 2526  # a smtpd that asks nobody, one that asks at three s
 MESSAGES, SESSIONS = 300, 20
 
 MAIN = """myhostname = policy.example.test
+myorigin = example.test
 mynetworks =
 relay_domains = example.org
 relay_transport = discard:
@@ -31,13 +32,15 @@ virtual_mailbox_maps = static:all
 virtual_transport = discard:
 smtpd_authorized_xclient_hosts = 127.0.0.1
 smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
+allow_percent_hack = no
+swap_bangpath = no
 inbound_policy = {inbound}
 submission_policy = {submission}
 smtpd_recipient_restrictions = $inbound_policy
 """
 SERVICES = [
     "127.0.0.1:25 inet n - y - - smtpd",
-    "127.0.0.1:587 inet n - y - - smtpd -o smtpd_recipient_restrictions=$submission_policy"
+    "127.0.0.1:587 inet n - y - - smtpd -o smtpd_recipient_restrictions=reject_non_fqdn_recipient,$submission_policy"
     " -o smtpd_end_of_data_restrictions=$submission_policy",
     f"127.0.0.1:{PLAIN} inet n - y - - smtpd -o smtpd_recipient_restrictions=",
     f"127.0.0.1:{STAGES} inet n - y - - smtpd -o smtpd_data_restrictions=$inbound_policy"
@@ -48,7 +51,7 @@ SERVICES = [
 def snippet(name):
     """A line of docs/postfix.md, as an admin copies it."""
     text = (SOURCE / "docs/postfix.md").read_text()
-    return " ".join(re.search(rf"^    {name} = (check_policy_service\s+\{{[^}}]*\}})", text,
+    return " ".join(re.search(rf"^    {name} = ([^{{]*check_policy_service\s+\{{[^}}]*\}})", text,
                               re.M).group(1).split())
 
 
@@ -208,3 +211,18 @@ def test_the_documents_show_one_snippet():
     """docs/limits.md has the line of docs/postfix.md."""
     limits = Path(SOURCE / "docs/limits.md").read_text()
     assert snippet("submission_policy") in limits
+
+
+@pytest.mark.parametrize("port, login", [(25, None), (587, ANN)])
+def test_a_recipient_is_who_policyd_was_told(bed, port, login):
+    """No domain that Postfix adds afterwards, no address inside of an address; the bare postmaster is
+    taken (RFC 5321, section 4.5.1)."""
+    bed.limit(ANN, 0)
+    with bed.smtp(port, login) as client:
+        assert client.command(f"MAIL FROM:<{login or 'x@example.org'}>").code == 250
+        bare = client.command("RCPT TO:<list>")
+        assert bare.code == 504 and "need fully-qualified address" in str(bare)
+        assert client.command("RCPT TO:<postmaster>").code == 250
+        for inside in ("list%example.test@policy.example.test", "example.test!list@policy.example.test"):
+            assert client.command(f"RCPT TO:<{inside}>").code // 100 == 5, inside
+        assert client.command(f"RCPT TO:<{ANN}>").code == 250

@@ -42,7 +42,7 @@ def test_a_dry_run_shows_the_lines_and_changes_nothing(bed):
     assert done.returncode == 0, done.stderr
     for line in ("database: create postward",
                  "postconf -e 'virtual_transport = lmtp:unix:private/dovecot-lmtp'",
-                 f"postconf -e 'smtpd_recipient_restrictions = {POLICY % 'DUNNO'}'",
+                 f"postconf -e 'smtpd_recipient_restrictions = reject_non_fqdn_recipient, {POLICY % 'DUNNO'}'",
                  "write /etc/dovecot/postward-dovecot.conf (0600 root:root)",
                  "    +database = host=/run/postgresql dbname=postward user=dovecot",
                  f"database: add mailbox {ADMIN} with a new password"):
@@ -289,13 +289,15 @@ def test_lists_of_the_administrator_are_merged():
             "hash:/etc/postfix/virtual, socketmap:unix:postward/map.sock:aliases")
         restrictions = " ".join(host.main("smtpd_recipient_restrictions").split())
         assert restrictions == (
-            "permit_mynetworks, reject_unauth_destination, reject_rbl_client zen.example, "
+            "reject_non_fqdn_recipient, permit_mynetworks, reject_unauth_destination, "
+            "reject_rbl_client zen.example, "
             f"check_policy_service inet:127.0.0.1:10023, {POLICY % 'DUNNO'}, permit")
         own = host.service("submission")
         assert own["syslog_name"] == "mine" and own["smtpd_client_restrictions"] == "permit_mynetworks"
         assert own["smtpd_relay_restrictions"] == "permit_sasl_authenticated,reject"
         assert own["smtpd_tls_security_level"] == "encrypt" and own["smtpd_sasl_type"] == "dovecot"
-        assert own["smtpd_recipient_restrictions"] == "$submission_policy,permit_sasl_authenticated,reject"
+        assert own["smtpd_recipient_restrictions"] == (
+            "reject_non_fqdn_recipient,$submission_policy,permit_sasl_authenticated,reject")
         assert host.set_up()["changes"] == 0
         host.setup("--undo")
         assert host.tree() == before

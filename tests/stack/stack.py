@@ -61,7 +61,7 @@ virtual_alias_maps = {TABLE % "aliases"}
 virtual_transport = lmtp:unix:private/dovecot-lmtp
 recipient_delimiter = +
 smtpd_relay_restrictions = reject_unauth_destination
-smtpd_recipient_restrictions = reject_unknown_recipient_domain,
+smtpd_recipient_restrictions = reject_non_fqdn_recipient, reject_unknown_recipient_domain,
   check_policy_service {POLICY % "DUNNO"}
 smtpd_milters = unix:score/score.sock
 non_smtpd_milters = unix:dkim/dkim.sock
@@ -72,7 +72,9 @@ smtpd_tls_mandatory_protocols = >=TLSv1.2
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = private/auth
 submission_milters = unix:score/score.sock, unix:dkim/dkim.sock
-submission_recipient_restrictions = check_policy_service {POLICY % "DEFER"}
+allow_percent_hack = no
+swap_bangpath = no
+submission_recipient_restrictions = reject_non_fqdn_recipient, check_policy_service {POLICY % "DEFER"}
 submission_end_of_data_restrictions = check_policy_service {POLICY % "DEFER"}
 """
 SUBMISSION = (" -o smtpd_tls_security_level=encrypt -o smtpd_sasl_auth_enable=yes"

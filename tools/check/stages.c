@@ -1,23 +1,29 @@
 #include "tools/check/postfix.h"
 
 #define SOCKET "policy.sock"
+#define RECIPIENTS "smtpd_recipient_restrictions"
+#define GUARD "reject_non_fqdn_recipient"
 #define POLICY                                                                           \
 	"check_policy_service { unix:postward/" SOCKET                                   \
 	", timeout=5s, try_limit=2, default_action=%s }"
 
 /* Stages of an SMTP session at which Postfix can ask. */
 static const char *const stages[] = {
-	"smtpd_client_restrictions",      "smtpd_helo_restrictions",
-	"smtpd_sender_restrictions",      "smtpd_relay_restrictions",
-	"smtpd_recipient_restrictions",   "smtpd_data_restrictions",
+	"smtpd_client_restrictions",
+	"smtpd_helo_restrictions",
+	"smtpd_sender_restrictions",
+	"smtpd_relay_restrictions",
+	RECIPIENTS,
+	"smtpd_data_restrictions",
 	"smtpd_end_of_data_restrictions",
 };
 
 /* Where policyd stands in a list of restrictions. */
 struct place {
 	bool is_there;
-	bool is_hidden; /* behind a restriction that lets everybody, or every login, pass
-	                 */
+	bool is_guarded; /* recipients without a domain are refused before */
+	bool is_hidden;  /* behind a restriction that lets everybody, or every login, pass
+	                  */
 	struct pw_str hider;
 	struct pw_str action; /* default_action */
 };
@@ -38,6 +44,8 @@ static struct place find(struct pw_str list, bool is_submission)
 	while (postconf_next_item(&list, &item)) {
 		if (place.hider.at == NULL && lets_pass(item, is_submission))
 			place.hider = item;
+		if (pw_str_eq_nocase(item, PW_STR(GUARD)))
+			place.is_guarded = true;
 		if (!pw_str_eq_nocase(item, PW_STR("check_policy_service")) ||
 		    !postconf_next_item(&list, &item))
 			continue;
@@ -59,8 +67,16 @@ static const char *wanted_action(const struct postconf_service *s)
 	return postconf_is_submission(s) ? "DEFER" : "DUNNO";
 }
 
-/* The list without policyd. */
-static void put_others(struct pw_buf *out, struct pw_str list)
+/* Recipients without a domain are refused in front of policyd: Postfix gives them that of
+ * myorigin after policyd was asked. */
+static bool is_guard(struct pw_str item, const char *stage)
+{
+	return pw_str_eq_nocase(item, PW_STR(GUARD)) &&
+	       pw_str_eq(pw_str_from(stage), PW_STR(RECIPIENTS));
+}
+
+/* The list without policyd, and without what stands in front of it. */
+static void put_others(struct pw_buf *out, struct pw_str list, const char *stage)
 {
 	struct postconf_endpoint endpoint;
 	struct pw_str item, target;
@@ -75,6 +91,8 @@ static void put_others(struct pw_buf *out, struct pw_str list)
 			if (postconf_is_socket(&endpoint, SOCKET))
 				continue;
 		}
+		if (is_guard(item, stage))
+			continue;
 		pw_buf_printf(out, "%s%.*s", gap, PW_FMT(item));
 		if (is_policy)
 			pw_buf_printf(out, " %.*s", PW_FMT(target));
@@ -88,7 +106,9 @@ static void cure_front(struct check_report *report, const struct postconf *conf,
 {
 	PW_AUTO(pw_buf_done) struct pw_buf value = { 0 }, others = { 0 }, command = { 0 };
 
-	put_others(&others, postconf_value(conf, s, stage));
+	put_others(&others, postconf_value(conf, s, stage), stage);
+	if (is_guard(PW_STR(GUARD), stage))
+		pw_buf_puts(&value, PW_STR(GUARD ", "));
 	pw_buf_printf(&value, POLICY, wanted_action(s));
 	if (others.len > 0)
 		pw_buf_printf(&value, ", %s", pw_buf_text(&others));
@@ -101,14 +121,14 @@ static void cure_without(struct check_report *report, const struct postconf *con
 {
 	PW_AUTO(pw_buf_done) struct pw_buf others = { 0 }, command = { 0 };
 
-	put_others(&others, postconf_value(conf, s, stage));
+	put_others(&others, postconf_value(conf, s, stage), stage);
 	postconf_put_command(&command, conf, s, stage, pw_buf_str(&others));
 	check_cure(report, "%s", pw_buf_text(&command));
 }
 
 /* What happens to mail while policyd is away. Postfix's own answer is 451 after up to
- * 200 s. */
-static void judge_action(struct check_report *report, const struct postconf *conf,
+ * 200 s. False: as it should. */
+static bool judge_action(struct check_report *report, const struct postconf *conf,
                          const struct postconf_service *s, const char *stage,
                          struct pw_str action)
 {
@@ -116,13 +136,14 @@ static void judge_action(struct check_report *report, const struct postconf *con
 	const char *wanted = wanted_action(s);
 
 	if (action.len >= 5 && pw_str_starts_nocase(action, pw_str_from(wanted)))
-		return;
+		return false;
 	check_warning(report,
 	              "%.*s: %s: while " SOCKET " is away, mail is treated with "
 	              "\"%.*s\" instead of %s",
 	              PW_FMT(s->name), stage, PW_FMT(action.len > 0 ? action : otherwise),
 	              wanted);
 	cure_front(report, conf, s, stage);
+	return true;
 }
 
 static void need(struct check_report *report, const struct postconf *conf,
@@ -140,8 +161,13 @@ static void need(struct check_report *report, const struct postconf *conf,
 		            "%.*s: %s: " SOCKET " stands behind %.*s and is not asked",
 		            PW_FMT(s->name), stage, PW_FMT(place.hider));
 		cure_front(report, conf, s, stage);
-	} else {
-		judge_action(report, conf, s, stage, place.action);
+	} else if (!judge_action(report, conf, s, stage, place.action) &&
+	           is_guard(PW_STR(GUARD), stage) && !place.is_guarded) {
+		check_warning(report,
+		              "%.*s: %s: a recipient without a domain gets around lists "
+		              "and limits: " GUARD " does not stand before " SOCKET,
+		              PW_FMT(s->name), stage);
+		cure_front(report, conf, s, stage);
 	}
 }
 
@@ -150,8 +176,7 @@ static void need(struct check_report *report, const struct postconf *conf,
 static void judge_strays(struct check_report *report, const struct postconf *conf,
                          const struct postconf_service *s)
 {
-	static const char *const right[] = { "smtpd_relay_restrictions",
-		                             "smtpd_recipient_restrictions",
+	static const char *const right[] = { "smtpd_relay_restrictions", RECIPIENTS,
 		                             "smtpd_end_of_data_restrictions" };
 
 	for (size_t i = 0; i < PW_LEN(stages); i++) {
@@ -178,11 +203,11 @@ void judge_stages(struct check_report *report, const struct postconf *conf,
 		const struct postconf_service *s = &conf->services[i];
 
 		if (postconf_is_public(s))
-			need(report, conf, s, "smtpd_recipient_restrictions",
+			need(report, conf, s, RECIPIENTS,
 			     "mail for full mailboxes is taken and comes back as a "
 			     "bounce");
 		if (postconf_is_submission(s)) {
-			need(report, conf, s, "smtpd_recipient_restrictions",
+			need(report, conf, s, RECIPIENTS,
 			     "nobody looks whether a login may send as that sender");
 			need(report, conf, s, "smtpd_end_of_data_restrictions",
 			     "limits of sending never count");

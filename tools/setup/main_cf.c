@@ -24,6 +24,7 @@ enum how {
 	FIRST,          /* value goes into the list; other: its name in there */
 	LAST,
 	BEFORE_END,
+	RECIPIENTS, /* as BEFORE_END, and a recipient without a domain is refused first */
 	ONE_OF,    /* value, or other where SQL is wanted; in the other's place or last */
 	CLOSE,     /* the list refuses strange destinations; value: where there is none */
 	LEAVE_US,  /* neither the domain nor, if it is the same, the host's name in it */
@@ -76,7 +77,7 @@ static const struct rule {
 	{ LOCAL, "smtpd_relay_restrictions", CLOSE, "permit_mynetworks, reject_unauth_destination", NULL },
 	{ SETUP_EDGE,
 	         "smtpd_relay_restrictions", CLOSE, "reject_unauth_destination", NULL },
-	{ LOCAL, "smtpd_recipient_restrictions", BEFORE_END, POLICY("DUNNO"), "unix:postward/policy.sock" },
+	{ LOCAL, "smtpd_recipient_restrictions", RECIPIENTS, POLICY("DUNNO"), "unix:postward/policy.sock" },
 	{ LOCAL, "submission_policy",       SET, POLICY("DEFER"), NULL },
 	{ ALL | SETUP_LINK, "smtpd_forbid_bare_newline", SET_IF_KNOWN, "normalize", "reject" },
 	{ ALL | SETUP_LINK, "smtpd_forbid_unauth_pipelining", SET_IF_KNOWN, "yes", NULL },
@@ -89,6 +90,9 @@ static const struct rule {
 	{ ALL,   "smtpd_tls_mandatory_protocols", SET, ">=TLSv1.2", ">=TLSv1.3" },
 	{ ALL,   "smtp_tls_security_level", TLS_MAY, "may", NULL },
 	{ ALL,   "smtpd_tls_auth_only",     SET, "yes", NULL },
+	/* who is written to would be somebody else than the policy service was told */
+	{ LOCAL, "allow_percent_hack",      SET, "no", NULL },
+	{ LOCAL, "swap_bangpath",           SET, "no", NULL },
 	{ LOCAL, "smtpd_sasl_type",         SET, "dovecot", NULL },
 	{ LOCAL, "smtpd_sasl_path",         SET, "private/auth", NULL },
 	{ ALL,   "enable_long_queue_ids",   SET, "yes", NULL },
@@ -197,6 +201,16 @@ static void merge_one_of(struct pw_buf *out, const struct work *w, struct pw_str
 	setup_list_add(out, pw_buf_str(&ours), wanted, wanted, SETUP_LAST);
 }
 
+/* Such a one gets the domain of myorigin after everybody was asked. */
+static void merge_recipients(struct pw_buf *out, const struct work *w, struct pw_str list)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf ours = { 0 };
+
+	setup_list_add(&ours, list, w->value, w->other, SETUP_BEFORE_END);
+	setup_list_add(out, pw_buf_str(&ours), PW_STR("reject_non_fqdn_recipient"),
+	               PW_STR("reject_non_fqdn_recipient"), SETUP_FIRST);
+}
+
 static void merge(struct pw_buf *out, const struct work *w, enum how how)
 {
 	static const enum setup_place places[] = { [FIRST] = SETUP_FIRST,
@@ -206,6 +220,8 @@ static void merge(struct pw_buf *out, const struct work *w, enum how how)
 
 	if (how == ONE_OF)
 		merge_one_of(out, w, list);
+	else if (how == RECIPIENTS)
+		merge_recipients(out, w, list);
 	else if (how == CLOSE)
 		setup_list_close_relay(out, list.len > 0 ? list : w->value);
 	else if (how == LEAVE_US)
@@ -217,7 +233,7 @@ static void merge(struct pw_buf *out, const struct work *w, enum how how)
 static void wanted(struct pw_buf *out, const struct work *w, enum how how)
 {
 	bool is_list = how == FIRST || how == LAST || how == BEFORE_END || how == CLOSE ||
-	               how == LEAVE_US || how == ONE_OF;
+	               how == LEAVE_US || how == ONE_OF || how == RECIPIENTS;
 
 	if (is_list)
 		merge(out, w, how);

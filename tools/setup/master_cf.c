@@ -23,7 +23,7 @@ enum where {
 enum how {
 	MUST,    /* this value */
 	MAY,     /* this value, unless there is one */
-	FRONT,   /* a list that begins with it */
+	FRONT,   /* a list that begins with it, or with what it lacks of it */
 	NO_OTHER /* what main.cf says: this value, if there is one */
 };
 
@@ -42,7 +42,8 @@ struct option {
 	{ "smtpd_sasl_path",                "private/auth",           NO_OTHER },         \
 	{ "smtpd_milters",                  "$submission_milters",    MUST  },            \
 	{ "smtpd_relay_restrictions",       "permit_sasl_authenticated,reject", MUST },   \
-	{ "smtpd_recipient_restrictions",   "$submission_policy",     FRONT },            \
+	{ "smtpd_recipient_restrictions",                                                 \
+	  "reject_non_fqdn_recipient,$submission_policy",             FRONT },            \
 	{ "smtpd_end_of_data_restrictions", "$submission_policy",     FRONT },            \
 	{ "smtpd_client_restrictions",      "",                       MAY   },            \
 	{ "smtpd_helo_restrictions",        "",                       MAY   },            \
@@ -139,15 +140,25 @@ static const char *expand(const struct master_work *w, const char *text)
 }
 
 /* With commas alone, since blanks are refused. */
+static void put_item(struct pw_buf *out, struct pw_str item)
+{
+	pw_buf_printf(out, "%s%.*s", out->len > 0 ? "," : "", PW_FMT(item));
+}
+
+/* NULL = the list has all of value. */
 static const char *in_front(const struct master_work *w, const char *value,
                             struct pw_str list)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
-	struct pw_str item;
+	struct pw_str missing = pw_str_from(value), item;
 
-	pw_buf_puts(&out, pw_str_from(value));
+	while (postconf_next_item(&missing, &item))
+		if (!setup_list_names(list, item))
+			put_item(&out, item);
+	if (out.len == 0)
+		return NULL;
 	while (postconf_next_item(&list, &item))
-		pw_buf_printf(&out, ",%.*s", PW_FMT(item));
+		put_item(&out, item);
 	return setup_text_of(w->plan, &out);
 }
 
@@ -161,10 +172,7 @@ static const char *wanted(const struct master_work *w, const struct option *opti
 		return option->how == NO_OTHER ? NULL : value;
 	if (option->how == MAY || pw_str_eq(before, pw_str_from(value)))
 		return NULL;
-	if (option->how != FRONT || before.len == 0)
-		return value;
-	return setup_list_names(before, pw_str_from(value)) ? NULL
-	                                                    : in_front(w, value, before);
+	return option->how == FRONT ? in_front(w, value, before) : value;
 }
 
 /* A service that is there: option by option, all others stay. */

@@ -20,7 +20,7 @@ static const char mailhost[] =
 	"milter_default_action = tempfail\nsmtpd_milters = " SCORE "\n"
 	"non_smtpd_milters = " DKIM "\nsmtpd_tls_security_level = may\n"
 	"smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination\n"
-	"smtpd_recipient_restrictions = " POLICY(
+	"smtpd_recipient_restrictions = reject_non_fqdn_recipient, " POLICY(
 		"DUNNO") "\nmynetworks = 127.0.0.0/8 [::1]/128\n"
 			 "smtpd_sasl_type = dovecot\nsmtpd_sasl_auth_enable = "
 			 "no\nsmtpd_tls_auth_only = yes\n"
@@ -31,7 +31,7 @@ static const char submission[] =
 	"submission/inet/smtpd_tls_security_level = encrypt\n"
 	"submission/inet/smtpd_sasl_auth_enable = yes\n"
 	"submission/inet/smtpd_relay_restrictions = permit_sasl_authenticated,reject\n"
-	"submission/inet/smtpd_recipient_restrictions = " POLICY(
+	"submission/inet/smtpd_recipient_restrictions = reject_non_fqdn_recipient, " POLICY(
 		"DEFER") "\n"
 			 "submission/inet/smtpd_end_of_data_restrictions = " POLICY(
 				 "DEFER") "\n";
@@ -117,9 +117,10 @@ static struct row rows[] = {
 	{ "an edge has no policy",    judge_stages, "", "", "", CHECK_EDGE },
 	{ "no policy at RCPT",        judge_stages, "smtpd_recipient_restrictions = permit\n", "", "e smtp: policy.sock is not asked", CHECK_SINGLE },
 	{ "policy behind permit",     judge_stages, "smtpd_recipient_restrictions = permit, " POLICY("DUNNO") "\n", "", "e stands behind permit", CHECK_SINGLE },
-	{ "policy behind a reject",   judge_stages, "smtpd_recipient_restrictions = reject_unknown_recipient_domain, " POLICY("dunno") "\n", "", "", CHECK_SINGLE },
+	{ "policy behind a reject",   judge_stages, "smtpd_recipient_restrictions = reject_non_fqdn_recipient, reject_unknown_recipient_domain, " POLICY("dunno") "\n", "", "", CHECK_SINGLE },
+	{ "bare recipients pass",     judge_stages, "smtpd_recipient_restrictions = " POLICY("DUNNO") ", reject_non_fqdn_recipient\n", "", "w a recipient without a domain gets around", CHECK_SINGLE },
 	{ "policy behind logins",     judge_stages, "", "submission/inet/smtpd_recipient_restrictions = permit_sasl_authenticated, " POLICY("DEFER") "\n", "e stands behind permit_sasl", CHECK_SINGLE },
-	{ "logins pass port 25",      judge_stages, "smtpd_recipient_restrictions = permit_sasl_authenticated, " POLICY("DUNNO") "\n", "", "", CHECK_SINGLE },
+	{ "logins pass port 25",      judge_stages, "smtpd_recipient_restrictions = reject_non_fqdn_recipient, permit_sasl_authenticated, " POLICY("DUNNO") "\n", "", "", CHECK_SINGLE },
 	{ "no end of data",           judge_stages, "", "submission/inet/smtpd_end_of_data_restrictions =\n", "e limits of sending never count", CHECK_SINGLE },
 	{ "another policy service",   judge_stages, "", "submission/inet/smtpd_end_of_data_restrictions = check_policy_service unix:private/other\n", "e limits of sending", CHECK_SINGLE },
 	{ "users pass while away",    judge_stages, "", "submission/inet/smtpd_end_of_data_restrictions = " POLICY("DUNNO") "\n", "w treated with \"DUNNO\"", CHECK_SINGLE },
@@ -203,7 +204,8 @@ static const struct cure {
 	  "unix:postward/policy.sock, "
 	  "check_policy_service unix:b\n",
 	  "",
-	  "postconf -e 'smtpd_recipient_restrictions = check_policy_service { "
+	  "postconf -e 'smtpd_recipient_restrictions = reject_non_fqdn_recipient, "
+	  "check_policy_service { "
 	  "unix:postward/policy.sock, timeout=5s, try_limit=2, default_action=DUNNO }, "
 	  "permit, "
 	  "check_policy_service unix:b' && postfix reload" },

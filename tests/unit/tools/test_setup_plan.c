@@ -111,7 +111,7 @@ static struct row {
 	  "submission/inet/smtpd_recipient_restrictions = "
 	  "permit_sasl_authenticated,reject",
 	  "postconf -Pe 'submission/inet/smtpd_recipient_restrictions = "
-	  "$submission_policy,permit_sasl_authenticated,reject'",
+	  "reject_non_fqdn_recipient,$submission_policy,permit_sasl_authenticated,reject'",
 	  NULL },
 	{ "master: relaying is for those who logged in", SETUP_SINGLE, DEBIAN_MAIN,
 	  "submission inet n - y - - smtpd\n",
@@ -157,7 +157,7 @@ static struct row {
 	  "submission/inet/smtpd_recipient_restrictions = "
 	  "permit_sasl_authenticated, reject",
 	  "postconf -Pe 'submission/inet/smtpd_recipient_restrictions = "
-	  "$submission_policy,permit_sasl_authenticated,reject'",
+	  "reject_non_fqdn_recipient,$submission_policy,permit_sasl_authenticated,reject'",
 	  NULL },
 	{ "master: what the edge passes on, the client in front", SETUP_INNER,
 	  DEBIAN_MAIN, "", "",
