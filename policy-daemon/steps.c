@@ -6,7 +6,7 @@
 /* What a recipient is called: as written, without extension, in the domain that its
  * domain stands for, and the one mailbox behind it. Filled in place. */
 struct names {
-	struct pw_buf text[ACCESS_NAMES_MAX];
+	struct pw_buf text[ACCESS_NAMES_MAX], renamed;
 	struct pw_str addresses[ACCESS_NAMES_MAX], at_domains[ACCESS_NAMES_MAX];
 	size_t address_count, at_domain_count;
 	struct resolve_result found;
@@ -16,6 +16,7 @@ static void names_done(struct names *names)
 {
 	for (size_t i = 0; i < PW_LEN(names->text); i++)
 		pw_buf_done(&names->text[i]);
+	pw_buf_done(&names->renamed);
 }
 
 static bool has(const struct pw_str *list, size_t count, struct pw_str s)
@@ -39,16 +40,14 @@ static void add_address(struct names *names, struct pw_str address)
 		names->at_domains[names->at_domain_count++] = at_domain;
 }
 
-/* local@domain, put together in a buffer of its own. */
-static void add_joined(struct names *names, struct pw_str local, struct pw_str domain)
+/* The address without its extension, if it has one. */
+static void add_base(struct names *names, const struct catalog *catalog,
+                     struct pw_str address)
 {
 	struct pw_buf *room = &names->text[names->address_count % ACCESS_NAMES_MAX];
 
 	pw_buf_reset(room);
-	pw_buf_puts(room, local);
-	pw_buf_putc(room, '@');
-	pw_buf_puts(room, domain);
-	if (pw_buf_status(room) == PW_OK)
+	if (pw_address_put_base(room, address, catalog_delimiter(catalog)))
 		add_address(names, pw_buf_str(room));
 }
 
@@ -56,23 +55,23 @@ static void add_joined(struct names *names, struct pw_str local, struct pw_str d
 static bool names_of(struct names *names, const struct catalog *catalog,
                      struct pw_str recipient)
 {
-	char delimiter = catalog_delimiter(catalog);
-	struct pw_str local, base, domain, target;
-	size_t at;
+	size_t at = pw_str_rfind(recipient, '@');
+	struct pw_str target;
 
 	if (recipient.len == 0)
 		return false;
-	at = pw_str_rfind(recipient, '@');
-	local = base = pw_str_sub(recipient, 0, at);
-	domain = pw_str_sub(recipient, at + 1, recipient.len);
-	if (delimiter != '\0' && local.len > 0 && local.at[0] != '"')
-		base = pw_address_base(local, delimiter);
 	add_address(names, recipient);
-	add_joined(names, base, domain);
-	if (catalog_domain(catalog, domain, &target) && target.len > 0) {
-		add_joined(names, local, target);
-		add_joined(names, base, target);
-	}
+	add_base(names, catalog, recipient);
+	if (!catalog_domain(catalog, pw_str_sub(recipient, at + 1, recipient.len),
+	                    &target) ||
+	    target.len == 0)
+		return true;
+	pw_buf_puts(&names->renamed, pw_str_sub(recipient, 0, at + 1));
+	pw_buf_puts(&names->renamed, target);
+	if (pw_buf_status(&names->renamed) != PW_OK)
+		return true;
+	add_address(names, pw_buf_str(&names->renamed));
+	add_base(names, catalog, pw_buf_str(&names->renamed));
 	return true;
 }
 
