@@ -58,6 +58,17 @@ def test_two_nodes_admit_the_limit_together(two, connections):
     assert two.used() == 100
 
 
+def test_fault_28_100_sessions_of_one_login_at_a_limit_of_50_on_three_nodes():
+    """No slack: 50 and not one more, with all sessions at once."""
+    with NodesBed(3) as bed:
+        bed.know_each_other()
+        bed.limit(ANN, 50, "1 day")
+        load = Load(bed.nodes, 100).run_for(3)
+        assert len(load.answers) >= 100
+        assert load.admitted() + spend_all(bed) == 50
+        assert bed.used() == 50
+
+
 @pytest.mark.parametrize("kind", ["bucket", "window"])
 def test_four_nodes_with_traffic_that_moves(kind):
     with NodesBed(4) as bed:
