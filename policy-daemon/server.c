@@ -65,8 +65,8 @@ struct server {
 	size_t connection_count;
 	struct source wake_source, signal_source;
 	int epoll_fd, wake_fd, signal_fd;
-	int64_t now_ms; /* of this round: asking for it costs as much as much of an answer
-	                 */
+	int64_t now_ms;         /* of this round: each look at a clock costs */
+	int64_t answered_count; /* in this round, in time as far as now_ms tells */
 	int64_t next_tick_ms;
 	int64_t retry_held_ms; /* 0 = none is held */
 	bool is_stopping, has_slow, must_retry_held;
@@ -143,6 +143,8 @@ static void note_answer(struct server *server, struct connection *c)
 {
 	if (server->now_ms - c->arrived_ms > server->limits.answer_deadline_ms)
 		pw_count(&numbers, NUMBER_late, 1);
+	else
+		server->answered_count++;
 	c->last_request_ms = server->now_ms;
 	unlink_connection(server, c);
 	append_connection(server, c);
@@ -472,6 +474,17 @@ static void run_round(struct server *server, struct epoll_event *events, int cou
 	close_slow(server);
 }
 
+/* A round that took too long made all its answers late. */
+static void end_round(struct server *server)
+{
+	int64_t began_ms = server->now_ms;
+
+	server->now_ms = pw_clock_mono_ms();
+	if (server->now_ms - began_ms > server->limits.answer_deadline_ms)
+		pw_count(&numbers, NUMBER_late, server->answered_count);
+	server->answered_count = 0;
+}
+
 /* How long nothing but an event needs us. */
 static int sleep_ms(const struct server *server)
 {
@@ -528,6 +541,7 @@ static enum pw_status run_loop(struct server *server)
 			return PW_ERR_IO;
 		if (count > 0)
 			run_round(server, events, count);
+		end_round(server);
 	}
 	return PW_OK;
 }

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "policyd/numbers.h"
 #include "policyd/server.h"
 
 #define LINE_MAX_BYTES 20000
@@ -63,6 +65,8 @@ static ssize_t talk_eat(void *arg, void *session, struct pw_str bytes, struct pw
 		server_stop(place->server);
 	else if (pw_str_eq(word, PW_STR("tell")))
 		server_tell(place->server, &place->protocol, say, &rest);
+	else if (pw_str_eq(word, PW_STR("think")))
+		nanosleep(&(struct timespec){ 1, 500000000 }, NULL);
 	else
 		return SERVER_CLOSE;
 	pw_buf_printf(out, "open=%d\n", place->open_count);
@@ -155,6 +159,11 @@ static int begin(void **state)
 	return begin_with(state, (struct server_limits){ 100, 1, 1000000 });
 }
 
+static int begin_quick(void **state)
+{
+	return begin_with(state, (struct server_limits){ 100, 1000000, 1000 });
+}
+
 static int begin_small(void **state)
 {
 	return begin_with(state, (struct server_limits){ 3, 1000000, 1000000 });
@@ -239,6 +248,28 @@ static void everybody_is_told(void **state)
 	expect_line(&two, "open=2");
 	hang_up(&one);
 	hang_up(&two);
+}
+
+/* What holds the loop up makes an answer late, though it is given in the round it was
+ * asked in. */
+static void a_slow_round_is_late(void **state)
+{
+	struct place *place = *state;
+	int64_t before = pw_count_get(&numbers, NUMBER_late);
+	struct peer peer;
+
+	dial(&peer, place->path);
+	send_line(&peer, "tell quick");
+	expect_line(&peer, "quick");
+	expect_line(&peer, "open=1");
+	assert_int_equal(pw_count_get(&numbers, NUMBER_late), before);
+	send_line(&peer, "think");
+	expect_line(&peer, "open=1");
+	send_line(&peer, "tell done"); /* of a later round */
+	expect_line(&peer, "done");
+	expect_line(&peer, "open=1");
+	assert_int_equal(pw_count_get(&numbers, NUMBER_late), before + 1);
+	hang_up(&peer);
 }
 
 /* Both are idle for longer than the limit of a millisecond. */
@@ -352,6 +383,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_list_is_said_whole_and_closed,
 		                                begin_small, end),
 		cmocka_unit_test_setup_teardown(everybody_is_told, begin, end),
+		cmocka_unit_test_setup_teardown(a_slow_round_is_late, begin_quick, end),
 		cmocka_unit_test_setup_teardown(silence_does_not_close, begin, end),
 		cmocka_unit_test_setup_teardown(who_does_not_read_is_closed, begin, end),
 		cmocka_unit_test_setup_teardown(room_is_made_by_who_is_not_told,
