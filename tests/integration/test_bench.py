@@ -49,3 +49,12 @@ def test_the_policy_bench_runs():
     assert {"rate_vs_null_32", "p99_ms_paced_2000", "max_answer_ms_frozen_db"} <= set(said["ratios"])
     assert said["ratios"]["max_answer_ms_frozen_db"] < 500  # answer_deadline
     assert ("rate_vs_postfwd_32" in said["ratios"]) == ("postfwd" not in said["missing"])
+
+
+@pytest.mark.long
+def test_the_dkim_bench_runs():
+    said = ratios_of(SOURCE / "tests/bench/dkim", "--json", "--quick")
+    assert "cpu_vs_limit" in said["ratios"]
+    assert {"null", "rsa", "ed25519", "both", "raw"} <= set(said["rows"]["10 kB, 8 at once"])
+    if "opendkim" not in said["missing"]:
+        assert {"rsa_rate_vs_opendkim_10k_8", "cpu_vs_opendkim", "rss_vs_opendkim"} <= set(said["ratios"])
