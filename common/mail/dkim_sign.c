@@ -10,8 +10,9 @@
 #define LINE_WIDTH 76 /* of the field we write */
 
 struct field {
-	size_t row;     /* in signed_names */
 	size_t at, len; /* of its canonical text in `texts` */
+	size_t name_len;
+	bool too_long, has_stray; /* as of the signer */
 };
 
 struct pw_dkim_signer {
@@ -19,53 +20,14 @@ struct pw_dkim_signer {
 	EVP_MD_CTX *hash;
 	bool hash_failed;
 	size_t line_max;
-	bool too_long;  /* a line will be broken on the way */
-	bool has_stray; /* bytes about which verifiers do not agree */
+	bool too_long;  /* a line of the body will be broken on the way */
+	bool has_stray; /* bytes of the body about which verifiers do not agree */
 	bool is_complete;
+	bool has_left_out;       /* fields that the default list does not name */
 	struct pw_buf body_hash; /* base64 */
 	struct pw_buf texts;
-	struct field fields[PW_DKIM_SIGN_FIELDS_MAX];
-	size_t count;
-};
-
-/* RFC 6376 5.4.1, with what a reader sees or a reader's program acts on; in this order in
- * h=. `extra` is how often a field is named beyond its number, so that none can be added.
- */
-static const struct signed_name {
-	struct pw_str name;
-	unsigned extra;
-} signed_names[] = {
-	/* clang-format off */
-	{ { "From", 4 },                      1 },
-	{ { "Sender", 6 },                    0 },
-	{ { "Reply-To", 8 },                  0 },
-	{ { "To", 2 },                        0 },
-	{ { "Cc", 2 },                        0 },
-	{ { "Subject", 7 },                   0 },
-	{ { "Date", 4 },                      0 },
-	{ { "Message-ID", 10 },               0 },
-	{ { "In-Reply-To", 11 },              0 },
-	{ { "References", 10 },               0 },
-	{ { "MIME-Version", 12 },             0 },
-	{ { "Content-Type", 12 },             0 },
-	{ { "Content-Transfer-Encoding", 25 },0 },
-	{ { "Content-Disposition", 19 },      0 },
-	{ { "Resent-Date", 11 },              0 },
-	{ { "Resent-From", 11 },              0 },
-	{ { "Resent-Sender", 13 },            0 },
-	{ { "Resent-To", 9 },                 0 },
-	{ { "Resent-Cc", 9 },                 0 },
-	{ { "Resent-Message-ID", 17 },        0 },
-	{ { "List-Id", 7 },                   0 },
-	{ { "List-Help", 9 },                 0 },
-	{ { "List-Unsubscribe", 16 },         0 },
-	{ { "List-Unsubscribe-Post", 21 },    0 },
-	{ { "List-Subscribe", 14 },           0 },
-	{ { "List-Post", 9 },                 0 },
-	{ { "List-Owner", 10 },               0 },
-	{ { "List-Archive", 12 },             0 },
-	{ { "Autocrypt", 9 },                 0 },
-	/* clang-format on */
+	struct field fields[2 * PW_DKIM_SIGN_FIELDS_MAX];
+	size_t count, named; /* of fields; those of the default list */
 };
 
 static void md_ctx_free(EVP_MD_CTX **ctx)
@@ -111,17 +73,6 @@ void pw_dkim_signer_free(struct pw_dkim_signer **signer)
 	*signer = NULL;
 }
 
-static bool find_row(struct pw_str name, size_t *row_out)
-{
-	for (size_t i = 0; i < PW_LEN(signed_names); i++) {
-		if (pw_str_eq_nocase(name, signed_names[i].name)) {
-			*row_out = i;
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool has_any(struct pw_str s, struct pw_str bytes)
 {
 	for (size_t i = 0; i < bytes.len; i++)
@@ -132,7 +83,7 @@ static bool has_any(struct pw_str s, struct pw_str bytes)
 
 /* Look for lines that are too long, for line ends that are no folds, and for VT and FF,
  * which libopendkim takes for blanks. */
-static void look_at_lines(struct pw_dkim_signer *signer, struct pw_str name,
+static void look_at_lines(struct field *field, size_t line_max, struct pw_str name,
                           struct pw_str value)
 {
 	size_t line = name.len + 1; /* and the colon */
@@ -142,27 +93,49 @@ static void look_at_lines(struct pw_dkim_signer *signer, struct pw_str name,
 
 		if (rest.at != NULL && one.len > 0 && one.at[one.len - 1] == '\r')
 			one.len--;
-		if (line + one.len > signer->line_max)
-			signer->too_long = true;
+		if (line + one.len > line_max)
+			field->too_long = true;
 		if (has_any(one, PW_STR("\r\v\f")) ||
 		    (rest.at != NULL && (rest.len == 0 || !pw_is_wsp(rest.at[0]))))
-			signer->has_stray = true;
+			field->has_stray = true;
 	}
+}
+
+/* Is there room for it? A field of the default list must have it. */
+static enum pw_status make_room(struct pw_dkim_signer *signer, struct pw_str name,
+                                struct pw_str value)
+{
+	bool is_named = pw_dkim_names_has(pw_dkim_names_default(), name);
+	size_t bytes = signer->texts.len + name.len + value.len + 3; /* colon, CRLF */
+	size_t others = signer->count - signer->named;
+
+	if (is_named && signer->named < PW_DKIM_SIGN_FIELDS_MAX) {
+		signer->named++;
+		return bytes <= PW_DKIM_SIGN_BYTES_MAX ? PW_OK : PW_ERR_LIMIT;
+	}
+	if (is_named)
+		return PW_ERR_LIMIT;
+	/* half of the room is kept for those of the list */
+	if (others < PW_DKIM_SIGN_FIELDS_MAX && bytes <= PW_DKIM_SIGN_BYTES_MAX / 2)
+		return PW_OK;
+	signer->has_left_out = true;
+	return PW_ERR_RANGE;
 }
 
 enum pw_status pw_dkim_signer_header(struct pw_dkim_signer *signer, struct pw_str name,
                                      struct pw_str value)
 {
-	size_t row, at = signer->texts.len;
+	struct field field = { .at = signer->texts.len };
+	enum pw_status r;
 
-	if (!find_row(name, &row))
-		return PW_OK;
-	if (signer->count == PW_DKIM_SIGN_FIELDS_MAX)
-		return PW_ERR_LIMIT;
-	look_at_lines(signer, name, value);
+	name = pw_str_trim_wsp(name);
+	if ((r = make_room(signer, name, value)) != PW_OK)
+		return r == PW_ERR_RANGE ? PW_OK : r;
+	look_at_lines(&field, signer->line_max, name, value);
 	pw_canon_header_relaxed(&signer->texts, name, value);
-	signer->fields[signer->count++] =
-		(struct field){ row, at, signer->texts.len - at };
+	field.name_len = name.len;
+	field.len = signer->texts.len - field.at;
+	signer->fields[signer->count++] = field;
 	return pw_buf_status(&signer->texts);
 }
 
@@ -192,14 +165,57 @@ static enum pw_status complete(struct pw_dkim_signer *signer)
 	return pw_buf_status(&signer->body_hash);
 }
 
-/* How many fields of this row there are. */
-static unsigned row_count(const struct pw_dkim_signer *signer, size_t row)
+static struct pw_str text_of(const struct pw_dkim_signer *signer,
+                             const struct field *field)
+{
+	return pw_str_sub(pw_buf_str(&signer->texts), field->at, field->len);
+}
+
+static bool has_name(const struct pw_dkim_signer *signer, const struct field *field,
+                     struct pw_str name)
+{
+	return field->name_len == name.len &&
+	       pw_str_eq_nocase(pw_str_sub(text_of(signer, field), 0, name.len), name);
+}
+
+static unsigned name_count(const struct pw_dkim_signer *signer, struct pw_str name)
 {
 	unsigned n = 0;
 
 	for (size_t i = 0; i < signer->count; i++)
-		n += signer->fields[i].row == row ? 1 : 0;
+		n += has_name(signer, &signer->fields[i], name) ? 1 : 0;
 	return n;
+}
+
+/* May these be signed? */
+static enum pw_status look_at_fields(const struct pw_dkim_signer *signer,
+                                     const struct pw_dkim_names *names)
+{
+	bool too_long = signer->too_long, has_stray = signer->has_stray;
+
+	for (size_t i = 0; i < signer->count; i++) {
+		const struct field *field = &signer->fields[i];
+		struct pw_str name =
+			pw_str_sub(text_of(signer, field), 0, field->name_len);
+
+		if ((!field->too_long && !field->has_stray) ||
+		    !pw_dkim_names_has(names, name))
+			continue;
+		too_long = too_long || field->too_long;
+		has_stray = has_stray || field->has_stray;
+	}
+	if (too_long)
+		return PW_ERR_LIMIT;
+	return has_stray ? PW_ERR_SYNTAX : PW_OK;
+}
+
+/* Could it be that a field of this list was left out? */
+static bool misses(const struct pw_dkim_signer *signer, const struct pw_dkim_names *names)
+{
+	for (size_t i = 0; signer->has_left_out && i < names->count; i++)
+		if (!pw_dkim_names_has(pw_dkim_names_default(), names->at[i].name))
+			return true;
+	return false;
 }
 
 /* The field is written token by token; a token that would pass LINE_WIDTH begins a line.
@@ -255,19 +271,34 @@ static void fold_put_broken(struct folder *f, struct pw_str text)
 	}
 }
 
-/* h=: every row as often as it is there and `extra` more; a line may end behind a colon.
- */
-static void put_names(const struct pw_dkim_signer *signer, struct folder *f)
+/* How often h= names it. */
+static unsigned times(const struct pw_dkim_signer *signer,
+                      const struct pw_dkim_name *name)
+{
+	unsigned n = name_count(signer, name->name);
+
+	switch (name->oversign) {
+	case PW_DKIM_ALWAYS:
+		return n + 1;
+	case PW_DKIM_IF_THERE:
+		return n > 0 ? n + 1 : 0;
+	case PW_DKIM_AS_OFTEN:
+		break;
+	}
+	return n;
+}
+
+/* h=: a line may end behind a colon. */
+static void put_names(const struct pw_dkim_signer *signer, struct folder *f,
+                      const struct pw_dkim_names *names)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf list = { 0 };
 	struct pw_str rest;
 
 	pw_buf_puts(&list, PW_STR("h="));
-	for (size_t row = 0; row < PW_LEN(signed_names); row++) {
-		unsigned n = row_count(signer, row);
-
-		for (n += n > 0 ? signed_names[row].extra : 0; n > 0; n--) {
-			pw_buf_puts(&list, signed_names[row].name);
+	for (size_t i = 0; i < names->count; i++) {
+		for (unsigned n = times(signer, &names->at[i]); n > 0; n--) {
+			pw_buf_puts(&list, names->at[i].name);
 			pw_buf_putc(&list, ':');
 		}
 	}
@@ -283,39 +314,74 @@ static void put_names(const struct pw_dkim_signer *signer, struct folder *f)
 	fail_if(f, &list);
 }
 
+/* i=: what is not plain in the local part goes as dkim-quoted-printable (RFC 6376 2.11).
+ */
+static void put_identity(struct folder *f, struct pw_str identity)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+	size_t at = identity.len;
+
+	if (identity.len == 0)
+		return;
+	while (at > 0 && identity.at[at - 1] != '@')
+		at--;
+	for (size_t i = 0; i < identity.len; i++) {
+		unsigned char c = (unsigned char)identity.at[i];
+
+		if (i + 1 < at && (c <= ' ' || c >= 0x7f || c == ';' || c == '='))
+			pw_buf_printf(&text, "=%02X", c);
+		else
+			pw_buf_putc(&text, (char)c);
+	}
+	fold_tag(f, "i", pw_buf_str(&text));
+	fail_if(f, &text);
+}
+
+static void put_times(struct folder *f, int64_t now_s, int64_t expires_s)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf time = { 0 };
+
+	pw_buf_put_int(&time, now_s);
+	fold_tag(f, "t", pw_buf_str(&time));
+	fail_if(f, &time);
+	if (expires_s <= 0)
+		return;
+	pw_buf_truncate(&time, 0);
+	pw_buf_put_int(&time, now_s + expires_s);
+	fold_tag(f, "x", pw_buf_str(&time));
+	fail_if(f, &time);
+}
+
 /* The field's value but for the signature itself: up to and with "b=". */
 static void put_value(const struct pw_dkim_signer *signer, struct folder *f,
                       const struct pw_dkim_sign_as *as, int64_t now_s)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf time = { 0 };
 	const char *algorithm = pw_dkim_algorithm_text(pw_dkim_key_algorithm(as->key));
 
-	pw_buf_put_int(&time, now_s);
 	fold_put(f, PW_STR("v=1;"), false);
 	fold_tag(f, "a", pw_str_from(algorithm));
 	fold_put(f, PW_STR("c=relaxed/relaxed;"), true);
 	fold_tag(f, "d", as->domain);
 	fold_tag(f, "s", as->selector);
-	fold_tag(f, "t", pw_buf_str(&time));
-	put_names(signer, f);
+	put_identity(f, as->identity);
+	put_times(f, now_s, as->expires_s);
+	put_names(signer, f, as->names);
 	fold_tag(f, "bh", pw_buf_str(&signer->body_hash));
 	f->line = LINE_WIDTH; /* the signature begins a line */
 	fold_put(f, PW_STR("b="), true);
-	fail_if(f, &time);
 }
 
 /* What is signed (RFC 6376 3.7): the fields as h= names them, of one name the last first,
  * then our own field without its signature and without line end. */
 static enum pw_status put_data(const struct pw_dkim_signer *signer, struct pw_buf *out,
-                               struct pw_str own_value)
+                               const struct pw_dkim_names *names, struct pw_str own_value)
 {
-	for (size_t row = 0; row < PW_LEN(signed_names); row++) {
+	for (size_t n = 0; n < names->count; n++) {
 		for (size_t i = signer->count; i-- > 0;) {
 			const struct field *field = &signer->fields[i];
 
-			if (field->row == row)
-				pw_buf_puts(out, pw_str_sub(pw_buf_str(&signer->texts),
-				                            field->at, field->len));
+			if (has_name(signer, field, names->at[n].name))
+				pw_buf_puts(out, text_of(signer, field));
 		}
 	}
 	pw_canon_header_relaxed(out, PW_STR("DKIM-Signature"), own_value);
@@ -324,31 +390,42 @@ static enum pw_status put_data(const struct pw_dkim_signer *signer, struct pw_bu
 	return pw_buf_status(out);
 }
 
+/* Can there be such a signature, and one that holds? */
+static enum pw_status look(struct pw_dkim_signer *signer,
+                           const struct pw_dkim_names *names)
+{
+	enum pw_status r = complete(signer);
+
+	if (r != PW_OK)
+		return r;
+	if (name_count(signer, PW_STR("From")) == 0)
+		return PW_ERR_STATE;
+	if (misses(signer, names))
+		return PW_ERR_RANGE;
+	return look_at_fields(signer, names);
+}
+
 enum pw_status pw_dkim_signer_sign(struct pw_dkim_signer *signer,
-                                   const struct pw_dkim_sign_as *as, struct pw_buf *out,
-                                   int64_t now_ms)
+                                   const struct pw_dkim_sign_as *wanted,
+                                   struct pw_buf *out, int64_t now_ms)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf data = { 0 };
 	PW_AUTO(pw_buf_done) struct pw_buf signature = { 0 };
 	struct folder f = { out, sizeof("DKIM-Signature: ") - 1 };
+	struct pw_dkim_sign_as as = *wanted;
 	size_t start = out->len;
 	enum pw_status r;
 
-	if ((r = complete(signer)) != PW_OK)
+	if (!as.names)
+		as.names = pw_dkim_names_default();
+	if ((r = look(signer, as.names)) != PW_OK)
 		return r;
-	if (row_count(signer, 0) == 0)
-		return PW_ERR_STATE;
-	if (signer->too_long)
-		return PW_ERR_LIMIT;
-	if (signer->has_stray)
-		return PW_ERR_SYNTAX;
-	put_value(signer, &f, as, now_ms / 1000);
+	put_value(signer, &f, &as, now_ms / 1000);
 	if ((r = pw_buf_status(out)) != PW_OK)
 		return r;
-	if ((r = put_data(signer, &data, pw_str_sub(pw_buf_str(out), start, out->len))) !=
-	    PW_OK)
-		return r;
-	if ((r = pw_dkim_key_sign(as->key, pw_buf_str(&data), &signature)) != PW_OK)
+	if ((r = put_data(signer, &data, as.names,
+	                  pw_str_sub(pw_buf_str(out), start, out->len))) != PW_OK ||
+	    (r = pw_dkim_key_sign(as.key, pw_buf_str(&data), &signature)) != PW_OK)
 		return r;
 	fold_put_broken(&f, pw_buf_str(&signature));
 	return pw_buf_status(out);

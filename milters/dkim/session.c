@@ -152,8 +152,9 @@ static enum pw_status sign_all(struct kit_session *s, const struct keyring_domai
 	int64_t now_ms = pw_clock_wall_ms();
 
 	for (size_t i = 0; i < domain->count; i++) {
-		struct pw_dkim_sign_as as = { domain->name, domain->keys[i].selector,
-			                      domain->keys[i].key };
+		struct pw_dkim_sign_as as = { .domain = domain->name,
+			                      .selector = domain->keys[i].selector,
+			                      .key = domain->keys[i].key };
 		enum pw_status r;
 
 		if ((r = pw_dkim_signer_sign(own->signer, &as, &texts[i], now_ms)) !=

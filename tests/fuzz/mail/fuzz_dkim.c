@@ -56,7 +56,9 @@ static bool sign(struct pw_buf *out, struct pw_str message, size_t step)
 {
 	PW_AUTO(pw_dkim_signer_free) struct pw_dkim_signer *signer = NULL;
 	PW_AUTO(pw_buf_done) struct pw_buf value = { 0 };
-	struct pw_dkim_sign_as as = { PW_STR("example.org"), PW_STR(SELECTOR), key };
+	struct pw_dkim_sign_as as = { .domain = PW_STR("example.org"),
+		                      .selector = PW_STR(SELECTOR),
+		                      .key = key };
 	struct pw_str body = message;
 	struct pw_header field;
 

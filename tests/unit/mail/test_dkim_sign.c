@@ -109,8 +109,9 @@ static void make_keys(void)
 
 static void put_signature(struct pw_buf *out, struct pw_dkim_signer *signer, size_t key)
 {
-	struct pw_dkim_sign_as as = { PW_STR("example.org"), pw_str_from(selectors[key]),
-		                      all.keys[key] };
+	struct pw_dkim_sign_as as = { .domain = PW_STR("example.org"),
+		                      .selector = pw_str_from(selectors[key]),
+		                      .key = all.keys[key] };
 	PW_AUTO(pw_buf_done) struct pw_buf value = { 0 };
 
 	pw_buf_putc(&value, ' ');
@@ -290,7 +291,9 @@ static void check_form(void **state)
 static void a_line_too_long_to_arrive_whole_is_not_signed(void **state)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
-	struct pw_dkim_sign_as as = { PW_STR("example.org"), PW_STR("r1"), all.keys[0] };
+	struct pw_dkim_sign_as as = { .domain = PW_STR("example.org"),
+		                      .selector = PW_STR("r1"),
+		                      .key = all.keys[0] };
 	char line[LINE_MAX + 1];
 
 	(void)state;
@@ -328,7 +331,9 @@ static void check_stray(void **state)
 	const struct stray_row *row = *state;
 	PW_AUTO(pw_dkim_signer_free) struct pw_dkim_signer *signer = NULL;
 	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
-	struct pw_dkim_sign_as as = { PW_STR("example.org"), PW_STR("r1"), all.keys[0] };
+	struct pw_dkim_sign_as as = { .domain = PW_STR("example.org"),
+		                      .selector = PW_STR("r1"),
+		                      .key = all.keys[0] };
 
 	assert_int_equal(pw_dkim_signer_new(&signer, LINE_MAX), PW_OK);
 	assert_int_equal(pw_dkim_signer_header(signer, PW_STR("From"), PW_STR(" a@b")),
@@ -345,7 +350,9 @@ static void without_limit_every_line_is_signed(void **state)
 {
 	PW_AUTO(pw_dkim_signer_free) struct pw_dkim_signer *signer = NULL;
 	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
-	struct pw_dkim_sign_as as = { PW_STR("example.org"), PW_STR("r1"), all.keys[0] };
+	struct pw_dkim_sign_as as = { .domain = PW_STR("example.org"),
+		                      .selector = PW_STR("r1"),
+		                      .key = all.keys[0] };
 	char line[10 * LINE_MAX];
 
 	(void)state;
@@ -363,7 +370,9 @@ static void without_from_there_is_no_signature(void **state)
 {
 	PW_AUTO(pw_dkim_signer_free) struct pw_dkim_signer *signer = NULL;
 	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
-	struct pw_dkim_sign_as as = { PW_STR("example.org"), PW_STR("r1"), all.keys[0] };
+	struct pw_dkim_sign_as as = { .domain = PW_STR("example.org"),
+		                      .selector = PW_STR("r1"),
+		                      .key = all.keys[0] };
 
 	(void)state;
 	assert_int_equal(pw_dkim_signer_new(&signer, LINE_MAX), PW_OK);
@@ -387,18 +396,152 @@ static void too_many_signed_fields_are_a_limit(void **state)
 	                 PW_OK);
 }
 
+/* What a list of header fields, an identity and a time to live become. */
+struct as_row {
+	const char *label, *header, *headers, *oversign, *identity;
+	int64_t expires_s;
+	const char *want; /* in the field, blanks squeezed */
+};
+
+static struct as_row as_rows[] = {
+	/* clang-format off */
+	{ "From, Reply-To, Cc and Subject once more, absent or not", FROM, "", "", "", 0,
+	  "h=From:From:Reply-To:Cc:Subject;" },
+	{ "To and Date once more where they are", FROM "To: a@b\r\nDate: d\r\n", "", "", "", 0,
+	  "h=From:From:Reply-To:To:To:Cc:Subject:Date:Date;" },
+	{ "trace fields as often as they are", FROM "List-Id: <a.b>\r\nReferences: <a@b>\r\n", "", "", "", 0,
+	  "h=From:From:Reply-To:Cc:Subject:References:List-Id;" },
+	{ "a list of one's own", FROM "X-A: 1\r\nx-a: 2\r\nTo: a@b\r\n", "X-A Date", "", "", 0,
+	  "h=From:From:X-A:X-A;" },
+	{ "more than the default list", FROM "X-A: 1\r\n", "+ X-A", "", "", 0,
+	  "h=From:From:Reply-To:Cc:Subject:X-A;" },
+	{ "oversigned by choice", FROM "X-A: 1\r\nTo: a@b\r\n", "To X-A X-B", "X-A X-B", "", 0,
+	  "h=From:From:To:X-A:X-A:X-B;" },
+	{ "From is oversigned whatever is said", FROM "To: a@b\r\n", "from to", "to", "", 0, "h=From:From:To:To;" },
+	{ "identity and end", FROM, "To", "", "ann@sub.example.org", 864000,
+	  "i=ann@sub.example.org; t=1700000000; x=1700864000; h=From:From;" },
+	{ "identity of a domain", FROM, "To", "", "@example.org", 0, "i=@example.org; t=1700000000; h=From:From;" },
+	{ "odd bytes of an identity", FROM, "To", "", "a;b=c d\xc3\xbc@example.org", 0,
+	  "i=a=3Bb=3Dc=20d=C3=BC@example.org;" },
+	/* clang-format on */
+};
+
+static void sign_as(struct pw_buf *out, const struct as_row *row,
+                    const struct pw_dkim_names *names)
+{
+	PW_AUTO(pw_dkim_signer_free) struct pw_dkim_signer *signer = NULL;
+	struct pw_str rest = pw_str_from(row->header);
+	struct pw_dkim_sign_as as = { .domain = PW_STR("example.org"),
+		                      .selector = PW_STR("e1"),
+		                      .key = all.keys[1],
+		                      .names = names,
+		                      .identity = pw_str_from(row->identity),
+		                      .expires_s = row->expires_s };
+	struct pw_header field;
+
+	assert_int_equal(pw_dkim_signer_new(&signer, LINE_MAX), PW_OK);
+	while (rest.len > 0 && pw_header_next(&rest, &field))
+		assert_int_equal(pw_dkim_signer_header(signer, field.name, field.value),
+		                 PW_OK);
+	assert_int_equal(
+		pw_dkim_signer_sign(signer, &as, out, INT64_C(1700000000) * 1000), PW_OK);
+}
+
+static void check_as(void **state)
+{
+	const struct as_row *row = *state;
+	PW_AUTO(pw_buf_done) struct pw_buf value = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+	const struct pw_dkim_names *names;
+
+	pw_arena_reset(all.arena);
+	assert_int_equal(pw_dkim_names_parse(&names, all.arena, pw_str_from(row->headers),
+	                                     pw_str_from(row->oversign)),
+	                 PW_OK);
+	sign_as(&value, row, names);
+	for (size_t i = 0; i < value.len; i++) { /* folds come in the middle of h= */
+		if (value.at[i] == '\n')
+			continue;
+		if (value.at[i] != '\t')
+			pw_buf_putc(&text, value.at[i]);
+		else if (value.at[i - 2] == ';')
+			pw_buf_putc(&text, ' ');
+	}
+	if (!pw_str_contains(pw_buf_str(&text), pw_str_from(row->want)))
+		fail_msg("%s", pw_buf_text(&text));
+}
+
+/* Lists that would make signatures that break. */
+static const struct {
+	const char *headers, *oversign;
+	enum pw_status want;
+} bad_lists[] = {
+	{ "Received", "", PW_ERR_SYNTAX },
+	{ "+ bcc", "", PW_ERR_SYNTAX },
+	{ "To: Cc", "", PW_ERR_SYNTAX },
+	{ "DKIM-Signature", "", PW_ERR_SYNTAX },
+	{ "To", "Subject", PW_ERR_SYNTAX },
+	{ "To;b=x", "", PW_ERR_SYNTAX },
+	{ "", "X-Other", PW_ERR_SYNTAX },
+	{ "Gr\xc3\xbc\xc3\x9f"
+	  "e",
+	  "", PW_ERR_SYNTAX },
+	{ "To\r\nX", "", PW_ERR_SYNTAX },
+};
+
+static void bad_lists_are_refused(void **state)
+{
+	const struct pw_dkim_names *names;
+
+	(void)state;
+	for (size_t i = 0; i < PW_LEN(bad_lists); i++)
+		assert_int_equal(pw_dkim_names_parse(&names, all.arena,
+		                                     pw_str_from(bad_lists[i].headers),
+		                                     pw_str_from(bad_lists[i].oversign)),
+		                 bad_lists[i].want);
+}
+
+/* A field over the maxima may be one that the list names. */
+static void what_was_left_out_is_not_claimed(void **state)
+{
+	PW_AUTO(pw_dkim_signer_free) struct pw_dkim_signer *signer = NULL;
+	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
+	struct pw_dkim_sign_as as = { .domain = PW_STR("example.org"),
+		                      .selector = PW_STR("e1"),
+		                      .key = all.keys[1] };
+
+	(void)state;
+	assert_int_equal(pw_dkim_signer_new(&signer, LINE_MAX), PW_OK);
+	assert_int_equal(pw_dkim_signer_header(signer, PW_STR("From"), PW_STR(" a@b")),
+	                 PW_OK);
+	for (int i = 0; i < 100000; i++)
+		assert_int_equal(
+			pw_dkim_signer_header(signer, PW_STR("X-A"), PW_STR(" a")),
+			PW_OK);
+	assert_int_equal(pw_dkim_signer_sign(signer, &as, &out, 0), PW_OK);
+	assert_int_equal(
+		pw_dkim_names_parse(&as.names, all.arena, PW_STR("+ X-A"), PW_STR("")),
+		PW_OK);
+	assert_int_equal(pw_dkim_signer_sign(signer, &as, &out, 0), PW_ERR_RANGE);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[3 * PW_LEN(rows) + PW_LEN(stray_rows) + 4] = {
-		cmocka_unit_test(a_line_too_long_to_arrive_whole_is_not_signed),
-		cmocka_unit_test(without_limit_every_line_is_signed),
-		cmocka_unit_test(without_from_there_is_no_signature),
-		cmocka_unit_test(too_many_signed_fields_are_a_limit),
-	};
+	struct CMUnitTest
+		tests[3 * PW_LEN(rows) + PW_LEN(stray_rows) + PW_LEN(as_rows) + 6] = {
+			cmocka_unit_test(a_line_too_long_to_arrive_whole_is_not_signed),
+			cmocka_unit_test(without_limit_every_line_is_signed),
+			cmocka_unit_test(without_from_there_is_no_signature),
+			cmocka_unit_test(too_many_signed_fields_are_a_limit),
+			cmocka_unit_test(bad_lists_are_refused),
+			cmocka_unit_test(what_was_left_out_is_not_claimed),
+		};
 
-	PW_TABLE_TESTS(tests, 4, rows, check_with_libopendkim);
-	PW_TABLE_TESTS(tests, 4 + PW_LEN(rows), rows, check_with_dkimpy);
-	PW_TABLE_TESTS(tests, 4 + 2 * PW_LEN(rows), rows, check_form);
-	PW_TABLE_TESTS(tests, 4 + 3 * PW_LEN(rows), stray_rows, check_stray);
+	PW_TABLE_TESTS(tests, 6, rows, check_with_libopendkim);
+	PW_TABLE_TESTS(tests, 6 + PW_LEN(rows), rows, check_with_dkimpy);
+	PW_TABLE_TESTS(tests, 6 + 2 * PW_LEN(rows), rows, check_form);
+	PW_TABLE_TESTS(tests, 6 + 3 * PW_LEN(rows), stray_rows, check_stray);
+	PW_TABLE_TESTS(tests, 6 + 3 * PW_LEN(rows) + PW_LEN(stray_rows), as_rows,
+	               check_as);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
