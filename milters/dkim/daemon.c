@@ -8,7 +8,7 @@
 #include "io/log.h"
 #include "kit/kit.h"
 
-enum { QUERY_KEYS, QUERY_SENDERS, QUERIES };
+enum { QUERY_KEYS, QUERY_SENDERS, QUERY_RULES, QUERY_PENDING, QUERIES };
 
 static const struct pw_snapshot_query queries[QUERIES] = {
 	[QUERY_KEYS] = { "SELECT domain, selector, algorithm, private_key "
@@ -16,19 +16,78 @@ static const struct pw_snapshot_query queries[QUERIES] = {
 	                 "ORDER BY domain, algorithm DESC, selector",
 	                 4 },
 	[QUERY_SENDERS] = { "SELECT login, pattern FROM mail.snapshot_senders", 2 },
+	[QUERY_RULES] = { "SELECT pattern, action, adds, domain, identity, expires_s, "
+	                  "headers, oversign FROM mail.snapshot_dkim_rules ORDER BY id",
+	                  8 },
+	[QUERY_PENDING] = { "SELECT domain FROM mail.snapshot_dkim_pending", 1 },
 };
-#define SNAPSHOT_FORMAT 1
+#define SNAPSHOT_FORMAT 2
 
 static const struct settings *settings_of(const struct daemon *daemon)
 {
 	return daemon->start->set;
 }
 
+/* One row; SYNTAX and RANGE: it cannot be used. */
+typedef enum pw_status (*row_adder)(struct keyring *keyring,
+                                    const struct pw_snapshot_data *data, size_t row);
+
+static enum pw_status add_sender(struct keyring *keyring,
+                                 const struct pw_snapshot_data *data, size_t row)
+{
+	return keyring_add_sender(keyring, pw_snapshot_value(data, QUERY_SENDERS, row, 0),
+	                          pw_snapshot_value(data, QUERY_SENDERS, row, 1));
+}
+
+static enum pw_status add_rule(struct keyring *keyring,
+                               const struct pw_snapshot_data *data, size_t row)
+{
+	const struct rule_row rule = {
+		.pattern = pw_snapshot_value(data, QUERY_RULES, row, 0),
+		.action = pw_snapshot_value(data, QUERY_RULES, row, 1),
+		.adds = pw_snapshot_value(data, QUERY_RULES, row, 2),
+		.domain = pw_snapshot_value(data, QUERY_RULES, row, 3),
+		.identity = pw_snapshot_value(data, QUERY_RULES, row, 4),
+		.expires_s = pw_snapshot_value(data, QUERY_RULES, row, 5),
+		.headers = pw_snapshot_value(data, QUERY_RULES, row, 6),
+		.oversign = pw_snapshot_value(data, QUERY_RULES, row, 7),
+	};
+
+	return keyring_add_rule(keyring, &rule);
+}
+
+static enum pw_status add_pending(struct keyring *keyring,
+                                  const struct pw_snapshot_data *data, size_t row)
+{
+	return keyring_add_pending(keyring,
+	                           pw_snapshot_value(data, QUERY_PENDING, row, 0));
+}
+
+/* All rows of a query; those that cannot be used are left out, and that is said. */
+static enum pw_status add_all(struct keyring *keyring,
+                              const struct pw_snapshot_data *data, size_t query,
+                              const char *table, row_adder add)
+{
+	size_t bad_count = 0;
+
+	for (size_t i = 0; i < pw_snapshot_rows(data, query); i++) {
+		enum pw_status r = add(keyring, data, i);
+
+		if (r == PW_ERR_SYNTAX || r == PW_ERR_RANGE)
+			bad_count++;
+		else if (r != PW_OK)
+			return r;
+	}
+	if (bad_count > 0)
+		pw_log(PW_LOG_WARNING, "", PW_KV("event", "row_left_out"),
+		       PW_KV("table", table), PW_KV_INT("count", bad_count), PW_KV_END);
+	return PW_OK;
+}
+
 static enum pw_status add_rows(struct keyring *keyring,
                                const struct pw_snapshot_data *data,
                                struct pw_buf *complaints)
 {
-	size_t bad_count = 0;
 	enum pw_status r;
 
 	for (size_t i = 0; i < pw_snapshot_rows(data, QUERY_KEYS); i++) {
@@ -40,20 +99,13 @@ static enum pw_status add_rows(struct keyring *keyring,
 		if (r != PW_OK)
 			return r;
 	}
-	for (size_t i = 0; i < pw_snapshot_rows(data, QUERY_SENDERS); i++) {
-		r = keyring_add_sender(keyring,
-		                       pw_snapshot_value(data, QUERY_SENDERS, i, 0),
-		                       pw_snapshot_value(data, QUERY_SENDERS, i, 1));
-		if (r == PW_ERR_SYNTAX)
-			bad_count++;
-		else if (r != PW_OK)
-			return r;
-	}
-	if (bad_count > 0)
-		pw_log(PW_LOG_WARNING, "", PW_KV("event", "row_left_out"),
-		       PW_KV("table", "snapshot_senders"), PW_KV_INT("count", bad_count),
-		       PW_KV_END);
-	return PW_OK;
+	if ((r = add_all(keyring, data, QUERY_SENDERS, "snapshot_senders", add_sender)) !=
+	            PW_OK ||
+	    (r = add_all(keyring, data, QUERY_RULES, "snapshot_dkim_rules", add_rule)) !=
+	            PW_OK)
+		return r;
+	return add_all(keyring, data, QUERY_PENDING, "snapshot_dkim_pending",
+	               add_pending);
 }
 
 static enum pw_status compile(void *arg, const struct pw_snapshot_data *data,

@@ -13,6 +13,7 @@ struct keyring {
 	struct pw_map *domains; /* struct keyring_domain by name */
 	struct pw_arena *arena;
 	struct pw_owner *owner;
+	struct rules *rules;
 	size_t count;
 };
 
@@ -25,7 +26,8 @@ enum pw_status keyring_new(struct keyring **out, const uint8_t seed[16], char de
 		return PW_ERR_NOMEM;
 	if ((r = pw_map_new(&keyring->domains, seed, DOMAINS_MAX)) != PW_OK ||
 	    (r = pw_arena_new(&keyring->arena, BYTES_MAX)) != PW_OK ||
-	    (r = pw_owner_new(&keyring->owner, seed, delimiter)) != PW_OK)
+	    (r = pw_owner_new(&keyring->owner, seed, delimiter)) != PW_OK ||
+	    (r = rules_new(&keyring->rules, seed)) != PW_OK)
 		return r;
 	*out = PW_TAKE(keyring);
 	return PW_OK;
@@ -53,6 +55,7 @@ void keyring_free(struct keyring **keyring)
 	pw_map_free(&(*keyring)->domains);
 	pw_arena_free(&(*keyring)->arena);
 	pw_owner_free(&(*keyring)->owner);
+	rules_free(&(*keyring)->rules);
 	free(*keyring);
 	*keyring = NULL;
 }
@@ -129,6 +132,26 @@ enum pw_status keyring_add_key(struct keyring *keyring, struct pw_str domain,
 	entry->count++;
 	keyring->count++;
 	return PW_OK;
+}
+
+enum pw_status keyring_add_pending(struct keyring *keyring, struct pw_str domain)
+{
+	struct keyring_domain *entry;
+	enum pw_status r = find_or_add(&entry, keyring, domain);
+
+	if (r == PW_OK)
+		entry->is_pending = true;
+	return r;
+}
+
+enum pw_status keyring_add_rule(struct keyring *keyring, const struct rule_row *row)
+{
+	return rules_add(keyring->rules, row);
+}
+
+const struct rules *keyring_rules(const struct keyring *keyring)
+{
+	return keyring->rules;
 }
 
 enum pw_status keyring_add_sender(struct keyring *keyring, struct pw_str login,

@@ -3,6 +3,7 @@
 
 #include "core/buf.h"
 #include "core/owner.h"
+#include "dkim/rules.h"
 #include "mail/dkim_key.h"
 
 #define KEYRING_KEYS_MAX 8 /* active keys of one domain; further ones are not used */
@@ -17,6 +18,7 @@ struct keyring_domain {
 	struct keyring_key keys[KEYRING_KEYS_MAX];
 	size_t count;
 	size_t unusable; /* keys that could not be read */
+	bool is_pending; /* a key is asked for, or not yet in use */
 };
 
 struct keyring;
@@ -37,6 +39,14 @@ PW_MUST_CHECK enum pw_status keyring_add_key(struct keyring *keyring,
                                              struct pw_str domain, struct pw_str selector,
                                              struct pw_str algorithm, struct pw_str pem,
                                              struct pw_buf *why_out);
+/* One of its keys is on its way: no key yet is not the same as no key.
+ *
+ * Errors  PW_ERR_NOMEM; PW_ERR_LIMIT too many domains */
+PW_MUST_CHECK enum pw_status keyring_add_pending(struct keyring *keyring,
+                                                 struct pw_str domain);
+/* Errors  as rules_add */
+PW_MUST_CHECK enum pw_status keyring_add_rule(struct keyring *keyring,
+                                              const struct rule_row *row);
 /* Let login send as pattern (core/owner.h).
  *
  * Errors  PW_ERR_SYNTAX no such names: the row was left out; PW_ERR_NOMEM;
@@ -47,9 +57,11 @@ keyring_add_sender(struct keyring *keyring, struct pw_str login, struct pw_str p
 /* Keys of a domain in normal form, or NULL. */
 const struct keyring_domain *keyring_find(const struct keyring *keyring,
                                           struct pw_str domain);
+const struct rules *keyring_rules(const struct keyring *keyring);
 bool keyring_may_send(const struct keyring *keyring, struct pw_str login,
                       struct pw_str address);
-/* Has login any address? If not it is newer than the snapshot, for it has just logged in. */
+/* Has login any address? If not it is newer than the snapshot, for it has just logged in.
+ */
 bool keyring_knows(const struct keyring *keyring, struct pw_str login);
 /* Usable keys of all domains. */
 size_t keyring_count(const struct keyring *keyring);

@@ -11,6 +11,7 @@
 #include "mail/dkim_sign.h"
 
 #define ARENA_BYTES ((size_t)4 * 1024 * 1024)
+#define SIGNATURES_MAX 16 /* of one message; further keys do not sign */
 
 struct session {
 	const struct kit_held *held;
@@ -141,45 +142,82 @@ static sfsistat on_body(struct kit_session *s, struct pw_str chunk)
 	return SMFIS_CONTINUE;
 }
 
-/* One header field a key; all or none.
- *
- * texts  as many as the domain has keys */
-static enum pw_status sign_all(struct kit_session *s, const struct keyring_domain *domain,
-                               struct pw_buf *texts)
-{
-	struct session *own = s->own;
-	struct kit_edit edits[KEYRING_KEYS_MAX];
-	int64_t now_ms = pw_clock_wall_ms();
+/* The signatures of a message while they are made. */
+struct work {
+	struct pw_buf texts[SIGNATURES_MAX];
+	struct kit_edit edits[SIGNATURES_MAX];
+	size_t count;
+};
 
-	for (size_t i = 0; i < domain->count; i++) {
-		struct pw_dkim_sign_as as = { .domain = domain->name,
-			                      .selector = domain->keys[i].selector,
-			                      .key = domain->keys[i].key };
+static void work_done(struct work *work)
+{
+	for (size_t i = 0; i < SIGNATURES_MAX; i++)
+		pw_buf_done(&work->texts[i]);
+}
+
+/* One header field a key. */
+static enum pw_status sign_as(struct work *work, struct pw_dkim_signer *signer,
+                              const struct sign_as *as, int64_t now_ms)
+{
+	for (size_t i = 0; i < as->domain->count && work->count < SIGNATURES_MAX; i++) {
+		const struct keyring_key *key = &as->domain->keys[i];
+		struct pw_dkim_sign_as one = {
+			.domain = as->domain->name,
+			.selector = key->selector,
+			.key = key->key,
+			.names = as->rule ? as->rule->names : NULL,
+			.identity = as->identity,
+			.expires_s = as->rule ? as->rule->expires_s : 0,
+		};
+		struct pw_buf *text = &work->texts[work->count];
 		enum pw_status r;
 
-		if ((r = pw_dkim_signer_sign(own->signer, &as, &texts[i], now_ms)) !=
-		    PW_OK)
+		if ((r = pw_dkim_signer_sign(signer, &one, text, now_ms)) != PW_OK)
 			return r;
-		edits[i] = (struct kit_edit){ KIT_INSERT, 1, "DKIM-Signature",
-			                      pw_buf_text(&texts[i]) };
+		work->edits[work->count++] =
+			(struct kit_edit){ KIT_INSERT, 1, "DKIM-Signature",
+			                   pw_buf_text(text) };
 	}
-	return kit_apply(s, edits, domain->count);
+	return PW_OK;
+}
+
+/* All or none. */
+static enum pw_status sign_all(struct kit_session *s, struct sign_plan *plan)
+{
+	PW_AUTO(work_done) struct work work = { .count = 0 };
+	const struct session *own = s->own;
+	int64_t now_ms = pw_clock_wall_ms();
+	enum pw_status r;
+
+	for (size_t i = 0; i < plan->count; i++)
+		if ((r = sign_as(&work, own->signer, &plan->as[i], now_ms)) != PW_OK)
+			return r;
+	plan->signatures = work.count;
+	return kit_apply(s, work.edits, work.count);
 }
 
 static void sign(struct kit_session *s, struct sign_plan *plan,
                  const struct sign_rules *rules)
 {
-	struct pw_buf texts[KEYRING_KEYS_MAX] = { 0 };
-	enum pw_status r = sign_all(s, plan->domain, texts);
+	enum pw_status r = sign_all(s, plan);
 
-	for (size_t i = 0; i < KEYRING_KEYS_MAX; i++)
-		pw_buf_done(&texts[i]);
-	if (r == PW_ERR_LIMIT || r == PW_ERR_SYNTAX) { /* so at every attempt */
-		plan->action = SIGN_NONE;
-		plan->cause = r == PW_ERR_LIMIT ? "line_too_long" : "stray_bytes";
-	} else if (r != PW_OK) {
-		sign_fail(plan, pw_status_text(r), rules);
+	switch ((int)r) {
+	case PW_OK:
+		return;
+	case PW_ERR_LIMIT: /* these three would be so at every attempt */
+		plan->cause = "line_too_long";
+		break;
+	case PW_ERR_SYNTAX:
+		plan->cause = "stray_bytes";
+		break;
+	case PW_ERR_RANGE:
+		plan->cause = "too_many_fields";
+		break;
+	default:
+		sign_fail(plan, SIGN_INTERNAL, pw_status_text(r), rules);
+		return;
 	}
+	plan->action = SIGN_NONE;
 }
 
 static void report(const struct kit_session *s, const struct sign_plan *plan)
@@ -195,16 +233,17 @@ static void report(const struct kit_session *s, const struct sign_plan *plan)
 
 	pw_count(&counters, count_of[plan->action], 1);
 	if (is_signed)
-		pw_count(&counters, COUNT_signatures, (int64_t)plan->domain->count);
+		pw_count(&counters, COUNT_signatures, (int64_t)plan->signatures);
 	pw_log(plan->action == SIGN_DEFER ? PW_LOG_WARNING : PW_LOG_INFO, kit_id(s),
 	       PW_KV("action", sign_action_text(plan->action)),
-	       is_signed ? PW_KV("domain", plan->domain->name)
+	       is_signed ? PW_KV("domain", plan->as[0].domain->name)
 	                 : PW_KV("cause", plan->cause),
-	       is_signed ? PW_KV("selector", plan->domain->keys[0].selector) : PW_KV_NONE,
+	       is_signed ? PW_KV("selector", plan->as[0].domain->keys[0].selector)
+	                 : PW_KV_NONE,
 	       PW_KV_ADDR("from", plan->from),
 	       own->message.login.len > 0 ? PW_KV("login", own->message.login)
 	                                  : PW_KV_NONE,
-	       is_signed ? PW_KV_INT("signatures", plan->domain->count) : PW_KV_NONE,
+	       is_signed ? PW_KV_INT("signatures", plan->signatures) : PW_KV_NONE,
 	       PW_KV_END);
 }
 
@@ -224,10 +263,18 @@ static sfsistat carry_out(struct kit_session *s, const struct sign_plan *plan)
 
 static struct sign_rules rules_of(const struct kit_session *s)
 {
+	static const enum sign_action actions[] = {
+		[ON_PASS] = SIGN_NONE,
+		[ON_DEFER] = SIGN_DEFER,
+		[ON_REJECT] = SIGN_REJECT,
+	};
 	const struct settings *set = settings_of(s->own);
 
 	return (struct sign_rules){
-		.failure_passes = set->on_failure == ON_FAILURE_PASS,
+		.on = { [SIGN_NO_KEY] = actions[set->on_no_key],
+		        [SIGN_BAD_KEY] = actions[set->on_bad_key],
+		        [SIGN_NO_DATABASE] = actions[set->on_no_database],
+		        [SIGN_INTERNAL] = actions[set->on_failure] },
 		.foreign_passes = set->foreign_from == FOREIGN_FROM_UNSIGNED,
 		.signs_local = set->sign_local,
 		.is_stale = !pw_snapshot_is_fresh(daemon_of(s)->snapshot),
@@ -248,7 +295,7 @@ static sfsistat on_eom(struct kit_session *s)
 		                view ? view->compiled : NULL, &rules);
 	if (r != PW_OK) {
 		plan = (struct sign_plan){ .from = PW_STR("") };
-		sign_fail(&plan, pw_status_text(r), &rules);
+		sign_fail(&plan, SIGN_INTERNAL, pw_status_text(r), &rules);
 	} else if (plan.action == SIGN_ADD) {
 		sign(s, &plan, &rules);
 	} else if (!own->signer) {

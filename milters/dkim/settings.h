@@ -3,7 +3,8 @@
 
 #include "io/settings.h"
 
-enum { ON_FAILURE_DEFER, ON_FAILURE_PASS };
+/* Of on_no_key, on_bad_key, on_no_database, on_failure. */
+enum { ON_PASS, ON_DEFER, ON_REJECT };
 enum { FOREIGN_FROM_REJECT, FOREIGN_FROM_UNSIGNED };
 
 struct settings {

@@ -18,11 +18,14 @@ static void leave(struct sign_plan *plan, const char *cause)
 	plan->cause = cause;
 }
 
-void sign_fail(struct sign_plan *plan, const char *cause, const struct sign_rules *rules)
+void sign_fail(struct sign_plan *plan, enum sign_failure failure, const char *cause,
+               const struct sign_rules *rules)
 {
-	plan->action = rules->failure_passes ? SIGN_NONE : SIGN_DEFER;
+	plan->action = rules->on[failure];
 	plan->cause = cause;
-	plan->text = "message cannot be signed now, try again later";
+	plan->text = plan->action == SIGN_REJECT
+	                     ? "message cannot be signed"
+	                     : "message cannot be signed now, try again later";
 }
 
 static void refuse(struct sign_plan *plan, const char *cause, const char *text,
@@ -68,6 +71,81 @@ static bool find_from(struct sign_plan *plan, struct pw_mailbox *mailbox,
 	return *r == PW_OK;
 }
 
+static bool has_domain(const struct sign_plan *plan, const struct keyring_domain *domain)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->as[i].domain == domain)
+			return true;
+	return false;
+}
+
+/* What the rules chose and what there are keys for. `wanted`: the signing domain that
+ * lacks them, for the cause. */
+static enum pw_status take_chosen(struct sign_plan *plan, struct pw_arena *arena,
+                                  const struct rule *const *chosen, size_t count,
+                                  struct pw_str from_domain,
+                                  const struct keyring *keyring,
+                                  const struct keyring_domain **lacking_out)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct rule *rule = chosen[i];
+		struct pw_str name =
+			rule && rule->domain.len > 0 ? rule->domain : from_domain;
+		const struct keyring_domain *domain = keyring_find(keyring, name);
+		struct sign_as *as = &plan->as[plan->count];
+		enum pw_status r;
+
+		if (!domain || domain->count == 0) {
+			if (domain && (!*lacking_out || domain->unusable > 0))
+				*lacking_out = domain;
+			continue;
+		}
+		if (has_domain(plan, domain))
+			continue;
+		*as = (struct sign_as){ domain, rule, PW_STR("") };
+		r = rule_identity(&as->identity, arena, rule, domain->name, plan->from,
+		                  from_domain);
+		if (r != PW_OK)
+			return r;
+		plan->count++;
+	}
+	return PW_OK;
+}
+
+static bool is_left_unsigned(const struct rule *const *chosen, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (chosen[i] && chosen[i]->is_unsigned)
+			return true;
+	return false;
+}
+
+/* Whose keys sign for this author? */
+static enum pw_status choose(struct sign_plan *plan, struct pw_arena *arena,
+                             struct pw_str from_domain, const struct keyring *keyring,
+                             const struct sign_rules *rules)
+{
+	const struct keyring_domain *own = keyring_find(keyring, from_domain);
+	const struct keyring_domain *lacking = own;
+	const struct rule *chosen[RULES_CHOSEN_MAX];
+	size_t count = rules_choose(chosen, keyring_rules(keyring), plan->from,
+	                            from_domain, own != NULL);
+	enum pw_status r;
+
+	if (is_left_unsigned(chosen, count)) {
+		leave(plan, "rule");
+		return PW_OK;
+	}
+	r = take_chosen(plan, arena, chosen, count, from_domain, keyring, &lacking);
+	if (r != PW_OK || plan->count > 0)
+		return r;
+	if (lacking && lacking->unusable > 0)
+		sign_fail(plan, SIGN_BAD_KEY, "key_unusable", rules);
+	else
+		sign_fail(plan, SIGN_NO_KEY, lacking ? "key_pending" : "no_key", rules);
+	return PW_OK;
+}
+
 enum pw_status sign_decide(struct sign_plan *plan, struct pw_arena *arena,
                            const struct sign_message *message,
                            const struct keyring *keyring, const struct sign_rules *rules)
@@ -81,7 +159,7 @@ enum pw_status sign_decide(struct sign_plan *plan, struct pw_arena *arena,
 	if (!has_login && !(message->is_local && rules->signs_local)) {
 		leave(plan, message->is_local ? "local" : "inbound");
 	} else if (!keyring) {
-		sign_fail(plan, "no_snapshot", rules);
+		sign_fail(plan, SIGN_NO_DATABASE, "no_snapshot", rules);
 	} else if (!find_from(plan, &from, arena, message, &r)) {
 		if (r != PW_OK)
 			return r;
@@ -91,14 +169,13 @@ enum pw_status sign_decide(struct sign_plan *plan, struct pw_arena *arena,
 		else
 			leave(plan, "from_syntax");
 	} else if (has_login && !keyring_knows(keyring, message->login)) {
-		sign_fail(plan, "login_unknown", rules); /* newer than the snapshot */
+		/* newer than the snapshot */
+		sign_fail(plan, SIGN_NO_DATABASE, "login_unknown", rules);
 	} else if (has_login && !keyring_may_send(keyring, message->login, plan->from)) {
 		refuse_foreign(plan, rules);
-	} else if (!(plan->domain = keyring_find(keyring, from.domain))) {
-		leave(plan, "no_key");
-	} else if (plan->domain->count == 0) {
-		sign_fail(plan, "key_unusable", rules);
-	} else if (message->is_too_large) {
+	} else if ((r = choose(plan, arena, from.domain, keyring, rules)) != PW_OK) {
+		return r;
+	} else if (plan->action == SIGN_ADD && message->is_too_large) {
 		leave(plan, "too_many_fields"); /* would be so at every attempt */
 	}
 	return PW_OK;

@@ -292,7 +292,7 @@ def test_without_database():
         bed.program.start()
         data, message_id = message()
         assert bed.submit(data, "ann@example.test").code == 451
-        bed.program.reload(on_failure="pass")
+        bed.program.reload(on_no_database="pass")
         wait_until(lambda: bed.submit(data, "ann@example.test").code == 250, what="the reload")
         assert signatures(bed.left(message_id)) == []
         loads = len(bed.program.lines("database=snapshot_loaded"))
@@ -302,3 +302,89 @@ def test_without_database():
         data, message_id = message()
         assert bed.submit(data, "ann@example.test").code == 250
         assert verdicts(bed.left(message_id), records) == [True, True]
+
+
+RULES = """INSERT INTO mail.dkim_rules (author, domain, adds, identity, expires_after, headers, oversign) VALUES
+    ('@.example.test', 'example.test', false, 'author_domain', NULL, NULL, NULL),
+    ('*', 'example.test', false, NULL, '30 days', '+ X-Ticket', NULL),
+    ('bob@example.test', NULL, false, 'author', NULL, 'To Date X-Absent', 'X-Absent'),
+    ('@example.test', 'other.test', true, NULL, NULL, NULL, NULL)"""
+
+
+def test_rules_choose_domain_fields_and_times():
+    """Subdomains, a default domain, a second domain besides, a list of fields: what leaves verifies."""
+    with DkimBed() as bed:
+        bed.pg.sql("SELECT mail.add_domain('other.test')")
+        records = new_keys(bed) | new_keys(bed, "other.test", "--algorithm", "ed25519")
+        bed.pg.sql(RULES)
+        bed.pg.sql("INSERT INTO mail.dkim_rules (author, action) VALUES ('list@example.test', 'unsigned')")
+        for pattern in ("@sub.example.test", "@foreign.test", "list@example.test"):
+            bed.pg.sql("INSERT INTO mail.sender_permissions (login, pattern) VALUES ('ann@example.test', %s)", pattern)
+        loaded(bed)
+        signed = {}
+        for sender, fields in (("ann@sub.example.test", {}), ("ann@foreign.test", {"X-Ticket": "7"}),
+                               ("bob@example.test", {}), ("list@example.test", {})):
+            text, message_id = message(sender=sender, **fields)
+            login = sender if sender.startswith("bob") else "ann@example.test"
+            assert bed.submit(text, login)[0] == 250
+            signed[sender] = bed.left(message_id)
+            assert all(verdicts(signed[sender], records)), sender
+        tags = {sender: [tags_of(value) for value in signatures(data)] for sender, data in signed.items()}
+        below, = {(t["d"], t["i"], "x" in t) for t in tags["ann@sub.example.test"]}
+        assert below == ("example.test", "@sub.example.test", False)
+        for t in tags["ann@foreign.test"]:
+            assert t["d"] == "example.test" and int(t["x"]) - int(t["t"]) == 30 * 86400
+            assert t["h"].split(":")[-1] == "X-Ticket"
+        assert [t["d"] for t in tags["bob@example.test"]] == ["example.test"] * 2 + ["other.test"]
+        own = tags["bob@example.test"][0]
+        assert (own["i"], own["h"]) == ("bob@example.test", "From:From:To:Date:X-Absent")
+        assert tags["list@example.test"] == []
+
+
+def loaded(bed):
+    """Wait until the program has taken over what SQL holds now."""
+    wanted = bed.pg.value("SELECT mail.generation()")
+    wait_until(lambda: any(int(line.rpartition("generation=")[2].split(",")[0]) >= wanted
+                           for line in bed.program.lines("database=snapshot_loaded")), what="the snapshot")
+
+
+def tags_of(value):
+    """Of a DKIM-Signature, without blanks."""
+    pairs = (pair.split("=", 1) for pair in "".join(value.decode().split()).split(";") if pair)
+    return {name: text for name, text in pairs}
+
+
+@pytest.mark.parametrize("setting, code", [("pass", 250), ("defer", 451), ("reject", 550)])
+def test_each_class_of_failure_has_its_setting(failing, setting, code):
+    bed = failing
+    bed.program.reload(on_no_key=setting, on_bad_key="pass")
+    assert answer_to(bed, "ann@nokey.test", code) == [f"cause={cause}" for cause in ("no_key",)]
+    assert answer_to(bed, "ann@pending.test", code) == ["cause=key_pending"]
+    assert answer_to(bed, "ann@bad.test", 250) == ["cause=key_unusable"]
+    bed.program.reload(on_no_key="pass", on_bad_key=setting)
+    assert answer_to(bed, "ann@bad.test", code) == ["cause=key_unusable"]
+    assert answer_to(bed, "ann@nokey.test", 250) == ["cause=no_key"]
+
+
+@pytest.fixture(scope="module")
+def failing():
+    with DkimBed() as running:
+        for domain in ("nokey.test", "pending.test", "bad.test"):
+            running.pg.sql("SELECT mail.add_domain(%s)", domain)
+            running.pg.sql("INSERT INTO mail.sender_permissions (login, pattern) VALUES ('ann@example.test', %s)",
+                           f"@{domain}")
+        running.pg.sql("INSERT INTO mail.dkim_keys (domain, selector, algorithm, private_key, public_record, state)"
+                       " VALUES ('pending.test', 'w', 'rsa-sha256', '-----BEGIN PRIVATE KEY-----', 'v=DKIM1;', 'waiting'),"
+                       " ('bad.test', 'b', 'rsa-sha256', '-----BEGIN PRIVATE KEY-----', 'v=DKIM1;', 'active')")
+        loaded(running)
+        yield running
+
+
+def answer_to(bed, sender, code):
+    """Submit until the settings of a reload are there; the cause in the log."""
+    def ask():
+        text, _ = message(sender=sender)
+        return bed.submit(text, login="ann@example.test")[0] == code
+    wait_until(ask, what=f"{code} for {sender}")
+    line = bed.program.lines("action=", f"from=<{sender}>")[-1]
+    return [part.strip() for part in line.split(",") if part.strip().startswith("cause=")]

@@ -62,7 +62,7 @@ SELECT set_eq($$SELECT d.role || ' ' || c.relname || ' ' || v.privilege
                           AND has_any_column_privilege(d.role, c.oid, v.privilege))$$,
 $$VALUES
     ('postward_dkim snapshot_dkim_keys SELECT'), ('postward_dkim snapshot_domains SELECT'),
-    ('postward_dkim snapshot_senders SELECT'),
+    ('postward_dkim snapshot_senders SELECT'), ('postward_dkim snapshot_dkim_rules SELECT'), ('postward_dkim snapshot_dkim_pending SELECT'),
     ('postward_policy snapshot_addresses SELECT'), ('postward_policy snapshot_aliases SELECT'),
     ('postward_policy snapshot_auth_exemptions SELECT'), ('postward_policy snapshot_auth_limits SELECT'), ('postward_policy snapshot_auth_rules SELECT'),
     ('postward_policy snapshot_bans SELECT'), ('postward_policy snapshot_access_lists SELECT'),

@@ -14,7 +14,9 @@ struct row {
 };
 
 #define LOCAL .is_local = true
-#define RULES .rules = { .signs_local = true }
+#define DEFERS .on = { SIGN_NONE, SIGN_DEFER, SIGN_DEFER, SIGN_DEFER }
+#define ALL(action) .on = { action, action, action, action }
+#define RULES .rules = { .signs_local = true, DEFERS }
 
 static struct row rows[] = {
 	/* clang-format off */
@@ -31,7 +33,7 @@ static struct row rows[] = {
 	{ "somebody else's", "ann@example.org", " bob@example.org", 1, RULES,
 	  .action = SIGN_REJECT, .cause = "from_foreign" },
 	{ "somebody else's as far as a stale snapshot knows", "ann@example.org", " bob@example.org", 1,
-	  .rules = { .is_stale = true, .failure_passes = true }, .action = SIGN_DEFER, .cause = "stale" },
+	  .rules = { .is_stale = true, ALL(SIGN_NONE) }, .action = SIGN_DEFER, .cause = "stale" },
 	{ "own address in a stale snapshot", "ann@example.org", " ann@example.org", 1,
 	  .rules = { .is_stale = true }, .action = SIGN_ADD, .cause = "", .domain = "example.org" },
 	{ "somebody else's, stale, allowed unsigned", "ann@example.org", " bob@example.org", 1,
@@ -57,11 +59,37 @@ static struct row rows[] = {
 	{ "a key that cannot be read", "ann@example.org", " ann@broken.example", 1, RULES,
 	  .action = SIGN_DEFER, .cause = "key_unusable" },
 	{ "a key that cannot be read, allowed unsigned", "ann@example.org", " ann@broken.example", 1,
-	  .rules = { .failure_passes = true }, .action = SIGN_NONE, .cause = "key_unusable" },
+	  .rules = { ALL(SIGN_NONE) }, .action = SIGN_NONE, .cause = "key_unusable" },
 	{ "no snapshot", "ann@example.org", " ann@example.org", 1, RULES, .has_no_snapshot = true,
 	  .action = SIGN_DEFER, .cause = "no_snapshot" },
 	{ "no snapshot, allowed unsigned", "ann@example.org", " ann@example.org", 1, .has_no_snapshot = true,
-	  .rules = { .failure_passes = true }, .action = SIGN_NONE, .cause = "no_snapshot" },
+	  .rules = { ALL(SIGN_NONE) }, .action = SIGN_NONE, .cause = "no_snapshot" },
+	{ "no snapshot, refused", "ann@example.org", " ann@example.org", 1, .has_no_snapshot = true,
+	  .rules = { ALL(SIGN_REJECT) }, .action = SIGN_REJECT, .cause = "no_snapshot" },
+	{ "a login newer than what is known, refused", "eve", " ann@example.org", 1,
+	  .rules = { ALL(SIGN_REJECT) }, .action = SIGN_REJECT, .cause = "login_unknown" },
+	{ "a domain without key, deferred", "ann@example.org", " ann@example.com", 1,
+	  .rules = { ALL(SIGN_DEFER) }, .action = SIGN_DEFER, .cause = "no_key" },
+	{ "a domain without key, refused", "ann@example.org", " ann@example.com", 1,
+	  .rules = { ALL(SIGN_REJECT) }, .action = SIGN_REJECT, .cause = "no_key" },
+	{ "a key that is on its way", "ann@example.org", " ann@pending.example", 1, RULES,
+	  .action = SIGN_NONE, .cause = "key_pending" },
+	{ "a key that is on its way, deferred", "ann@example.org", " ann@pending.example", 1,
+	  .rules = { ALL(SIGN_DEFER) }, .action = SIGN_DEFER, .cause = "key_pending" },
+	{ "a key that cannot be read, refused", "ann@example.org", " ann@broken.example", 1,
+	  .rules = { ALL(SIGN_REJECT) }, .action = SIGN_REJECT, .cause = "key_unusable" },
+	{ "a subdomain by rule", "ann@example.org", " ann@a.b.example.net", 1, RULES,
+	  .action = SIGN_ADD, .cause = "", .domain = "example.org" },
+	{ "the domain itself is none below it", "ann@example.org", " ann@example.net", 1, RULES,
+	  .action = SIGN_NONE, .cause = "no_key" },
+	{ "the nearest rule", "ann@example.org", " ann@c.b.example.net", 1, RULES,
+	  .action = SIGN_NONE, .cause = "rule" },
+	{ "an address by rule", "ann@example.org", " news@a.b.example.net", 1, RULES,
+	  .action = SIGN_ADD, .cause = "", .domain = "example.org" },
+	{ "a rule whose domain has no key", "ann@example.org", " ann@third.example", 1, RULES,
+	  .action = SIGN_NONE, .cause = "no_key" },
+	{ "a rule whose domain has an unreadable key", "ann@example.org", " ann@fourth.example", 1, RULES,
+	  .action = SIGN_DEFER, .cause = "key_unusable" },
 	{ "too many fields", "ann@example.org", " ann@example.org", 1, RULES, .is_too_large = true,
 	  .action = SIGN_NONE, .cause = "too_many_fields" },
 	{ "local program", "", " root@example.org", 1, LOCAL, RULES,
@@ -96,7 +124,7 @@ static void check(void **state)
 	assert_string_equal(sign_action_text(plan.action), sign_action_text(row->action));
 	assert_string_equal(plan.cause, row->cause);
 	if (plan.action == SIGN_ADD)
-		assert_true(pw_str_eq(plan.domain->name, pw_str_from(row->domain)));
+		assert_true(pw_str_eq(plan.as[0].domain->name, pw_str_from(row->domain)));
 	if (plan.action == SIGN_REJECT || plan.action == SIGN_DEFER)
 		assert_true(pw_str_from(plan.text).len > 0);
 }
@@ -121,8 +149,21 @@ static void add_key(const char *domain, const char *selector,
 static int set_up(void **state)
 {
 	static const uint8_t seed[16] = { 1 };
-	static const char *const patterns[] = { "ann@example.org", "sales@example.org",
-		                                "@example.com", "@broken.example" };
+	static const char *const patterns[] = { "ann@example.org",  "sales@example.org",
+		                                "@example.com",     "@broken.example",
+		                                "@pending.example", "@a.b.example.net",
+		                                "@c.b.example.net", "@example.net",
+		                                "@third.example",   "@fourth.example" };
+	static const struct rule_row rules[] = {
+		{ .pattern = { ".example.net", 12 }, .domain = { "example.org", 11 } },
+		{ .pattern = { ".b.example.net", 14 }, .domain = { "example.org", 11 } },
+		{ .pattern = { "c.b.example.net", 15 }, .action = { "unsigned", 8 } },
+		{ .pattern = { "news@a.b.example.net", 20 },
+		  .domain = { "example.org", 11 } },
+		{ .pattern = { "third.example", 13 }, .domain = { "example.com", 11 } },
+		{ .pattern = { "fourth.example", 14 },
+		  .domain = { "broken.example", 14 } },
+	};
 	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
 
 	(void)state;
@@ -132,6 +173,14 @@ static int set_up(void **state)
 	assert_int_equal(keyring_add_key(keyring, PW_STR("broken.example"), PW_STR("x"),
 	                                 PW_STR("rsa-sha256"), PW_STR("no key"), &why),
 	                 PW_OK);
+	assert_int_equal(keyring_add_pending(keyring, PW_STR("pending.example")), PW_OK);
+	for (size_t i = 0; i < PW_LEN(rules); i++) {
+		struct rule_row row = rules[i];
+
+		if (row.action.len == 0)
+			row.action = PW_STR("sign");
+		assert_int_equal(keyring_add_rule(keyring, &row), PW_OK);
+	}
 	for (size_t i = 0; i < PW_LEN(patterns); i++)
 		assert_int_equal(keyring_add_sender(keyring, PW_STR("ann@example.org"),
 		                                    pw_str_from(patterns[i])),
