@@ -183,6 +183,8 @@ enum pw_status daemon_open(struct daemon *daemon)
 		return PW_ERR_IO;
 	if ((r = maker_start(&daemon->maker, &config, set->request_poll_ms)) != PW_OK)
 		return r;
+	if ((r = guard_start(&daemon->guard)) != PW_OK)
+		return r;
 	return open_snapshot(daemon);
 }
 
@@ -190,6 +192,7 @@ void daemon_close(struct daemon *daemon)
 {
 	pw_snapshot_close(&daemon->snapshot); /* before the maker it pokes */
 	maker_stop(&daemon->maker);
+	guard_stop(&daemon->guard);
 	kit_live_put(daemon->live, &daemon->start);
 }
 

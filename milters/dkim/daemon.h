@@ -2,6 +2,7 @@
 #pragma once
 
 #include "db/snapshot.h"
+#include "dkim/guard.h"
 #include "dkim/maker.h"
 #include "dkim/settings.h"
 #include "kit/live.h"
@@ -11,6 +12,7 @@ struct daemon {
 	const struct kit_held *start; /* settings that do not change at reload */
 	struct pw_snapshot *snapshot;
 	struct maker *maker;
+	struct guard *guard;
 	uint8_t seed[16]; /* of the hash tables */
 	char delimiter;
 };

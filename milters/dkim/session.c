@@ -18,6 +18,7 @@ struct session {
 	struct pw_arena *arena;
 	struct sign_message message;   /* slices live in arena */
 	struct pw_dkim_signer *signer; /* NULL: not ours to sign */
+	struct letter *letter;         /* NULL: not one for the guard */
 	enum pw_status failure;        /* first one of this message */
 };
 
@@ -55,6 +56,7 @@ static void on_close(struct kit_session *s)
 	if (!own)
 		return;
 	pw_dkim_signer_free(&own->signer);
+	letter_free(&own->letter);
 	pw_arena_free(&own->arena);
 	kit_live_put(daemon_of(s)->live, &own->held);
 	free(own);
@@ -66,6 +68,7 @@ static void on_reset(struct kit_session *s)
 	struct session *own = s->own;
 
 	pw_dkim_signer_free(&own->signer);
+	letter_free(&own->letter);
 	pw_arena_reset(own->arena);
 	own->message = (struct sign_message){ 0 };
 	own->failure = PW_OK;
@@ -95,6 +98,23 @@ static bool is_local(const struct kit_session *s)
 	       s->client.bytes[0] == 127;
 }
 
+/* A letter that cannot be kept whole is none: the guard is never in the way. */
+static void letter_keep(struct session *own, enum pw_status r)
+{
+	if (r != PW_OK)
+		letter_free(&own->letter);
+}
+
+static void begin(struct kit_session *s)
+{
+	struct session *own = s->own;
+	const struct settings *set = settings_of(own);
+
+	remember(own, pw_dkim_signer_new(&own->signer, (size_t)set->line_length_limit));
+	if (guard_wants(daemon_of(s)->guard, set->guard_one_in))
+		letter_keep(own, letter_new(&own->letter));
+}
+
 static sfsistat on_mail(struct kit_session *s, char **argv)
 {
 	struct session *own = s->own;
@@ -103,9 +123,7 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 	remember(own, learn_login(own, kit_macro(s, "{auth_authen}")));
 	own->message.is_local = is_local(s);
 	if (own->message.login.len > 0 || own->message.is_local)
-		remember(own,
-		         pw_dkim_signer_new(&own->signer,
-		                            (size_t)settings_of(own)->line_length_limit));
+		begin(s);
 	return SMFIS_CONTINUE;
 }
 
@@ -125,6 +143,8 @@ static sfsistat on_header(struct kit_session *s, struct pw_str name, struct pw_s
 	if (!own->signer)
 		return SMFIS_CONTINUE;
 	learn_from(own, name, value);
+	if (own->letter)
+		letter_keep(own, letter_header(own->letter, name, value));
 	r = pw_dkim_signer_header(own->signer, name, value);
 	if (r == PW_ERR_LIMIT)
 		own->message.is_too_large = true;
@@ -139,6 +159,8 @@ static sfsistat on_body(struct kit_session *s, struct pw_str chunk)
 
 	if (own->signer)
 		remember(own, pw_dkim_signer_body(own->signer, chunk));
+	if (own->letter)
+		letter_keep(own, letter_body(own->letter, chunk));
 	return SMFIS_CONTINUE;
 }
 
@@ -156,7 +178,7 @@ static void work_done(struct work *work)
 }
 
 /* One header field a key. */
-static enum pw_status sign_as(struct work *work, struct pw_dkim_signer *signer,
+static enum pw_status sign_as(struct work *work, struct session *own,
                               const struct sign_as *as, int64_t now_ms)
 {
 	for (size_t i = 0; i < as->domain->count && work->count < SIGNATURES_MAX; i++) {
@@ -172,8 +194,12 @@ static enum pw_status sign_as(struct work *work, struct pw_dkim_signer *signer,
 		struct pw_buf *text = &work->texts[work->count];
 		enum pw_status r;
 
-		if ((r = pw_dkim_signer_sign(signer, &one, text, now_ms)) != PW_OK)
+		if ((r = pw_dkim_signer_sign(own->signer, &one, text, now_ms)) != PW_OK)
 			return r;
+		if (own->letter)
+			letter_keep(own,
+			            letter_signature(own->letter, pw_buf_str(text),
+			                             one.domain, one.selector, one.key));
 		work->edits[work->count++] =
 			(struct kit_edit){ KIT_INSERT, 1, "DKIM-Signature",
 			                   pw_buf_text(text) };
@@ -185,15 +211,20 @@ static enum pw_status sign_as(struct work *work, struct pw_dkim_signer *signer,
 static enum pw_status sign_all(struct kit_session *s, struct sign_plan *plan)
 {
 	PW_AUTO(work_done) struct work work = { .count = 0 };
-	const struct session *own = s->own;
+	struct session *own = s->own;
 	int64_t now_ms = pw_clock_wall_ms();
 	enum pw_status r;
 
 	for (size_t i = 0; i < plan->count; i++)
-		if ((r = sign_as(&work, own->signer, &plan->as[i], now_ms)) != PW_OK)
+		if ((r = sign_as(&work, own, &plan->as[i], now_ms)) != PW_OK)
 			return r;
 	plan->signatures = work.count;
-	return kit_apply(s, work.edits, work.count);
+	if ((r = kit_apply(s, work.edits, work.count)) != PW_OK || !own->letter)
+		return r;
+	letter_keep(own, letter_name(own->letter, kit_id(s)));
+	if (own->letter)
+		guard_take(daemon_of(s)->guard, &own->letter);
+	return PW_OK;
 }
 
 static void sign(struct kit_session *s, struct sign_plan *plan,

@@ -14,9 +14,16 @@ from stack.proc import wait_until
 
 @pytest.fixture(scope="module")
 def bed():
-    with DkimBed() as running:
+    """Its guard looks at every message; nothing that these tests send may trouble it."""
+    with DkimBed(guard_one_in=1) as running:
         running.records = new_keys(running)
         yield running
+        signed = metric(running, 'postward_dkim_messages_total{action="sign"}')
+        guard = 'postward_dkim_guard_total{result="%s"}'
+        assert metric(running, guard % "broken") == 0
+        wait_until(lambda: metric(running, guard % "fine") + metric(running, guard % "undecided") == signed,
+                   what="the guard")
+        assert metric(running, guard % "fine") > signed // 2 > 5
 
 
 def new_keys(bed, domain="example.test", *args):
