@@ -5,6 +5,7 @@
 #include "core/arena.h"
 #include "core/dns.h"
 #include "core/map.h"
+#include "core/punycode.h"
 
 #define DOMAINS_MAX 1000000
 #define BYTES_MAX ((size_t)2 * 1024 * 1024 * 1024)
@@ -60,11 +61,14 @@ void keyring_free(struct keyring **keyring)
 	*keyring = NULL;
 }
 
+/* Domains are kept as DNS has them: a U-label and its A-label are the same. */
 static enum pw_status find_or_add(struct keyring_domain **out, struct keyring *keyring,
-                                  struct pw_str name)
+                                  struct pw_str given)
 {
+	PW_AUTO(pw_buf_done) struct pw_buf ascii = { 0 };
+	enum pw_status r = pw_domain_to_ascii(&ascii, given);
+	struct pw_str name = r == PW_OK ? pw_buf_str(&ascii) : given;
 	struct keyring_domain *domain = pw_map_get(keyring->domains, name);
-	enum pw_status r;
 
 	if (!domain) {
 		domain = pw_arena_alloc(keyring->arena, sizeof(*domain));

@@ -54,7 +54,7 @@ PW_MUST_CHECK enum pw_status keyring_add_rule(struct keyring *keyring,
 PW_MUST_CHECK enum pw_status
 keyring_add_sender(struct keyring *keyring, struct pw_str login, struct pw_str pattern);
 
-/* Keys of a domain in normal form, or NULL. */
+/* Keys of a domain in normal form and as DNS has it (core/punycode.h), or NULL. */
 const struct keyring_domain *keyring_find(const struct keyring *keyring,
                                           struct pw_str domain);
 const struct rules *keyring_rules(const struct keyring *keyring);

@@ -4,6 +4,7 @@
 
 #include "core/ascii.h"
 #include "core/map.h"
+#include "core/punycode.h"
 
 #define PATTERNS_MAX 1000000
 #define BYTES_MAX ((size_t)1024 * 1024 * 1024)
@@ -73,6 +74,25 @@ static enum pw_status read_seconds(int64_t *out, struct pw_str text)
 	return PW_OK;
 }
 
+/* An address, a domain or ".domain", its domain as DNS has it. */
+static enum pw_status copy_as_dns(struct pw_arena *arena, struct pw_str name,
+                                  struct pw_str *out)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+	size_t at = name.len;
+	enum pw_status r;
+
+	while (at > 0 && name.at[at - 1] != '@')
+		at--;
+	pw_buf_puts(&text, pw_str_sub(name, 0, at));
+	if (at < name.len &&
+	    (r = pw_domain_to_ascii(&text, pw_str_sub(name, at, name.len))) != PW_OK)
+		return r == PW_ERR_LIMIT ? PW_ERR_SYNTAX : r;
+	if (pw_buf_status(&text) != PW_OK)
+		return pw_buf_status(&text);
+	return pw_arena_copy(arena, pw_buf_str(&text), out);
+}
+
 static enum pw_status read_row(struct rule *rule, struct pw_arena *arena,
                                const struct rule_row *row)
 {
@@ -85,8 +105,8 @@ static enum pw_status read_row(struct rule *rule, struct pw_arena *arena,
 	    (row->domain.len > 0 && !pw_domain_is_valid(row->domain)))
 		return PW_ERR_SYNTAX;
 	if ((r = read_seconds(&rule->expires_s, row->expires_s)) != PW_OK ||
-	    (r = pw_arena_copy(arena, row->pattern, &rule->pattern)) != PW_OK ||
-	    (r = pw_arena_copy(arena, row->domain, &rule->domain)) != PW_OK ||
+	    (r = copy_as_dns(arena, row->pattern, &rule->pattern)) != PW_OK ||
+	    (r = copy_as_dns(arena, row->domain, &rule->domain)) != PW_OK ||
 	    (r = pw_arena_copy(arena, row->identity, &rule->identity)) != PW_OK)
 		return r;
 	if (row->headers.len == 0 && row->oversign.len == 0)

@@ -1,5 +1,7 @@
 #include "dkim/sign.h"
 
+#include "core/punycode.h"
+
 static const char *const action_texts[] = {
 	[SIGN_ADD] = "sign",
 	[SIGN_NONE] = "unsigned",
@@ -71,6 +73,37 @@ static bool find_from(struct sign_plan *plan, struct pw_mailbox *mailbox,
 	return *r == PW_OK;
 }
 
+/* The author as rules and keys know it: the domain as DNS has it (RFC 8616). */
+struct author {
+	struct pw_str address, domain; /* live in arena */
+};
+
+static enum pw_status find_author(struct author *author, struct pw_arena *arena,
+                                  const struct pw_mailbox *from)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf domain = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf address = { 0 };
+	struct pw_mailbox mailbox = *from;
+	enum pw_status r = pw_domain_to_ascii(&domain, from->domain);
+
+	if (r == PW_ERR_NOMEM)
+		return r;
+	if (r == PW_OK) /* else no domain that DNS could have */
+		mailbox.domain = pw_buf_str(&domain);
+	pw_address_put(&address, &mailbox);
+	if ((r = pw_buf_status(&address)) != PW_OK ||
+	    (r = pw_arena_copy(arena, pw_buf_str(&address), &author->address)) != PW_OK)
+		return r;
+	return pw_arena_copy(arena, mailbox.domain, &author->domain);
+}
+
+static bool may_send(const struct keyring *keyring, struct pw_str login,
+                     struct pw_str as_written, const struct author *author)
+{
+	return keyring_may_send(keyring, login, as_written) ||
+	       keyring_may_send(keyring, login, author->address);
+}
+
 static bool has_domain(const struct sign_plan *plan, const struct keyring_domain *domain)
 {
 	for (size_t i = 0; i < plan->count; i++)
@@ -79,18 +112,18 @@ static bool has_domain(const struct sign_plan *plan, const struct keyring_domain
 	return false;
 }
 
-/* What the rules chose and what there are keys for. `wanted`: the signing domain that
- * lacks them, for the cause. */
+/* What the rules chose and there are keys for. lacking: a domain that has no usable one.
+ */
 static enum pw_status take_chosen(struct sign_plan *plan, struct pw_arena *arena,
                                   const struct rule *const *chosen, size_t count,
-                                  struct pw_str from_domain,
+                                  const struct author *author,
                                   const struct keyring *keyring,
                                   const struct keyring_domain **lacking_out)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct rule *rule = chosen[i];
 		struct pw_str name =
-			rule && rule->domain.len > 0 ? rule->domain : from_domain;
+			rule && rule->domain.len > 0 ? rule->domain : author->domain;
 		const struct keyring_domain *domain = keyring_find(keyring, name);
 		struct sign_as *as = &plan->as[plan->count];
 		enum pw_status r;
@@ -103,8 +136,8 @@ static enum pw_status take_chosen(struct sign_plan *plan, struct pw_arena *arena
 		if (has_domain(plan, domain))
 			continue;
 		*as = (struct sign_as){ domain, rule, PW_STR("") };
-		r = rule_identity(&as->identity, arena, rule, domain->name, plan->from,
-		                  from_domain);
+		r = rule_identity(&as->identity, arena, rule, domain->name,
+		                  author->address, author->domain);
 		if (r != PW_OK)
 			return r;
 		plan->count++;
@@ -122,21 +155,23 @@ static bool is_left_unsigned(const struct rule *const *chosen, size_t count)
 
 /* Whose keys sign for this author? */
 static enum pw_status choose(struct sign_plan *plan, struct pw_arena *arena,
-                             struct pw_str from_domain, const struct keyring *keyring,
+                             const struct author *author, const struct keyring *keyring,
                              const struct sign_rules *rules)
 {
-	const struct keyring_domain *own = keyring_find(keyring, from_domain);
+	const struct keyring_domain *own = keyring_find(keyring, author->domain);
 	const struct keyring_domain *lacking = own;
 	const struct rule *chosen[RULES_CHOSEN_MAX];
-	size_t count = rules_choose(chosen, keyring_rules(keyring), plan->from,
-	                            from_domain, own != NULL);
+	/* a key that is only on its way does not keep others from signing */
+	bool has_keys = own && (own->count > 0 || own->unusable > 0);
+	size_t count = rules_choose(chosen, keyring_rules(keyring), author->address,
+	                            author->domain, has_keys);
 	enum pw_status r;
 
 	if (is_left_unsigned(chosen, count)) {
 		leave(plan, "rule");
 		return PW_OK;
 	}
-	r = take_chosen(plan, arena, chosen, count, from_domain, keyring, &lacking);
+	r = take_chosen(plan, arena, chosen, count, author, keyring, &lacking);
 	if (r != PW_OK || plan->count > 0)
 		return r;
 	if (lacking && lacking->unusable > 0)
@@ -152,6 +187,7 @@ enum pw_status sign_decide(struct sign_plan *plan, struct pw_arena *arena,
 {
 	bool has_login = message->login.len > 0;
 	struct pw_mailbox from;
+	struct author author;
 	enum pw_status r;
 
 	*plan = (struct sign_plan){ .action = SIGN_ADD, .cause = "", .text = "" };
@@ -171,9 +207,11 @@ enum pw_status sign_decide(struct sign_plan *plan, struct pw_arena *arena,
 	} else if (has_login && !keyring_knows(keyring, message->login)) {
 		/* newer than the snapshot */
 		sign_fail(plan, SIGN_NO_DATABASE, "login_unknown", rules);
-	} else if (has_login && !keyring_may_send(keyring, message->login, plan->from)) {
+	} else if ((r = find_author(&author, arena, &from)) != PW_OK) {
+		return r;
+	} else if (has_login && !may_send(keyring, message->login, plan->from, &author)) {
 		refuse_foreign(plan, rules);
-	} else if ((r = choose(plan, arena, from.domain, keyring, rules)) != PW_OK) {
+	} else if ((r = choose(plan, arena, &author, keyring, rules)) != PW_OK) {
 		return r;
 	} else if (plan->action == SIGN_ADD && message->is_too_large) {
 		leave(plan, "too_many_fields"); /* would be so at every attempt */

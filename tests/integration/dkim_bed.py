@@ -71,7 +71,7 @@ class DkimBed(Bed):
         self.pg.sql("SELECT mail.add_user('bob@example.test', 'correct horse battery', 0)")
         self.pg.sql("SELECT mail.add_alias('sales@example.test', 'ann@example.test')")
         self.postfix = Postfix(self.root / "postfix", self.ns).create(
-            MAIN, SERVICES)
+            self.main(), SERVICES)
         folder = self.postfix.socket_folder("dkim", PROGRAMS["postward-dkim"][0])
         (self.root / "conf").mkdir()
         self.program = Program("postward-dkim", self.root / "conf", self.ns,
@@ -80,6 +80,10 @@ class DkimBed(Bed):
         self.program.start()
         self.postfix.start()
         self._logins()
+
+    def main(self):
+        """Of Postfix's main.cf."""
+        return MAIN
 
     def _logins(self):
         root = self.root / "dovecot"

@@ -90,6 +90,14 @@ static struct row rows[] = {
 	  .action = SIGN_NONE, .cause = "no_key" },
 	{ "a rule whose domain has an unreadable key", "ann@example.org", " ann@fourth.example", 1, RULES,
 	  .action = SIGN_DEFER, .cause = "key_unusable" },
+	{ "a domain of other letters", "ann@example.org", " ann@gr\xc3\xbc\xc3\x9f" "e.example", 1, RULES,
+	  .action = SIGN_ADD, .cause = "", .domain = "xn--gre-6ka8l.example" },
+	{ "the same as DNS has it", "ann@example.org", " ann@xn--gre-6ka8l.example", 1, RULES,
+	  .action = SIGN_ADD, .cause = "", .domain = "xn--gre-6ka8l.example" },
+	{ "a subdomain of other letters by rule", "ann@example.org", " ann@b.\xd1\x80\xd1\x84", 1, RULES,
+	  .action = SIGN_ADD, .cause = "", .domain = "xn--gre-6ka8l.example" },
+	{ "a key on its way does not stop the rule above", "ann@example.org", " ann@p.example.net", 1, RULES,
+	  .action = SIGN_ADD, .cause = "", .domain = "example.org" },
 	{ "too many fields", "ann@example.org", " ann@example.org", 1, RULES, .is_too_large = true,
 	  .action = SIGN_NONE, .cause = "too_many_fields" },
 	{ "local program", "", " root@example.org", 1, LOCAL, RULES,
@@ -149,17 +157,23 @@ static void add_key(const char *domain, const char *selector,
 static int set_up(void **state)
 {
 	static const uint8_t seed[16] = { 1 };
-	static const char *const patterns[] = { "ann@example.org",  "sales@example.org",
-		                                "@example.com",     "@broken.example",
-		                                "@pending.example", "@a.b.example.net",
-		                                "@c.b.example.net", "@example.net",
-		                                "@third.example",   "@fourth.example" };
+	static const char *const patterns[] = {
+		"ann@example.org",  "sales@example.org",      "@example.com",
+		"@broken.example",  "@pending.example",       "@a.b.example.net",
+		"@c.b.example.net", "@example.net",           "@third.example",
+		"@fourth.example",  "@xn--gre-6ka8l.example", "@b.xn--p1ai",
+		"@p.example.net"
+	};
 	static const struct rule_row rules[] = {
 		{ .pattern = { ".example.net", 12 }, .domain = { "example.org", 11 } },
 		{ .pattern = { ".b.example.net", 14 }, .domain = { "example.org", 11 } },
 		{ .pattern = { "c.b.example.net", 15 }, .action = { "unsigned", 8 } },
 		{ .pattern = { "news@a.b.example.net", 20 },
 		  .domain = { "example.org", 11 } },
+		{ .pattern = { ".\xd1\x80\xd1\x84", 5 },
+		  .domain = { "gr\xc3\xbc\xc3\x9f"
+		              "e.example",
+		              15 } },
 		{ .pattern = { "third.example", 13 }, .domain = { "example.com", 11 } },
 		{ .pattern = { "fourth.example", 14 },
 		  .domain = { "broken.example", 14 } },
@@ -170,10 +184,14 @@ static int set_up(void **state)
 	assert_int_equal(keyring_new(&keyring, seed, '+'), PW_OK);
 	add_key("example.org", "r1", PW_DKIM_RSA_SHA256);
 	add_key("example.org", "e1", PW_DKIM_ED25519_SHA256);
+	add_key("gr\xc3\xbc\xc3\x9f"
+	        "e.example",
+	        "e1", PW_DKIM_ED25519_SHA256);
 	assert_int_equal(keyring_add_key(keyring, PW_STR("broken.example"), PW_STR("x"),
 	                                 PW_STR("rsa-sha256"), PW_STR("no key"), &why),
 	                 PW_OK);
 	assert_int_equal(keyring_add_pending(keyring, PW_STR("pending.example")), PW_OK);
+	assert_int_equal(keyring_add_pending(keyring, PW_STR("p.example.net")), PW_OK);
 	for (size_t i = 0; i < PW_LEN(rules); i++) {
 		struct rule_row row = rules[i];
 
@@ -240,7 +258,7 @@ static void a_domain_has_all_its_keys(void **state)
 	assert_int_equal(pw_dkim_key_algorithm(domain->keys[0].key), PW_DKIM_RSA_SHA256);
 	assert_int_equal(pw_dkim_key_algorithm(domain->keys[1].key),
 	                 PW_DKIM_ED25519_SHA256);
-	assert_int_equal(keyring_count(keyring), 2);
+	assert_int_equal(keyring_count(keyring), 3);
 	assert_null(keyring_find(keyring, PW_STR("example.net")));
 }
 
