@@ -9,6 +9,8 @@ static const char *const type_texts[PW_DNS_TYPES] = {
 	[PW_DNS_MX]   = "MX",
 	[PW_DNS_TXT]  = "TXT",
 	[PW_DNS_PTR]  = "PTR",
+	[PW_DNS_NS]   = "NS",
+	[PW_DNS_SRV]  = "SRV",
 };
 static const char *const rcode_texts[] = {
 	[PW_DNS_OK]       = "OK",
@@ -128,14 +130,30 @@ static enum pw_status read_txt(struct pw_str *out, struct pw_arena *arena,
 	return pw_arena_copy(arena, pw_buf_str(&text), out);
 }
 
+static uint16_t read_number(struct pw_str rdata, size_t at)
+{
+	return (uint16_t)((unsigned char)rdata.at[at] << 8 |
+	                  (unsigned char)rdata.at[at + 1]);
+}
+
 static enum pw_status read_mx(struct pw_dns_record *out, struct pw_arena *arena,
                               struct pw_str rdata)
 {
 	if (rdata.len < 3)
 		return PW_ERR_SYNTAX;
-	out->preference =
-		(uint16_t)((unsigned char)rdata.at[0] << 8 | (unsigned char)rdata.at[1]);
+	out->preference = read_number(rdata, 0);
 	return read_host(&out->text, arena, pw_str_sub(rdata, 2, rdata.len));
+}
+
+/* Priority, weight, port, target (RFC 2782). */
+static enum pw_status read_srv(struct pw_dns_record *out, struct pw_arena *arena,
+                               struct pw_str rdata)
+{
+	if (rdata.len < 7)
+		return PW_ERR_SYNTAX;
+	out->preference = read_number(rdata, 0);
+	out->port = read_number(rdata, 4);
+	return read_host(&out->text, arena, pw_str_sub(rdata, 6, rdata.len));
 }
 
 enum pw_status pw_dns_record_read(struct pw_dns_record *out, struct pw_arena *arena,
@@ -151,7 +169,10 @@ enum pw_status pw_dns_record_read(struct pw_dns_record *out, struct pw_arena *ar
 		return read_mx(out, arena, rdata);
 	case PW_DNS_TXT:
 		return read_txt(&out->text, arena, rdata);
+	case PW_DNS_SRV:
+		return read_srv(out, arena, rdata);
 	case PW_DNS_PTR:
+	case PW_DNS_NS:
 		break;
 	}
 	return read_host(&out->text, arena, rdata);

@@ -11,8 +11,16 @@
 	(8 * 1024) /* bytes of one joined TXT record; longer ones are left out */
 #define PW_DNS_RECORDS_MAX 256 /* records of one answer; further ones are left out */
 
-enum pw_dns_type { PW_DNS_A, PW_DNS_AAAA, PW_DNS_MX, PW_DNS_TXT, PW_DNS_PTR };
-#define PW_DNS_TYPES 5
+enum pw_dns_type {
+	PW_DNS_A,
+	PW_DNS_AAAA,
+	PW_DNS_MX,
+	PW_DNS_TXT,
+	PW_DNS_PTR,
+	PW_DNS_NS,
+	PW_DNS_SRV
+};
+#define PW_DNS_TYPES 7
 
 /* An answer that could not be had (SERVFAIL, TIMEOUT) is never "there is none". */
 enum pw_dns_rcode { PW_DNS_OK, PW_DNS_NXDOMAIN, PW_DNS_SERVFAIL, PW_DNS_TIMEOUT };
@@ -25,8 +33,9 @@ struct pw_dns_question {
 struct pw_dns_record {
 	struct pw_ip ip; /* A, AAAA */
 	struct pw_str
-		text; /* TXT: strings joined, any byte; MX, PTR: host, no final dot */
-	uint16_t preference; /* MX */
+		text; /* TXT: strings joined, any byte; others: host, no final dot */
+	uint16_t preference; /* MX, SRV */
+	uint16_t port;       /* SRV */
 };
 
 /* rcode OK with count 0 is "name exists, no such data". Records have the type asked for;
@@ -38,6 +47,7 @@ struct pw_dns_answer {
 	uint32_t ttl_s;
 	const struct pw_dns_record *records;
 	size_t count;
+	struct pw_str canonical; /* where aliases led; empty = there was none */
 };
 
 /* Could the answer not be had (SERVFAIL, TIMEOUT)? */

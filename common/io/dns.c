@@ -182,7 +182,8 @@ static enum pw_status unbound_ask(struct pw_resolver *base,
 {
 	static const int wire_types[PW_DNS_TYPES] = {
 		[PW_DNS_A] = 1,    [PW_DNS_AAAA] = 28, [PW_DNS_MX] = 15,
-		[PW_DNS_TXT] = 16, [PW_DNS_PTR] = 12,
+		[PW_DNS_TXT] = 16, [PW_DNS_PTR] = 12,  [PW_DNS_NS] = 2,
+		[PW_DNS_SRV] = 33,
 	};
 	struct resolver *resolver = (struct resolver *)base;
 	struct flight *f = new_flight(resolver, question->type);
@@ -238,6 +239,18 @@ static enum pw_status read_records(struct pw_dns_answer *answer, struct pw_arena
 	return PW_OK;
 }
 
+static enum pw_status read_canonical(struct pw_dns_answer *answer, struct pw_arena *arena,
+                                     const struct ub_result *result)
+{
+	struct pw_str name = pw_str_from(result->canonname ? result->canonname : "");
+
+	if (name.len > 0 && name.at[name.len - 1] == '.')
+		name.len--;
+	if (pw_str_eq_nocase(name, pw_str_from(result->qname)))
+		return PW_OK;
+	return pw_arena_copy(arena, name, &answer->canonical);
+}
+
 static enum pw_status read_result(struct pw_dns_answer *out, struct pw_arena *arena,
                                   enum pw_dns_type type, const struct ub_result *result)
 {
@@ -249,7 +262,8 @@ static enum pw_status read_result(struct pw_dns_answer *out, struct pw_arena *ar
 		answer.is_secure = result->secure != 0;
 	}
 	if (answer.rcode == PW_DNS_OK && result->havedata &&
-	    (r = read_records(&answer, arena, type, result)) != PW_OK)
+	    ((r = read_records(&answer, arena, type, result)) != PW_OK ||
+	     (r = read_canonical(&answer, arena, result)) != PW_OK))
 		return r;
 	*out = answer;
 	return PW_OK;

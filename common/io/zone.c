@@ -167,22 +167,41 @@ static enum pw_status read_address(struct pw_dns_record *out, struct json_object
 	return PW_OK;
 }
 
+static bool read_number(uint16_t *out, struct json_object *list, size_t i)
+{
+	struct json_object *json = json_object_array_get_idx(list, i);
+	int64_t value = json_object_get_int64(json);
+
+	if (!json_object_is_type(json, json_type_int) || value < 0 || value > UINT16_MAX)
+		return false;
+	*out = (uint16_t)value;
+	return true;
+}
+
+static bool is_list(struct json_object *json, size_t len)
+{
+	return json_object_is_type(json, json_type_array) &&
+	       json_object_array_length(json) == len;
+}
+
+/* [priority, weight, port, "host"] */
+static enum pw_status read_srv(struct pw_dns_record *out, struct pw_arena *arena,
+                               struct json_object *json)
+{
+	uint16_t weight;
+
+	if (!is_list(json, 4) || !read_number(&out->preference, json, 0) ||
+	    !read_number(&weight, json, 1) || !read_number(&out->port, json, 2))
+		return PW_ERR_SYNTAX;
+	return read_text(&out->text, arena, json_object_array_get_idx(json, 3), true);
+}
+
 /* [preference, "host"] */
 static enum pw_status read_mx(struct pw_dns_record *out, struct pw_arena *arena,
                               struct json_object *json)
 {
-	struct json_object *preference;
-	int64_t value;
-
-	if (!json_object_is_type(json, json_type_array) ||
-	    json_object_array_length(json) != 2)
+	if (!is_list(json, 2) || !read_number(&out->preference, json, 0))
 		return PW_ERR_SYNTAX;
-	preference = json_object_array_get_idx(json, 0);
-	value = json_object_get_int64(preference);
-	if (!json_object_is_type(preference, json_type_int) || value < 0 ||
-	    value > UINT16_MAX)
-		return PW_ERR_SYNTAX;
-	out->preference = (uint16_t)value;
 	return read_text(&out->text, arena, json_object_array_get_idx(json, 1), true);
 }
 
@@ -198,7 +217,10 @@ static enum pw_status read_record(struct pw_dns_record *out, struct pw_arena *ar
 		return read_mx(out, arena, json);
 	case PW_DNS_TXT:
 		return read_text(&out->text, arena, json, false);
+	case PW_DNS_SRV:
+		return read_srv(out, arena, json);
 	case PW_DNS_PTR:
+	case PW_DNS_NS:
 		break;
 	}
 	return read_text(&out->text, arena, json, true);
