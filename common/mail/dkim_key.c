@@ -107,6 +107,16 @@ enum pw_status pw_dkim_key_make(struct pw_dkim_key **out,
 	return pkey ? key_new(out, algorithm, pkey) : PW_ERR_CRYPTO;
 }
 
+enum pw_status pw_dkim_key_make_rsa(struct pw_dkim_key **out, int bits)
+{
+	EVP_PKEY *pkey;
+
+	if (bits < PW_DKIM_RSA_BITS_NEW || bits > PW_DKIM_RSA_BITS_MAX)
+		return PW_ERR_RANGE;
+	pkey = EVP_RSA_gen((unsigned int)bits);
+	return pkey ? key_new(out, PW_DKIM_RSA_SHA256, pkey) : PW_ERR_CRYPTO;
+}
+
 void pw_dkim_key_free(struct pw_dkim_key **key)
 {
 	if (!*key)

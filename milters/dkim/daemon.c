@@ -4,6 +4,7 @@
 
 #include "db/program.h"
 #include "dkim/counters.h"
+#include "dkim/host_key.h"
 #include "dkim/keyring.h"
 #include "io/log.h"
 #include "kit/kit.h"
@@ -108,16 +109,38 @@ static enum pw_status add_rows(struct keyring *keyring,
 	               add_pending);
 }
 
+/* Without it what is sealed cannot be used, which is said of each key. */
+static void read_host_key(struct pw_vault **out, const struct daemon *daemon)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 }, why = { 0 };
+	const struct settings *set = settings_of(daemon);
+	enum pw_status r;
+
+	host_key_path(&path, pw_str_from(set->host_key), set->common.state_directory);
+	r = host_key_read(out, pw_buf_text(&path), &why);
+	if (r != PW_OK && r != PW_ERR_NOTFOUND)
+		pw_log(PW_LOG_ERROR, "", PW_KV("event", "host_key"),
+		       PW_KV("why", why.len > 0 ? pw_buf_text(&why) : pw_status_text(r)),
+		       PW_KV_END);
+}
+
 static enum pw_status compile(void *arg, const struct pw_snapshot_data *data,
                               void **compiled_out, struct pw_buf *why_out)
 {
 	const struct daemon *daemon = arg;
 	PW_AUTO(keyring_free) struct keyring *keyring = NULL;
+	PW_AUTO(pw_vault_free) struct pw_vault *vault = NULL;
 	PW_AUTO(pw_buf_done) struct pw_buf complaints = { 0 };
 	enum pw_status r;
 
-	if ((r = keyring_new(&keyring, daemon->seed, daemon->delimiter)) != PW_OK ||
-	    (r = add_rows(keyring, data, &complaints)) != PW_OK) {
+	read_host_key(&vault, daemon);
+	r = keyring_new(&keyring, daemon->seed, daemon->delimiter);
+	if (r == PW_OK) {
+		keyring_use_vault(keyring, vault);
+		r = add_rows(keyring, data, &complaints);
+		keyring_use_vault(keyring, NULL);
+	}
+	if (r != PW_OK) {
 		pw_buf_puts(why_out, pw_str_from(pw_status_text(r)));
 		return r;
 	}
@@ -173,6 +196,7 @@ static enum pw_status open_snapshot(struct daemon *daemon)
 
 enum pw_status daemon_open(struct daemon *daemon)
 {
+	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 };
 	const struct settings *set = settings_of(daemon);
 	struct pw_db_config config =
 		pw_db_config_from(&set->common, settings_schema.program);
@@ -181,7 +205,10 @@ enum pw_status daemon_open(struct daemon *daemon)
 	daemon->delimiter = set->recipient_delimiter[0];
 	if (getrandom(daemon->seed, sizeof(daemon->seed), 0) != sizeof(daemon->seed))
 		return PW_ERR_IO;
-	if ((r = maker_start(&daemon->maker, &config, set->request_poll_ms)) != PW_OK)
+	host_key_path(&path, pw_str_from(set->host_key), set->common.state_directory);
+	if ((r = pw_buf_status(&path)) != PW_OK ||
+	    (r = maker_start(&daemon->maker, &config, pw_buf_text(&path),
+	                     set->request_poll_ms)) != PW_OK)
 		return r;
 	if ((r = guard_start(&daemon->guard)) != PW_OK)
 		return r;

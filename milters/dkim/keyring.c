@@ -6,6 +6,7 @@
 #include "core/dns.h"
 #include "core/map.h"
 #include "core/punycode.h"
+#include "mail/dkim_vault.h"
 
 #define DOMAINS_MAX 1000000
 #define BYTES_MAX ((size_t)2 * 1024 * 1024 * 1024)
@@ -16,6 +17,7 @@ struct keyring {
 	struct pw_owner *owner;
 	struct rules *rules;
 	size_t count;
+	const struct pw_vault *vault; /* while keys are added */
 };
 
 enum pw_status keyring_new(struct keyring **out, const uint8_t seed[16], char delimiter)
@@ -95,6 +97,17 @@ static bool is_selector(struct pw_str s)
 	return pw_dns_name_is_valid(s);
 }
 
+static void wipe_and_done(struct pw_buf *secret)
+{
+	pw_wipe(secret->at, secret->len);
+	pw_buf_done(secret);
+}
+
+void keyring_use_vault(struct keyring *keyring, const struct pw_vault *vault)
+{
+	keyring->vault = vault;
+}
+
 static enum pw_status load_key(struct pw_dkim_key **out, struct pw_str selector,
                                struct pw_str algorithm, struct pw_str pem)
 {
@@ -104,6 +117,23 @@ static enum pw_status load_key(struct pw_dkim_key **out, struct pw_str selector,
 	if (r != PW_OK)
 		return r;
 	return is_selector(selector) ? pw_dkim_key_load(out, which, pem) : PW_ERR_SYNTAX;
+}
+
+/* What is sealed is opened first. A host key that is not here is "does not exist". */
+static enum pw_status open_key(struct pw_dkim_key **out, const struct keyring *keyring,
+                               struct pw_str domain, struct pw_str selector,
+                               struct pw_str algorithm, struct pw_str text)
+{
+	PW_AUTO(wipe_and_done) struct pw_buf pem = { 0 };
+	enum pw_status r;
+
+	if (!pw_vault_is_sealed(text))
+		return load_key(out, selector, algorithm, text);
+	if (!keyring->vault)
+		return PW_ERR_NOTFOUND;
+	if ((r = pw_vault_open(keyring->vault, domain, selector, text, &pem)) != PW_OK)
+		return r;
+	return load_key(out, selector, algorithm, pw_buf_str(&pem));
 }
 
 enum pw_status keyring_add_key(struct keyring *keyring, struct pw_str domain,
@@ -124,13 +154,15 @@ enum pw_status keyring_add_key(struct keyring *keyring, struct pw_str domain,
 	slot = &entry->keys[entry->count];
 	if ((r = pw_arena_copy(keyring->arena, selector, &slot->selector)) != PW_OK)
 		return r;
-	r = load_key(&slot->key, selector, algorithm, pem);
+	r = open_key(&slot->key, keyring, domain, selector, algorithm, pem);
 	if (r == PW_ERR_NOMEM)
 		return r;
 	if (r != PW_OK) {
 		entry->unusable++;
 		pw_buf_printf(why_out, "key %.*s of %.*s: %s\n", PW_FMT(selector),
-		              PW_FMT(domain), pw_status_text(r));
+		              PW_FMT(domain),
+		              r == PW_ERR_NOTFOUND ? "its host key is not here"
+		                                   : pw_status_text(r));
 		return PW_OK;
 	}
 	entry->count++;

@@ -22,6 +22,7 @@ struct keyring_domain {
 };
 
 struct keyring;
+struct pw_vault;
 
 /* seed: 16 random bytes. delimiter: as in core/owner.h.
  *
@@ -31,7 +32,9 @@ PW_MUST_CHECK enum pw_status keyring_new(struct keyring **out, const uint8_t see
                                          char delimiter);
 void keyring_free(struct keyring **keyring);
 
-/* Add an active key. One that cannot be read is counted against its domain, and why_out
+/* Host keys for keys that are added from now on; NULL: there are none. Borrowed. */
+void keyring_use_vault(struct keyring *keyring, const struct pw_vault *vault);
+/* Add an active key, in clear or sealed. One that cannot be read is counted against its domain, and why_out
  * gets a line about it (never its text).
  *
  * Errors  PW_ERR_NOMEM; PW_ERR_LIMIT too many domains */

@@ -6,16 +6,20 @@
 
 #include "db/pool.h"
 #include "dkim/counters.h"
+#include "dkim/host_key.h"
+#include "dkim/sealer.h"
 #include "io/clock.h"
 #include "io/log.h"
 #include "io/thread.h"
 #include "mail/dkim_key.h"
 
 #define DATABASE_MS 10000
+#define STEP_MS 60000 /* how often keys may change their state */
 
 struct maker {
 	struct pw_db *db;
-	int64_t poll_ms;
+	struct sealer *sealer;
+	int64_t poll_ms, step_at_ms;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -25,6 +29,8 @@ struct maker {
 
 struct request {
 	struct pw_str id, domain, algorithm, selector;
+	int64_t rsa_bits;
+	bool is_sealed;
 };
 
 static void log_failure(struct maker *maker, enum pw_status status,
@@ -64,16 +70,22 @@ static enum pw_status store(struct maker *maker, const struct request *request,
                             const struct pw_dkim_key *key)
 {
 	PW_AUTO(wipe_and_done) struct pw_buf pem = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf sealed = { 0 };
 	PW_AUTO(pw_buf_done) struct pw_buf record = { 0 };
 	PW_AUTO(pw_db_result_free) struct pw_db_result *result = NULL;
 	enum pw_status r;
 
 	if ((r = pw_dkim_key_pem(key, &pem)) != PW_OK ||
-	    (r = pw_dkim_key_record(key, &record)) != PW_OK)
+	    (r = pw_dkim_key_record(key, &record)) != PW_OK ||
+	    (request->is_sealed &&
+	     (r = pw_vault_seal(sealer_vault(maker->sealer), request->domain,
+	                        request->selector, pw_buf_str(&pem), &sealed)) != PW_OK))
 		return r;
 	r = pw_db_exec(maker->db, "SELECT mail.dkim_store_key($1, $2, $3, $4, $5)",
 	               (const struct pw_str[]){ request->id, request->selector,
-	                                        request->algorithm, pw_buf_str(&pem),
+	                                        request->algorithm,
+	                                        request->is_sealed ? pw_buf_str(&sealed)
+	                                                           : pw_buf_str(&pem),
 	                                        pw_buf_str(&record) },
 	               5, pw_clock_mono_ms() + DATABASE_MS, &result);
 	if (r == PW_ERR_PROTOCOL)
@@ -90,7 +102,9 @@ static enum pw_status make(struct maker *maker, const struct request *request)
 	enum pw_status r;
 
 	if ((r = pw_dkim_algorithm_parse(&algorithm, request->algorithm)) != PW_OK ||
-	    (r = pw_dkim_key_make(&key, algorithm)) != PW_OK) {
+	    (r = algorithm == PW_DKIM_RSA_SHA256
+	                 ? pw_dkim_key_make_rsa(&key, (int)request->rsa_bits)
+	                 : pw_dkim_key_make(&key, algorithm)) != PW_OK) {
 		refuse(maker, request, pw_status_text(r));
 		return r;
 	}
@@ -103,15 +117,39 @@ static enum pw_status make(struct maker *maker, const struct request *request)
 	return PW_OK;
 }
 
-static void look(struct maker *maker)
+/* Keys whose time has come, or that DNS shows or shows no more. */
+static void step(struct maker *maker)
+{
+	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
+	enum pw_status r;
+
+	if (pw_clock_mono_ms() < maker->step_at_ms)
+		return;
+	r = pw_db_exec(maker->db,
+	               "SELECT domain, selector, was, state FROM mail.dkim_step(now())",
+	               NULL, 0, pw_clock_mono_ms() + DATABASE_MS, &rows);
+	if (r != PW_OK) {
+		log_failure(maker, r, rows);
+		return;
+	}
+	maker->step_at_ms = pw_clock_mono_ms() + STEP_MS;
+	for (size_t i = 0; i < pw_db_rows(rows); i++)
+		pw_log(PW_LOG_INFO, "", PW_KV("event", "key_state"),
+		       PW_KV("domain", pw_db_value(rows, i, 0)),
+		       PW_KV("selector", pw_db_value(rows, i, 1)),
+		       PW_KV("was", pw_db_value(rows, i, 2)),
+		       PW_KV("state", pw_db_value(rows, i, 3)), PW_KV_END);
+}
+
+static void answer_requests(struct maker *maker)
 {
 	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
 	bool all_made = true;
 	enum pw_status r;
 
 	r = pw_db_exec(maker->db,
-	               "SELECT id, domain, algorithm, selector "
-	               "FROM mail.dkim_take_requests()",
+	               "SELECT id, domain, algorithm, selector, rsa_bits, is_sealed "
+	               "FROM mail.dkim_take()",
 	               NULL, 0, pw_clock_mono_ms() + DATABASE_MS, &rows);
 	if (r != PW_OK) {
 		log_failure(maker, r, rows);
@@ -123,12 +161,23 @@ static void look(struct maker *maker)
 			pw_db_value(rows, i, 1),
 			pw_db_value(rows, i, 2),
 			pw_db_value(rows, i, 3),
+			pw_db_int(rows, i, 4, PW_DKIM_RSA_BITS_NEW),
+			pw_db_bool(rows, i, 5),
 		};
 
+		maker->step_at_ms = 0;
 		all_made = make(maker, &request) == PW_OK && all_made;
 	}
 	if (all_made)
 		maker->has_failed = false;
+}
+
+/* Without a host key no key is made: requests stay open. */
+static void look(struct maker *maker)
+{
+	if (sealer_look(maker->sealer, maker->db))
+		answer_requests(maker);
+	step(maker);
 }
 
 /* False: the end. */
@@ -162,6 +211,7 @@ static void maker_free(struct maker *maker)
 	pthread_cond_destroy(&maker->wake);
 	pthread_mutex_destroy(&maker->lock);
 	pw_db_close(&maker->db);
+	sealer_free(&maker->sealer);
 	free(maker);
 }
 
@@ -178,7 +228,7 @@ static enum pw_status maker_new(struct maker **out)
 }
 
 enum pw_status maker_start(struct maker **out, const struct pw_db_config *config,
-                           int64_t poll_ms)
+                           const char *host_key, int64_t poll_ms)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
 	struct maker *maker = NULL;
@@ -187,7 +237,8 @@ enum pw_status maker_start(struct maker **out, const struct pw_db_config *config
 	if ((r = maker_new(&maker)) != PW_OK)
 		return r;
 	maker->poll_ms = poll_ms;
-	r = pw_db_open(&maker->db, config, 1, &why);
+	if ((r = sealer_new(&maker->sealer, host_key)) == PW_OK)
+		r = pw_db_open(&maker->db, config, 1, &why);
 	if (r == PW_OK)
 		r = pw_thread_start(&maker->thread, run, maker);
 	if (r != PW_OK) {

@@ -17,6 +17,8 @@ GOOD = {
     "d.test": {"MX": [[5, "other.test"], [10, "mx.d.test"]], "TXT": ["v=spf1 a:mx.d.test -all", "unrelated"]},
     "s._domainkey.d.test": {"TXT": [KEY.replace("; ", ";").replace("MIIB", "MI IB")]},
     "_dmarc.d.test": {"TXT": ["v=DMARC1; p=none; rua=mailto:r@d.test"]},
+    "_imaps._tcp.d.test": {"SRV": [[5, 0, 993, "MX.d.test"]]},
+    "_submissions._tcp.d.test": {"SRV": [[0, 1, 465, "mx.d.test"]]},
     "mx.d.test": {"A": ["192.0.2.7"], "AAAA": ["2001:db8::7"]},
     "7.2.0.192.in-addr.arpa": {"PTR": ["mx.d.test"]},
     "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa": {"PTR": ["mx.d.test"]},
@@ -73,7 +75,7 @@ def states(text):
 def test_all_is_well(check):
     answer = json.loads(check("--json"))
     assert answer["ok"] and {r["state"] for r in answer["records"]} == {"ok"}
-    assert sorted(r["kind"] for r in answer["records"]) == ["address"] * 2 + ["dkim", "dmarc", "mx"] + ["ptr"] * 2 + ["spf"]
+    assert sorted(r["kind"] for r in answer["records"]) == ["address"] * 2 + ["dkim", "dmarc", "mx"] + ["ptr"] * 2 + ["spf"] + ["srv"] * 2
     assert "ok       _dmarc.d.test TXT DMARC: start with p=none where unsure\n         DNS says:   v=DMARC1; p=none; rua" in check()
 
 
@@ -130,8 +132,8 @@ def test_what_to_publish(check):
 
 def test_addresses_are_found_by_dns(database, check):
     database.sql("UPDATE mail.settings SET value = '' WHERE name = 'mx_addresses'")
-    assert {k[0] for k in states(check("--json"))} == {"mx", "spf", "dkim", "dmarc"}
-    assert {k[0] for k in states(check("--json", "--record"))} == {"mx", "spf", "dkim", "dmarc", "address", "ptr"}
+    assert {k[0] for k in states(check("--json"))} == {"mx", "spf", "dkim", "dmarc", "srv"}
+    assert {k[0] for k in states(check("--json", "--record"))} == {"mx", "spf", "dkim", "dmarc", "srv", "address", "ptr"}
     assert database.value("SELECT value FROM mail.settings WHERE name = 'mx_addresses'") == "mx.d.test=192.0.2.7 mx.d.test=2001:db8::7"
     found = states(check("--json", code=1, **{"mx__d__test": {"A": ["192.0.2.7"]}}))
     assert found[("address", "mx.d.test", "AAAA")] == ("missing", "there is no such record")
@@ -159,7 +161,7 @@ def test_what_was_seen_is_kept(database, check):
     assert database.sql("SELECT state, failed_at > checked_at FROM mail.dns_seen WHERE name = '_dmarc.d.test'") == [("missing", True)]
     check("--record")
     assert database.sql("SELECT what FROM mail.check() WHERE what LIKE 'DNS%%'") == []
-    assert database.value("SELECT count(*) FROM mail.dns_seen WHERE state = 'ok'") == 8
+    assert database.value("SELECT count(*) FROM mail.dns_seen WHERE state = 'ok'") == 10
 
 
 def test_keys_not_in_use_may_be_missing(database, check):

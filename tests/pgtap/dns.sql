@@ -1,6 +1,6 @@
 -- What DNS should say, and what it was seen to say.
 BEGIN;
-SELECT plan(22);
+SELECT plan(30);
 
 INSERT INTO mail.virtual_domains (name) VALUES ('d.test'), ('off.test');
 INSERT INTO mail.alias_domains (name, target) VALUES ('also.test', 'd.test'), ('gone.test', 'd.test'), ('alone.test', 'off.test');
@@ -27,7 +27,7 @@ $$VALUES ('mx.d.test mx.d.test A 192.0.2.7'), ('mx.d.test mx.d.test AAAA 2001:db
 'addresses and their names');
 SELECT set_eq($$SELECT name || ' ' || needed || ' ' || note FROM mail.dns_records WHERE kind = 'dkim'$$,
 $$VALUES ('a._domainkey.d.test true DKIM key, rsa-sha256'), ('w._domainkey.d.test false DKIM key, rsa-sha256, not used yet'),
-         ('r._domainkey.d.test false DKIM key, rsa-sha256, retired: may go'), ('a._domainkey.also.test true DKIM key, rsa-sha256')$$,
+         ('r._domainkey.d.test false DKIM key, rsa-sha256, used no more: leave it for mail on its way'), ('a._domainkey.also.test true DKIM key, rsa-sha256')$$,
 'keys: those in use are needed');
 SELECT set_eq($$SELECT name || ' ' || value FROM mail.dns_records WHERE kind IN ('spf', 'dmarc')$$,
 $$VALUES ('d.test v=spf1 mx -all'), ('also.test v=spf1 mx -all'), ('_dmarc.d.test v=DMARC1; p=quarantine'),
@@ -53,5 +53,18 @@ UPDATE mail.settings SET value = '' WHERE name = 'mx_addresses';
 SELECT is(mail.record_dns('[]'), 0::bigint, 'nothing new');
 SELECT is_empty($$SELECT FROM mail.dns_seen WHERE name = 'mx.d.test'$$, 'what is no record any more is forgotten');
 SELECT is_empty($$SELECT FROM mail.check() WHERE what LIKE 'DNS, mx.d.test%'$$, 'and no problem');
+
+SELECT set_eq($$SELECT name || ' ' || value || ' ' || needed FROM mail.dns_records WHERE kind = 'srv' AND domain = 'd.test'$$,
+$$VALUES ('_imaps._tcp.d.test 0 1 993 mx.d.test. false'), ('_submissions._tcp.d.test 0 1 465 mx.d.test. false')$$, 'where mail programs go');
+SELECT is_empty($$SELECT FROM mail.dns_records WHERE kind IN ('text', 'tlsrpt')$$, 'no MTA-STS by itself');
+UPDATE mail.settings SET value = 'testing' WHERE name = 'mta_sts';
+SELECT is(mail.mta_sts_policy('D.test'), E'version: STSv1\r\nmode: testing\r\nmx: mx.d.test\r\nmx: mx2.d.test\r\nmax_age: 604800\r\n', 'its policy');
+SELECT set_eq($$SELECT name || ' ' || regexp_replace(value, '[0-9a-f]{16}', 'N') FROM mail.dns_records('d.test') WHERE kind IN ('text', 'tlsrpt')$$,
+$$VALUES ('_mta-sts.d.test v=STSv1; id=N;'), ('_smtp._tls.d.test v=TLSRPTv1; rua=mailto:postmaster@d.test')$$, 'MTA-STS and TLS-RPT');
+SELECT is(mail.txt_strings('a"b\c'), '"a\"b\\c"', 'a text is quoted');
+SELECT is(mail.txt_strings(repeat('x', 600)), format('"%s" "%s" "%s"', repeat('x', 255), repeat('x', 255), repeat('x', 90)),
+          'and cut at 255');
+SELECT is((SELECT zone_line FROM mail.dns_records('d.test') WHERE kind = 'spf'), 'd.test. IN TXT "v=spf1 mx -all"', 'as a zone file has it');
+SELECT is((SELECT zone_line FROM mail.dns_records('d.test') WHERE kind = 'mx' LIMIT 1), 'd.test. IN MX 10 mx.d.test.', 'of any type');
 SELECT * FROM finish();
 ROLLBACK;

@@ -31,6 +31,8 @@ SELECT set_eq($$SELECT d.role || ' ' || p.proname FROM daemons AS d, pg_proc AS 
                   AND p.proname !~ '^(normal_|must_be_(domain|address|pattern)$|domain_of$|base_address$)'$$,
 $$VALUES
     ('postward_dkim dkim_refuse'), ('postward_dkim dkim_store_key'), ('postward_dkim dkim_take_requests'),
+    ('postward_dkim dkim_take'), ('postward_dkim dkim_step'), ('postward_dkim dkim_to_seal'), ('postward_dkim dkim_seal'),
+    ('postward_dkim dkim_sealed_with'), ('postward_dkim record_dns'), ('postward_dkim fill_mx_addresses'),
     ('postward_dkim generation'), ('postward_dkim record_events'), ('postward_dkim senders'), ('postward_dkim sender_owners'),
     ('postward_dovecot dovecot_changes'), ('postward_dovecot dovecot_masterdb'),
     ('postward_dovecot dovecot_passdb'), ('postward_dovecot dovecot_passdb_many'),
@@ -61,7 +63,7 @@ SELECT set_eq($$SELECT d.role || ' ' || c.relname || ' ' || v.privilege
                        OR v.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
                           AND has_any_column_privilege(d.role, c.oid, v.privilege))$$,
 $$VALUES
-    ('postward_dkim snapshot_dkim_keys SELECT'), ('postward_dkim snapshot_domains SELECT'),
+    ('postward_dkim dns_records SELECT'), ('postward_dkim snapshot_dkim_keys SELECT'), ('postward_dkim snapshot_domains SELECT'),
     ('postward_dkim snapshot_senders SELECT'), ('postward_dkim snapshot_dkim_rules SELECT'), ('postward_dkim snapshot_dkim_pending SELECT'),
     ('postward_policy snapshot_addresses SELECT'), ('postward_policy snapshot_aliases SELECT'),
     ('postward_policy snapshot_auth_exemptions SELECT'), ('postward_policy snapshot_auth_limits SELECT'), ('postward_policy snapshot_auth_rules SELECT'),

@@ -84,7 +84,7 @@ void check_dns(struct check_report *report, const struct check_context *context)
 	}
 	if ((resolver = open_resolver(report, context)) == NULL)
 		return;
-	r = dns_rows_read(&survey, session, NULL, 0, &why);
+	r = dns_rows_read(&survey, session, NULL, 0, false, &why);
 	if (r == PW_OK)
 		r = dns_survey_run(&survey, resolver, within(context, DNS_TIMEOUT_MS));
 	if (r != PW_OK) {

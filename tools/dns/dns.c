@@ -6,6 +6,7 @@
 #include "io/clock.h"
 #include "tools/command.h"
 #include "tools/database.h"
+#include "tools/dns/authority.h"
 #include "tools/dns/rows.h"
 #include "tools/json.h"
 #include "tools/options.h"
@@ -17,7 +18,9 @@ static const char usage[] =
 	"Asks DNS for the records of mail.dns_records and says what is missing or "
 	"wrong.\n"
 	"  --record             keep what was seen in mail.dns_seen, for mail.check();\n"
+	"                       keys that all name servers show begin to sign;\n"
 	"                       fill in setting mx_addresses if it is empty\n"
+	"  --keys               DKIM keys only\n"
 	"  --zone FILE          answers come from this JSON zone file, not from DNS\n"
 	"  --dns SERVERS        ADDR[@PORT], ...; default: /etc/resolv.conf\n"
 	"  --timeout MS         for all questions together; default 10000\n"
@@ -32,7 +35,7 @@ struct options {
 	const char *zone, *dns_servers, *database;
 	const char *const *domains;
 	size_t count;
-	bool is_json, is_record;
+	bool is_json, is_record, is_keys;
 	int64_t timeout_ms;
 };
 
@@ -142,10 +145,13 @@ static enum pw_status survey_run(struct bench *bench, struct pw_buf *why)
 
 	dns_survey_done(&bench->survey);
 	r = dns_rows_read(&bench->survey, bench->session, bench->opt->domains,
-	                  bench->opt->count, why);
-	return r == PW_OK ? dns_survey_run(&bench->survey, bench->resolver,
-	                                   bench->deadline_ms)
-	                  : r;
+	                  bench->opt->count, bench->opt->is_keys, why);
+	if (r == PW_OK)
+		r = dns_survey_run(&bench->survey, bench->resolver, bench->deadline_ms);
+	if (r == PW_OK && bench->opt->zone == NULL)
+		r = dns_authority_confirm(&bench->survey, bench->resolver,
+		                          bench->deadline_ms);
+	return r;
 }
 
 static int run(const struct options *opt)
@@ -179,6 +185,7 @@ int command_dns(int argc, char **argv)
 		{ "dns", .text = &opt.dns_servers },
 		{ "database", .text = &opt.database },
 		{ "record", .flag = &opt.is_record },
+		{ "keys", .flag = &opt.is_keys },
 		{ "json", .flag = &opt.is_json },
 		{ "timeout", .number = &opt.timeout_ms, .min = 1,
 		  .max = TOOL_TIMEOUT_MS_MAX },

@@ -203,6 +203,34 @@ static void judge_spf(struct verdict *v, const struct dns_record *r)
 		judge_terms(v, found->text, r->value);
 }
 
+/* "0 1 993 host.": priority and weight are the administrator's. */
+static void judge_srv(struct verdict *v, const struct dns_record *r)
+{
+	struct pw_str rest = r->value, port;
+	int64_t number = 0;
+
+	(void)pw_str_cut(&rest, ' ');
+	(void)pw_str_cut(&rest, ' ');
+	port = pw_str_cut(&rest, ' ');
+	if (pw_str_to_int64(port, 0, UINT16_MAX, &number) == PW_OK)
+		for (size_t i = 0; i < r->asked.answer.count; i++)
+			if (r->asked.answer.records[i].port == number &&
+			    pw_str_eq_nocase(r->asked.answer.records[i].text,
+			                     without_dot(rest)))
+				return;
+	say(v, DNS_SEEN_DIFFERS, "it leads elsewhere");
+}
+
+/* Who is told is the administrator's, how it begins is not (RFC 8460 3). */
+static void judge_tlsrpt(struct verdict *v, const struct dns_record *r)
+{
+	for (size_t i = 0; i < r->asked.answer.count; i++)
+		if (pw_str_starts(r->asked.answer.records[i].text,
+		                  PW_STR("v=TLSRPTv1;")))
+			return;
+	say(v, DNS_SEEN_MISSING, "there is no TLS-RPT record");
+}
+
 /* What has no kind we know has to be there word for word. */
 static void judge_text(struct verdict *v, const struct dns_record *r)
 {
@@ -223,6 +251,8 @@ static const struct kind {
 	{ "dmarc",   judge_dmarc },
 	{ "address", judge_address },
 	{ "ptr",     judge_ptr },
+	{ "srv",     judge_srv },
+	{ "tlsrpt",  judge_tlsrpt },
 };
 /* clang-format on */
 

@@ -62,29 +62,30 @@ static enum pw_status check_names(struct pw_db_session *session, struct pw_str n
 }
 
 enum pw_status dns_rows_read(struct dns_survey *out, struct pw_db_session *session,
-                             const char *const *domains, size_t count, struct pw_buf *why)
+                             const char *const *domains, size_t count, bool only_keys,
+                             struct pw_buf *why)
 {
 	static const char sql[] =
 		"SELECT r.domain, r.name, r.type, r.value, r.note, r.kind, r.needed "
 		"FROM mail.dns_records AS r "
-		"WHERE $1::text[] IS NULL OR r.kind IN ('address', 'ptr') OR r.domain IN "
-		"(SELECT mail.normal_domain(d) FROM unnest($1::text[]) AS d) "
-		"ORDER BY r.kind IN ('address', 'ptr'), r.domain, "
-		"array_position('{mx,spf,dkim,dmarc,address,ptr}', r.kind), r.name, "
+		"WHERE ($1::text[] IS NULL OR r.kind IN ('address', 'ptr') OR r.domain IN "
+		"(SELECT mail.normal_domain(d) FROM unnest($1::text[]) AS d)) "
+		"AND (NOT $2::boolean OR r.kind = 'dkim') ORDER BY r.kind IN ('address', 'ptr'), r.domain, "
+		"array_position('{mx,spf,dkim,dmarc,text,tlsrpt,srv,address,ptr}', r.kind), r.name, "
 		"r.value";
 	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
 	PW_AUTO(pw_buf_done) struct pw_buf names = { 0 };
-	struct pw_str names_or_null = { NULL, 0 };
+	struct pw_str params[] = { { NULL, 0 }, only_keys ? PW_STR("t") : PW_STR("f") };
 	enum pw_status r = pw_arena_new(&out->arena, 0);
 
 	if (count > 0) {
 		put_array(&names, domains, count);
-		names_or_null = pw_buf_str(&names);
+		params[0] = pw_buf_str(&names);
 		if (r == PW_OK)
-			r = check_names(session, names_or_null, why);
+			r = check_names(session, params[0], why);
 	}
 	if (r != PW_OK ||
-	    (r = query(&rows, session, sql, &names_or_null, 1, why)) != PW_OK)
+	    (r = query(&rows, session, sql, params, PW_LEN(params), why)) != PW_OK)
 		return r;
 	if (pw_db_rows(rows) > DNS_RECORDS_MAX)
 		return PW_ERR_LIMIT;
@@ -132,12 +133,8 @@ enum pw_status dns_rows_fill(const struct dns_survey *survey,
 	if ((r = pw_buf_status(&value)) != PW_OK || value.len == 0)
 		return r;
 	param = pw_buf_str(&value);
-	r = query(&rows, session,
-	          "UPDATE mail.settings SET value = $1 WHERE name = 'mx_addresses' AND "
-	          "value = "
-	          "'' RETURNING 1",
-	          &param, 1, why);
-	*is_filled_out = r == PW_OK && pw_db_rows(rows) > 0;
+	r = query(&rows, session, "SELECT mail.fill_mx_addresses($1)", &param, 1, why);
+	*is_filled_out = r == PW_OK && pw_db_bool(rows, 0, 0);
 	return r;
 }
 

@@ -90,9 +90,11 @@ static enum pw_status ask_records(struct dns_survey *survey, const struct asker 
 		struct dns_record *r = &survey->at[i];
 		enum pw_dns_type type;
 
+		if (i >= DNS_AT_ONCE)
+			status = wait_for(asker, &survey->at[i - DNS_AT_ONCE].asked);
 		if (is_kind(r, "mx"))
 			r->host = find_host(survey, host_of(r));
-		if (pw_dns_type_parse(&type, r->type) == PW_OK)
+		if (status == PW_OK && pw_dns_type_parse(&type, r->type) == PW_OK)
 			status = ask(asker, &r->asked, type, r->name);
 	}
 	for (size_t i = 0; status == PW_OK && i < survey->host_count; i++) {
