@@ -108,7 +108,7 @@ static void stray_cr(struct pw_canon_body *body)
 	body->has_stray = true;
 }
 
-void pw_canon_body_relaxed(struct pw_canon_body *body, struct pw_str chunk)
+static inline void take(struct pw_canon_body *body, struct pw_str chunk, bool is_relaxed)
 {
 	for (size_t i = 0; i < chunk.len; i++) {
 		char c = chunk.at[i];
@@ -127,11 +127,21 @@ void pw_canon_body_relaxed(struct pw_canon_body *body, struct pw_str chunk)
 		}
 		count(body);
 		body->has_stray = body->has_stray || c == '\n';
-		if (pw_is_wsp(c))
+		if (is_relaxed && pw_is_wsp(c))
 			body->gap = true;
 		else
 			content(body, c);
 	}
+}
+
+void pw_canon_body_relaxed(struct pw_canon_body *body, struct pw_str chunk)
+{
+	take(body, chunk, true);
+}
+
+void pw_canon_body_simple(struct pw_canon_body *body, struct pw_str chunk)
+{
+	take(body, chunk, false);
 }
 
 void pw_canon_body_end(struct pw_canon_body *body)
@@ -144,4 +154,10 @@ void pw_canon_body_end(struct pw_canon_body *body)
 		put(body, '\n');
 	}
 	flush(body);
+}
+
+void pw_canon_body_simple_end(struct pw_canon_body *body)
+{
+	body->any = true; /* RFC 6376 3.4.3: an empty body is one CRLF */
+	pw_canon_body_end(body);
 }

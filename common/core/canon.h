@@ -35,3 +35,7 @@ void pw_canon_body_init(struct pw_canon_body *body, pw_canon_sink sink, void *co
 void pw_canon_body_relaxed(struct pw_canon_body *body, struct pw_str chunk);
 /* The body is complete: hands the last bytes to the sink. */
 void pw_canon_body_end(struct pw_canon_body *body);
+/* The same for "simple" (RFC 6376 3.4.3), which takes away nothing but empty lines at the
+ * end. */
+void pw_canon_body_simple(struct pw_canon_body *body, struct pw_str chunk);
+void pw_canon_body_simple_end(struct pw_canon_body *body);

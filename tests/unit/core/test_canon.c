@@ -74,6 +74,16 @@ static struct body_row body_rows[] = {
 	{ "8-bit", "\xff\xfe \x80\r\n", "\xff\xfe \x80\r\n" },
 };
 
+static struct body_row simple_body_rows[] = {
+	{ "RFC example", " C \r\nD \t E\r\n\r\n\r\n", " C \r\nD \t E\r\n" },
+	{ "empty", "", "\r\n" },
+	{ "only line ends", "\r\n\r\n\r\n", "\r\n" },
+	{ "only blanks", " \t\r\n  ", " \t\r\n  \r\n" },
+	{ "no final line end", "a", "a\r\n" },
+	{ "empty lines inside stay", "a\r\n\r\n \r\nb\r\n\r\n", "a\r\n\r\n \r\nb\r\n" },
+	{ "a CR alone is content", "a\rb\r\n\r", "a\rb\r\n\r\r\n" },
+};
+
 static void collect(void *context, struct pw_str bytes)
 {
 	pw_buf_puts(context, bytes);
@@ -94,6 +104,24 @@ static void check_body(void **state)
 			pw_canon_body_relaxed(
 				&body, pw_str_sub(pw_str_from(row->body), at, step));
 		pw_canon_body_end(&body);
+		assert_string_equal(pw_buf_text(&out), row->want);
+	}
+}
+
+static void check_simple_body(void **state)
+{
+	const struct body_row *row = *state;
+	size_t len = strlen(row->body);
+
+	for (size_t step = 1; step <= len + 1; step++) {
+		PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
+		struct pw_canon_body body;
+
+		pw_canon_body_init(&body, collect, &out);
+		for (size_t at = 0; at < len; at += step)
+			pw_canon_body_simple(
+				&body, pw_str_sub(pw_str_from(row->body), at, step));
+		pw_canon_body_simple_end(&body);
 		assert_string_equal(pw_buf_text(&out), row->want);
 	}
 }
@@ -148,7 +176,8 @@ static void check_line(void **state)
 int main(void)
 {
 	struct CMUnitTest tests[PW_LEN(header_rows) + PW_LEN(simple_rows) +
-	                        PW_LEN(body_rows) + PW_LEN(line_rows) + 1] = {
+	                        PW_LEN(body_rows) + PW_LEN(simple_body_rows) +
+	                        PW_LEN(line_rows) + 1] = {
 		cmocka_unit_test(a_body_of_many_line_ends_needs_no_memory),
 	};
 	size_t n = 1;
@@ -159,6 +188,8 @@ int main(void)
 	n += PW_LEN(simple_rows);
 	PW_TABLE_TESTS(tests, n, body_rows, check_body);
 	n += PW_LEN(body_rows);
+	PW_TABLE_TESTS(tests, n, simple_body_rows, check_simple_body);
+	n += PW_LEN(simple_body_rows);
 	PW_TABLE_TESTS(tests, n, line_rows, check_line);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
