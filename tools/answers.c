@@ -36,6 +36,17 @@ struct json_object *tool_dkim_json(const struct pw_dkim_verdict *verdicts, size_
 	return list;
 }
 
+struct json_object *tool_arc_json(const struct pw_arc_verdict *verdict)
+{
+	struct json_object *json = json_object_new_object();
+
+	tool_json_add(json, "result", pw_str_from(pw_arc_result_text(verdict->result)));
+	tool_json_add(json, "reason", pw_str_from(verdict->reason));
+	json_object_object_add(json, "sets",
+	                       json_object_new_int((int)verdict->chain->count));
+	return json;
+}
+
 struct json_object *tool_dmarc_json(const struct pw_dmarc_outcome *outcome)
 {
 	struct json_object *json = json_object_new_object();

@@ -137,7 +137,7 @@ static void print_json(const char *path, const struct pw_verdict *v)
 	tool_json_add(json, "dkim", pw_str_from(pw_dkim_result_text(auth->dkim_overall)));
 	tool_json_add(json, "dmarc",
 	              pw_str_from(pw_dmarc_result_text(auth->dmarc.result)));
-	tool_json_add(json, "arc", PW_STR("none")); /* not evaluated */
+	tool_json_add(json, "arc", pw_str_from(pw_arc_result_text(auth->arc.result)));
 	json_object_object_add(json, "verified", json_object_new_boolean(v->has_auth));
 	tool_json_print(json);
 }

@@ -1,4 +1,4 @@
-/* postwardctl verify: SPF, DKIM and DMARC of messages in files, one object a file. */
+/* postwardctl verify: SPF, DKIM, ARC and DMARC of messages in files, one object a file. */
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -109,7 +109,7 @@ static void put_answer(struct json_object *json, const struct pw_auth *auth)
 	                       tool_dkim_json(auth->dkim, auth->dkim_count));
 	tool_json_add(json, "dkim_result",
 	              pw_str_from(pw_dkim_result_text(auth->dkim_overall)));
-	json_object_object_add(json, "arc", tool_none_json("not evaluated"));
+	json_object_object_add(json, "arc", tool_arc_json(&auth->arc));
 	json_object_object_add(json, "spf",
 	                       auth->has_spf ? tool_spf_json(&auth->spf)
 	                                     : tool_none_json("no client address"));

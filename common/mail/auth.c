@@ -10,6 +10,7 @@ struct pw_auth_run {
 	struct pw_resolver *resolver;
 	const struct pw_psl *psl;
 	struct pw_dkim *dkim;
+	struct pw_arc *arc;
 	struct pw_spf *spf;
 	struct pw_spf_input spf_input;
 	struct pw_dns_ticket *prefetch[SPF_PREFETCH]; /* only to fill the cache */
@@ -31,6 +32,10 @@ enum pw_status pw_auth_new(struct pw_auth_run **out, struct pw_arena *arena,
 	run->psl = psl;
 	if ((r = pw_dkim_new(&run->dkim, lib, resolver, arena, now_ms)) != PW_OK)
 		return r;
+	if ((r = pw_arc_new(&run->arc, resolver, arena, now_ms)) != PW_OK) {
+		pw_dkim_free(&run->dkim);
+		return r;
+	}
 	*out = run;
 	return PW_OK;
 }
@@ -40,6 +45,7 @@ void pw_auth_free(struct pw_auth_run **run)
 	if (*run == NULL)
 		return;
 	pw_dkim_free(&(*run)->dkim);
+	pw_arc_free(&(*run)->arc);
 	for (size_t i = 0; i < SPF_PREFETCH; i++)
 		pw_dns_drop(&(*run)->prefetch[i]);
 	pw_dns_drop(&(*run)->policy);
@@ -87,7 +93,9 @@ enum pw_status pw_auth_spf(struct pw_auth_run *run, const struct pw_spf_input *i
 enum pw_status pw_auth_header(struct pw_auth_run *run, struct pw_str name,
                               struct pw_str value)
 {
-	return pw_dkim_header(run->dkim, name, value);
+	enum pw_status r = pw_dkim_header(run->dkim, name, value);
+
+	return r == PW_OK ? pw_arc_header(run->arc, name, value) : r;
 }
 
 static enum pw_status file_policy(struct pw_auth_run *run, struct pw_str domain,
@@ -128,11 +136,14 @@ enum pw_status pw_auth_eoh(struct pw_auth_run *run, const struct pw_mailbox *aut
 		    (r = ask_policies(run)) != PW_OK)
 			return r;
 	}
+	if ((r = pw_arc_eoh(run->arc)) != PW_OK)
+		return r;
 	return pw_dkim_eoh(run->dkim, run->author);
 }
 
 enum pw_status pw_auth_body(struct pw_auth_run *run, struct pw_str chunk)
 {
+	pw_arc_add_body(run->arc, chunk);
 	return pw_dkim_body(run->dkim, chunk);
 }
 
@@ -257,7 +268,8 @@ enum pw_status pw_auth_end(struct pw_auth_run *run, int64_t deadline_ms, uint8_t
 
 	*out = (struct pw_auth){ 0 };
 	if ((r = end_spf(run, deadline_ms, out)) != PW_OK ||
-	    (r = end_dkim(run, deadline_ms, out)) != PW_OK)
+	    (r = end_dkim(run, deadline_ms, out)) != PW_OK ||
+	    (r = pw_arc_end(run->arc, deadline_ms, &out->arc)) != PW_OK)
 		return r;
 	return end_dmarc(run, deadline_ms, sample, out);
 }

@@ -1,4 +1,4 @@
-/* Authentication of one message: SPF, DKIM and DMARC driven over one resolver under one
+/* Authentication of one message: SPF, DKIM, ARC and DMARC driven over one resolver under one
  * deadline. Questions are filed as early as their names are known. */
 #pragma once
 
@@ -6,6 +6,7 @@
 #include "core/authres.h"
 #include "core/dmarc.h"
 #include "core/spf.h"
+#include "mail/arc.h"
 #include "mail/dkim.h"
 #include "mail/psl.h"
 
@@ -19,6 +20,7 @@ struct pw_auth {
 	size_t dkim_count;
 	enum pw_dkim_result dkim_overall;
 	bool is_dkim_aligned; /* a pass by the author's own organisation */
+	struct pw_arc_verdict arc;
 	struct pw_dmarc_outcome dmarc;
 };
 

@@ -28,7 +28,7 @@ static bool list_has(struct pw_str list, const char *item)
 	return false;
 }
 
-static bool is_base64(struct pw_str value)
+bool pw_dkim_is_base64(struct pw_str value)
 {
 	size_t digits = 0, pads = 0;
 
@@ -47,7 +47,7 @@ static bool is_base64(struct pw_str value)
 	return digits > 0 && pads <= 2;
 }
 
-static bool is_host_text(struct pw_str name)
+bool pw_dkim_is_name(struct pw_str name)
 {
 	for (size_t i = 0; i < name.len; i++) {
 		char c = name.at[i];
@@ -69,13 +69,13 @@ static bool version_ok(const struct pw_taglist *tags, int64_t now_s)
 static bool domain_ok(const struct pw_taglist *tags, int64_t now_s)
 {
 	(void)now_s;
-	return is_host_text(get(tags, "d"));
+	return pw_dkim_is_name(get(tags, "d"));
 }
 
 static bool selector_ok(const struct pw_taglist *tags, int64_t now_s)
 {
 	(void)now_s;
-	return is_host_text(get(tags, "s"));
+	return pw_dkim_is_name(get(tags, "s"));
 }
 
 static bool algorithm_ok(const struct pw_taglist *tags, int64_t now_s)
@@ -182,13 +182,13 @@ static bool identity_ok(const struct pw_taglist *tags, int64_t now_s)
 static bool body_hash_ok(const struct pw_taglist *tags, int64_t now_s)
 {
 	(void)now_s;
-	return is_base64(get(tags, "bh"));
+	return pw_dkim_is_base64(get(tags, "bh"));
 }
 
 static bool signature_ok(const struct pw_taglist *tags, int64_t now_s)
 {
 	(void)now_s;
-	return is_base64(get(tags, "b"));
+	return pw_dkim_is_base64(get(tags, "b"));
 }
 
 static const struct check {

@@ -13,6 +13,11 @@
  * Returns NULL if fine, else why not, as static text. */
 const char *pw_dkim_check_signature(const struct pw_taglist *tags, int64_t now_s);
 
+/* Are the bytes of a tag base64, blanks and folds aside? And is it a domain or selector?
+ */
+bool pw_dkim_is_base64(struct pw_str value);
+bool pw_dkim_is_name(struct pw_str name);
+
 struct pw_dkim_public {
 	unsigned bits;
 	bool is_test;         /* t=y */
