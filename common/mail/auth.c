@@ -1,9 +1,10 @@
 #include "mail/auth.h"
 
 #include "io/spf.h"
+#include "mail/arc_results.h"
 
 #define SPF_PREFETCH 3 /* questions most SPF records lead to, asked before they do */
-#define RESULTS_MAX (PW_DKIM_FIELDS_MAX + 3)
+#define RESULTS_MAX (PW_DKIM_FIELDS_MAX + 4)
 
 struct pw_auth_run {
 	struct pw_arena *arena;
@@ -274,6 +275,20 @@ enum pw_status pw_auth_end(struct pw_auth_run *run, int64_t deadline_ms, uint8_t
 	return end_dmarc(run, deadline_ms, sample, out);
 }
 
+void pw_auth_vouch(struct pw_auth *auth, struct pw_str author_domain,
+                   bool (*is_trusted)(const void *user, struct pw_str domain),
+                   const void *user)
+{
+	unsigned instance;
+
+	if (auth->dmarc.result != PW_DMARC_FAIL || auth->arc.result != PW_ARC_PASS ||
+	    !auth->arc.covers_from)
+		return;
+	instance = pw_arc_vouched(auth->arc.chain, author_domain, is_trusted, user);
+	if (instance > 0)
+		auth->voucher = auth->arc.chain->sets[instance - 1].domain;
+}
+
 static size_t spf_result(struct pw_authres_result *out, const struct pw_auth *auth)
 {
 	if (!auth->has_spf)
@@ -311,6 +326,23 @@ static void dkim_result(struct pw_authres_result *out, const struct pw_dkim_verd
 	}
 }
 
+/* With how many sets were looked at: who seals goes on from there. */
+static size_t arc_result(struct pw_authres_result *out, const struct pw_auth *auth,
+                         struct pw_buf *sets)
+{
+	if (auth->arc.chain == NULL)
+		return 0;
+	pw_buf_put_int(sets, auth->arc.chain->count);
+	*out = (struct pw_authres_result){
+		.method = PW_STR("arc"),
+		.result = pw_str_from(pw_arc_result_text(auth->arc.result)),
+		.reason = pw_str_from(auth->arc.reason),
+	};
+	out->properties[0].name = PW_STR(PW_ARC_SETS_PROPERTY);
+	out->properties[0].value = pw_buf_str(sets);
+	return 1;
+}
+
 static void dmarc_result(struct pw_authres_result *out, const struct pw_auth *auth,
                          struct pw_str author_domain)
 {
@@ -323,6 +355,10 @@ static void dmarc_result(struct pw_authres_result *out, const struct pw_auth *au
 		out->properties[1].value =
 			pw_str_from(pw_dmarc_policy_text(auth->dmarc.policy));
 	}
+	if (auth->voucher.len > 0) {
+		out->properties[2].name = PW_STR("policy.arc-sealer");
+		out->properties[2].value = auth->voucher;
+	}
 	out->properties[0].name = PW_STR("header.from");
 	out->properties[0].value = author_domain;
 }
@@ -331,6 +367,7 @@ void pw_auth_put_results(struct pw_buf *out, const struct pw_auth *auth,
                          struct pw_str authserv_id, struct pw_str author_domain,
                          struct pw_str login)
 {
+	PW_AUTO(pw_buf_done) struct pw_buf sets = { 0 };
 	struct pw_authres_result results[RESULTS_MAX];
 	size_t count = 0;
 
@@ -341,8 +378,9 @@ void pw_auth_put_results(struct pw_buf *out, const struct pw_auth *auth,
 		results[count++].properties[0].value = login;
 	}
 	count += spf_result(&results[count], auth);
-	for (size_t i = 0; i < auth->dkim_count && count + 1 < RESULTS_MAX; i++)
+	for (size_t i = 0; i < auth->dkim_count && count + 2 < RESULTS_MAX; i++)
 		dkim_result(&results[count++], &auth->dkim[i]);
+	count += arc_result(&results[count], auth, &sets);
 	if (author_domain.len > 0 && login.len == 0)
 		dmarc_result(&results[count++], auth, author_domain);
 	pw_authres_put(out, authserv_id, results, count);

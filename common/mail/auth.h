@@ -1,5 +1,5 @@
-/* Authentication of one message: SPF, DKIM, ARC and DMARC driven over one resolver under one
- * deadline. Questions are filed as early as their names are known. */
+/* Authentication of one message: SPF, DKIM, ARC and DMARC driven over one resolver under
+ * one deadline. Questions are filed as early as their names are known. */
 #pragma once
 
 #include "core/address.h"
@@ -22,6 +22,8 @@ struct pw_auth {
 	bool is_dkim_aligned; /* a pass by the author's own organisation */
 	struct pw_arc_verdict arc;
 	struct pw_dmarc_outcome dmarc;
+	struct pw_str voucher; /* trusted sealer that saw DMARC pass where it fails here;
+	                          empty = none, see pw_auth_vouch */
 };
 
 struct pw_auth_run; /* one message, one thread */
@@ -56,6 +58,12 @@ PW_MUST_CHECK enum pw_status pw_auth_body(struct pw_auth_run *run, struct pw_str
  * Errors  PW_ERR_NOMEM; PW_ERR_CRYPTO */
 PW_MUST_CHECK enum pw_status pw_auth_end(struct pw_auth_run *run, int64_t deadline_ms,
                                          uint8_t sample, struct pw_auth *out);
+
+/* Look for a voucher: DMARC fails here, the chain is valid and covers From and the body,
+ * and pw_arc_vouched finds one. */
+void pw_auth_vouch(struct pw_auth *auth, struct pw_str author_domain,
+                   bool (*is_trusted)(const void *user, struct pw_str domain),
+                   const void *user);
 
 /* Append the value of our Authentication-Results field. */
 void pw_auth_put_results(struct pw_buf *out, const struct pw_auth *auth,

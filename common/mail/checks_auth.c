@@ -43,9 +43,18 @@ static void fire_results(const struct pw_check *c)
 	        auth->dkim_count > 0 ? auth->dkim[0].domain : PW_STR(""));
 	if (auth->is_dkim_aligned)
 		pw_fire(c, PW_SYM_DKIM_ALIGNED, c->message->from.domain);
+	if (auth->arc.result != PW_ARC_NONE)
+		pw_fire(c,
+		        auth->arc.result == PW_ARC_PASS ? PW_SYM_ARC_PASS
+		                                        : PW_SYM_ARC_FAIL,
+		        auth->arc.result == PW_ARC_PASS
+		                ? auth->arc.chain->sets[auth->arc.chain->count - 1].domain
+		                : pw_str_from(auth->arc.reason));
 	if (!c->message->has_from)
 		return;
-	if (auth->dmarc.result == PW_DMARC_FAIL)
+	if (auth->voucher.len > 0)
+		pw_fire(c, PW_SYM_ARC_TRUSTED, auth->voucher);
+	else if (auth->dmarc.result == PW_DMARC_FAIL)
 		pw_fire(c, dmarc_fails[auth->dmarc.disposition], auth->dmarc.domain);
 	else
 		pw_fire(c, dmarc_symbols[auth->dmarc.result], auth->dmarc.domain);
@@ -69,6 +78,7 @@ static bool may_be_author(const struct pw_check *c)
 	    auth->dmarc.result == PW_DMARC_TEMPERROR)
 		return true;
 	return auth->dmarc.result == PW_DMARC_PASS || auth->is_dkim_aligned ||
+	       auth->voucher.len > 0 ||
 	       (auth->spf.result == PW_SPF_PASS &&
 	        pw_str_eq_nocase(pw_check_org(c, auth->spf.domain),
 	                         pw_check_org(c, c->message->from.domain)));

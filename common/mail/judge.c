@@ -121,6 +121,9 @@ enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights
 		r = pw_auth_end(j->auth, deadline_ms, sample(j->message), &out->auth);
 	if (r != PW_OK)
 		return r;
+	if (j->message->has_from && j->tools->is_trusted_sealer != NULL)
+		pw_auth_vouch(&out->auth, j->message->from.domain,
+		              j->tools->is_trusted_sealer, j->tools->user);
 	pw_checks_run(&(struct pw_check){
 		.message = j->message,
 		.envelope = j->envelope,

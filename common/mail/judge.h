@@ -10,7 +10,9 @@ struct pw_judge_tools {
 	struct pw_dkim_lib *dkim;
 	const struct pw_psl *psl;
 	bool (*is_local_domain)(const void *user, struct pw_str domain); /* or NULL */
-	const void *user;
+	/* Is a sealer of ARC chains believed about DMARC? NULL: none is. */
+	bool (*is_trusted_sealer)(const void *user, struct pw_str domain);
+	const void *user; /* of both */
 };
 
 struct pw_verdict {

@@ -14,7 +14,7 @@ void answer_done(struct answer *answer)
 static bool is_refused_by_dmarc(const struct pw_verdict *v)
 {
 	return v->has_auth && v->auth.dmarc.result == PW_DMARC_FAIL &&
-	       v->auth.dmarc.disposition == PW_DMARC_P_REJECT;
+	       v->auth.dmarc.disposition == PW_DMARC_P_REJECT && v->auth.voucher.len == 0;
 }
 
 static void decide_kind(struct answer *out, const struct answer_input *in)
@@ -64,6 +64,21 @@ static void add_ours(struct answer *out, const struct answer_input *in)
 		add_field(out, "X-Spam", "Yes");
 	add_field(out, "X-Spam-Score", pw_buf_text(&out->score));
 	add_field(out, "X-Spam-Status", pw_buf_text(&out->status));
+}
+
+enum pw_status answer_unjudged(struct answer *out, struct pw_arena *arena,
+                               const struct forged *forged)
+{
+	*out = (struct answer){ .kind = ANSWER_ACCEPT };
+	if (forged->is_cut)
+		return PW_ERR_NOMEM;
+	if (forged->count == 0)
+		return PW_OK;
+	out->edits = pw_arena_array(arena, forged->count, sizeof(*out->edits));
+	if (out->edits == NULL)
+		return PW_ERR_NOMEM;
+	remove_forged(out, forged);
+	return PW_OK;
 }
 
 enum pw_status answer_decide(struct answer *out, struct pw_arena *arena,

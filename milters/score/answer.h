@@ -27,6 +27,12 @@ struct answer_input {
 	unsigned dmarc_reject; /* of settings.h */
 };
 
+/* What is forged goes from a message that passes unjudged, too: programs behind us
+ * believe what is in our name.
+ *
+ * Errors  PW_ERR_NOMEM */
+PW_MUST_CHECK enum pw_status answer_unjudged(struct answer *out, struct pw_arena *arena,
+                                             const struct forged *forged);
 /* Errors  PW_ERR_NOMEM */
 PW_MUST_CHECK enum pw_status answer_decide(struct answer *out, struct pw_arena *arena,
                                            const struct answer_input *input);

@@ -16,8 +16,10 @@ static enum pw_status note(struct forged *forged, const char *name, int index)
 		struct forged_field *fields =
 			pw_arena_array(forged->arena, room, sizeof(*fields));
 
-		if (fields == NULL)
+		if (fields == NULL) {
+			forged->is_cut = true;
 			return PW_ERR_NOMEM;
+		}
 		if (forged->count > 0)
 			memcpy(fields, forged->fields, forged->count * sizeof(*fields));
 		forged->fields = fields;

@@ -16,6 +16,7 @@ struct forged {
 	struct forged_field *fields;
 	size_t count, room;
 	int seen[FORGED_NAMES];
+	bool is_cut; /* one could not be noted */
 };
 
 /* All zero but arena is empty. Look at the next field of the header.

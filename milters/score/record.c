@@ -69,6 +69,7 @@ static void put_auth(struct pw_buf *out, const struct pw_auth *auth)
 		put_text(out, "spf", pw_str_from(pw_spf_result_text(auth->spf.result)));
 	put_text(out, "dkim", pw_str_from(pw_dkim_result_text(auth->dkim_overall)));
 	put_text(out, "dmarc", pw_str_from(pw_dmarc_result_text(auth->dmarc.result)));
+	put_text(out, "arc", pw_str_from(pw_arc_result_text(auth->arc.result)));
 }
 
 static void put_symbols(struct pw_buf *out, const struct pw_score_plan *plan)

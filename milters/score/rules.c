@@ -19,12 +19,13 @@ const struct pw_snapshot_query rules_queries[RULES_QUERIES] = {
 	                    "mail.snapshot_actions",
 	                    3 },
 	[RULES_DOMAINS] = { "SELECT name FROM mail.snapshot_domains", 1 },
+	[RULES_SEALERS] = { "SELECT domain FROM mail.snapshot_arc_sealers", 1 },
 };
 
 struct rules {
 	struct pw_weights weights;
 	struct pw_arena *arena;
-	struct pw_map *domains;
+	struct pw_map *domains, *sealers;
 };
 
 enum pw_status rules_new(struct rules **out)
@@ -38,7 +39,8 @@ enum pw_status rules_new(struct rules **out)
 		return PW_ERR_NOMEM;
 	pw_weights_default(&rules->weights);
 	if ((r = pw_arena_new(&rules->arena, ARENA_BYTES)) != PW_OK ||
-	    (r = pw_map_new(&rules->domains, seed, DOMAINS_MAX)) != PW_OK)
+	    (r = pw_map_new(&rules->domains, seed, DOMAINS_MAX)) != PW_OK ||
+	    (r = pw_map_new(&rules->sealers, seed, DOMAINS_MAX)) != PW_OK)
 		return r;
 	*out = PW_TAKE(rules);
 	return PW_OK;
@@ -49,6 +51,7 @@ void rules_free(struct rules **rules)
 	if (*rules == NULL)
 		return;
 	pw_map_free(&(*rules)->domains);
+	pw_map_free(&(*rules)->sealers);
 	pw_arena_free(&(*rules)->arena);
 	free(*rules);
 	*rules = NULL;
@@ -59,13 +62,26 @@ const struct pw_weights *rules_weights(const struct rules *rules)
 	return &rules->weights;
 }
 
-bool rules_is_local(const void *user, struct pw_str domain)
+static bool has(struct pw_map *names, struct pw_str domain)
 {
-	const struct rules *rules = user;
 	PW_AUTO(pw_buf_done) struct pw_buf lower = { 0 };
 
 	pw_buf_put_lower(&lower, domain);
-	return pw_map_get(rules->domains, pw_buf_str(&lower)) != NULL;
+	return pw_map_get(names, pw_buf_str(&lower)) != NULL;
+}
+
+bool rules_is_local(const void *user, struct pw_str domain)
+{
+	const struct rules *rules = user;
+
+	return has(rules->domains, domain);
+}
+
+bool rules_is_sealer(const void *user, struct pw_str domain)
+{
+	const struct rules *rules = user;
+
+	return has(rules->sealers, domain);
 }
 
 static void complain(struct pw_buf *out, struct pw_str name, enum pw_status status)
@@ -113,12 +129,19 @@ static enum pw_status read_action(struct pw_weights *w,
 	                         pw_snapshot_bool(data, RULES_ACTIONS, row, 2));
 }
 
-static enum pw_status read_domain(struct rules *rules, struct pw_str name)
+static enum pw_status read_names(struct rules *rules, struct pw_map *names,
+                                 const struct pw_snapshot_data *data, size_t query)
 {
 	struct pw_str copy;
-	enum pw_status r = pw_arena_copy(rules->arena, name, &copy);
+	enum pw_status r = PW_OK;
 
-	return r != PW_OK ? r : pw_map_put(rules->domains, copy, rules);
+	for (size_t i = 0; i < pw_snapshot_rows(data, query) && r == PW_OK; i++) {
+		r = pw_arena_copy(rules->arena, pw_snapshot_value(data, query, i, 0),
+		                  &copy);
+		if (r == PW_OK)
+			r = pw_map_put(names, copy, rules);
+	}
+	return r;
 }
 
 enum pw_status rules_read(struct rules **out, const struct pw_snapshot_data *data,
@@ -148,10 +171,9 @@ enum pw_status rules_read(struct rules **out, const struct pw_snapshot_data *dat
 				         pw_snapshot_value(data, tables[t].query, i, 0),
 				         r);
 		}
-	for (size_t i = 0; i < pw_snapshot_rows(data, RULES_DOMAINS); i++)
-		if ((r = read_domain(rules, pw_snapshot_value(data, RULES_DOMAINS, i,
-		                                              0))) != PW_OK)
-			return r;
+	if ((r = read_names(rules, rules->domains, data, RULES_DOMAINS)) != PW_OK ||
+	    (r = read_names(rules, rules->sealers, data, RULES_SEALERS)) != PW_OK)
+		return r;
 	*out = PW_TAKE(rules);
 	return PW_OK;
 }

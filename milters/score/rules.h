@@ -1,4 +1,5 @@
-/* What the snapshot becomes: weights, and which domains are ours. Immutable. */
+/* What the snapshot becomes: weights, which domains are ours, whose seals are trusted.
+ * Immutable. */
 #pragma once
 
 #include "core/score.h"
@@ -6,9 +7,16 @@
 
 struct rules;
 
-enum { RULES_SYMBOLS, RULES_GROUPS, RULES_ACTIONS, RULES_DOMAINS, RULES_QUERIES };
+enum {
+	RULES_SYMBOLS,
+	RULES_GROUPS,
+	RULES_ACTIONS,
+	RULES_DOMAINS,
+	RULES_SEALERS,
+	RULES_QUERIES
+};
 extern const struct pw_snapshot_query rules_queries[RULES_QUERIES];
-#define RULES_FORMAT 1
+#define RULES_FORMAT 2
 
 /* The built-in weights, no domain.
  *
@@ -27,6 +35,7 @@ PW_MUST_CHECK enum pw_status rules_read(struct rules **out,
 const struct pw_weights *rules_weights(const struct rules *rules);
 /* For struct pw_judge_tools; rules is a struct rules. */
 bool rules_is_local(const void *rules, struct pw_str domain);
+bool rules_is_sealer(const void *rules, struct pw_str domain);
 
 /* The table of symbols and groups for mail.offer_symbols: {"symbols": [...], "groups":
  * [...]}. */

@@ -185,6 +185,7 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 		.dkim = shared->dkim,
 		.psl = shared->psl,
 		.is_local_domain = rules_is_local,
+		.is_trusted_sealer = rules_is_sealer,
 		.user = rules_of(s),
 	};
 	own->client = own->address;
@@ -297,7 +298,10 @@ static sfsistat on_body(struct kit_session *s, struct pw_str chunk)
 static sfsistat give_up(struct kit_session *s)
 {
 	struct session *own = s->own;
-	bool accepts = settings_of(own)->on_failure == ON_FAILURE_ACCEPT;
+	struct answer answer;
+	bool accepts = settings_of(own)->on_failure == ON_FAILURE_ACCEPT &&
+	               answer_unjudged(&answer, own->arena, &own->forged) == PW_OK &&
+	               kit_apply(s, answer.edits, answer.edit_count) == PW_OK;
 
 	pw_count(&counters, accepts ? COUNT_unjudged : COUNT_deferred, 1);
 	pw_log(PW_LOG_ERROR, kit_id(s), PW_KV("action", accepts ? "unjudged" : "defer"),
@@ -331,6 +335,9 @@ static void count(const struct answer *answer, const struct pw_verdict *v, size_
 	                                             : ids[v->plan.action],
 	         1);
 	pw_count(&counters, COUNT_forged, (int64_t)forged);
+	pw_count(&counters, COUNT_arc_passed, v->auth.arc.result == PW_ARC_PASS);
+	pw_count(&counters, COUNT_arc_failed, v->auth.arc.result == PW_ARC_FAIL);
+	pw_count(&counters, COUNT_arc_vouched, v->auth.voucher.len > 0);
 	if (v->auth.spf.result == PW_SPF_TEMPERROR ||
 	    v->auth.dkim_overall == PW_DKIM_TEMPERROR ||
 	    v->auth.dmarc.result == PW_DMARC_TEMPERROR)
@@ -387,6 +394,10 @@ static void report(const struct kit_session *s, const struct answer *answer,
 	                   : PW_KV_NONE,
 	       v->has_auth ? PW_KV("dmarc", pw_dmarc_result_text(v->auth.dmarc.result))
 	                   : PW_KV_NONE,
+	       v->has_auth ? PW_KV("arc", pw_arc_result_text(v->auth.arc.result))
+	                   : PW_KV_NONE,
+	       v->auth.voucher.len > 0 ? PW_KV("arc_sealer", v->auth.voucher)
+	                               : PW_KV_NONE,
 	       forged > 0 ? PW_KV_INT("forged", forged) : PW_KV_NONE,
 	       PW_KV("symbols", pw_buf_str(&symbols)),
 	       PW_KV_INT("ms", pw_clock_mono_ms() - own->started_ms), PW_KV_END);

@@ -34,13 +34,14 @@ RECORDS = [
 
 class ScoreBed(Bed):
     parts = ("postfix", "score", "pg", "dns", "sink")
+    records = RECORDS
 
     def _start(self):
         self.ns = self.namespace()
         self.ns.create(NAMESERVER, f"{HOST} mx.example.test\n")
         self.ns.address("lo", *(f"{a}/32" for a in (HOST, SINK, NAMESERVER, SENDER, THIEF)))
         self.sink = Sink(self.ns, SINK, 2525)
-        self.dns = Dns(self.root / "dns", self.ns, NAMESERVER).start(RECORDS)
+        self.dns = Dns(self.root / "dns", self.ns, NAMESERVER).start(self.records)
         self.pg = Postgres(self.root / "pg", self.ns).create().start()
         self.pg.sql("CREATE DATABASE mail", database="postgres")
         self.ctl("schema", "migrate")
@@ -76,7 +77,7 @@ class ScoreBed(Bed):
 
     def row(self, message_id):
         """Its row of the history, as a dictionary."""
-        names = ("queue_id, action, score::float, symbols, spf, dkim, dmarc, host(client_address),"
+        names = ("queue_id, action, score::float, symbols, spf, dkim, dmarc, arc, host(client_address),"
                  "client_name, sender, recipients, size, subject")
         found = wait_until(lambda: self.pg.sql(
             f"SELECT {names} FROM mail.messages WHERE message_id = %s", f"<{message_id}>"),

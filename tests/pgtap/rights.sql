@@ -44,6 +44,7 @@ $$VALUES
     ('postward_policy record_sending_blocks'), ('postward_policy senders'), ('postward_policy sender_owners'),
     ('postward_policy record_greylist'), ('postward_policy greylist_load'), ('postward_policy record_send_habits'),
     ('postward_policy send_habits_load'), ('postward_policy record_stolen'),
+    ('postward_dkim forwards'),
     ('postward_score record_greylist'), ('postward_score greylist_load'),
     ('postward_policy node_seen'), ('postward_policy node_gone'), ('postward_policy rate_lease'),
     ('postward_policy rate_settle'), ('postward_policy rate_settle_free'), ('postward_policy record_over'),
@@ -65,6 +66,7 @@ SELECT set_eq($$SELECT d.role || ' ' || c.relname || ' ' || v.privilege
 $$VALUES
     ('postward_dkim dns_records SELECT'), ('postward_dkim snapshot_dkim_keys SELECT'), ('postward_dkim snapshot_domains SELECT'),
     ('postward_dkim snapshot_senders SELECT'), ('postward_dkim snapshot_dkim_rules SELECT'), ('postward_dkim snapshot_dkim_pending SELECT'),
+    ('postward_dkim snapshot_forwards SELECT'),
     ('postward_policy snapshot_addresses SELECT'), ('postward_policy snapshot_aliases SELECT'),
     ('postward_policy snapshot_auth_exemptions SELECT'), ('postward_policy snapshot_auth_limits SELECT'), ('postward_policy snapshot_auth_rules SELECT'),
     ('postward_policy snapshot_bans SELECT'), ('postward_policy snapshot_access_lists SELECT'),
@@ -76,6 +78,7 @@ $$VALUES
     ('postward_policy snapshot_rate_resets SELECT'), ('postward_policy snapshot_rate_notices SELECT'),
     ('postward_policy snapshot_sending_blocks SELECT'),
     ('postward_policy snapshot_senders SELECT'), ('postward_policy snapshot_settings SELECT'),
+    ('postward_score snapshot_arc_sealers SELECT'),
     ('postward_score snapshot_actions SELECT'), ('postward_score snapshot_domains SELECT'),
     ('postward_score snapshot_groups SELECT'), ('postward_score snapshot_symbols SELECT')$$,
 'programs: tables and views');
@@ -152,6 +155,7 @@ FROM (VALUES
      'UPDATE mail.bans SET until = now(); DELETE FROM mail.bans; SELECT mail.unban(''198.51.100.9'');'
      'INSERT INTO mail.access_lists (kind, pattern, action) VALUES (''network'', ''192.0.2.0/24'', ''deny'');'
      'UPDATE mail.access_lists SET who = ''x@n.test''; DELETE FROM mail.access_lists;'
+     'INSERT INTO mail.arc_trusted_sealers VALUES (''Lists.Example.ORG''); DELETE FROM mail.arc_trusted_sealers;'
      'INSERT INTO mail.posting_rights (alias) VALUES (''y@n.test''); DELETE FROM mail.posting_rights;'
      'DELETE FROM mail.greylist; DELETE FROM mail.send_habits;'
      'INSERT INTO mail.auth_blocks (login, until, why) VALUES (''x@n.test'', now(), ''y''); UPDATE mail.auth_blocks SET until = now();'
@@ -161,7 +165,7 @@ FROM (VALUES
     ('SELECT * FROM mail.users, mail.events, mail.messages, mail.quota_usage, mail.rate_usage,'
      'mail.dns_records, mail.dns_seen, mail.check(), mail.who_gets(''y@n.test''), mail.why_limited(''x@n.test''),'
      'mail.why_no_login(''x@n.test''), mail.app_password_usage, mail.app_password_uses, mail.logins, mail.last_logins,'
-     'mail.access_lists, mail.posting_rights, mail.greylist, mail.send_habits,'
+     'mail.arc_trusted_sealers, mail.access_lists, mail.posting_rights, mail.greylist, mail.send_habits,'
      'mail.auth_limits, mail.auth_blocks, mail.bans, mail.rate_exemptions, mail.sending_blocks, mail.rate_resets, mail.rate_notices,'
      ' mail.domain_usage, mail.quota_warned, mail.quota_warnings, mail.login_changes LIMIT 1')) AS v (s);
 SELECT * FROM finish();

@@ -17,7 +17,7 @@ struct row {
 	const char *printed;
 };
 
-#define RESULTS(dmarc)                                                                      \
+#define RESULTS(dmarc)                                                                   \
 	"+Authentication-Results: mx.test;\n\tdmarc=" dmarc " header.from=a.test"
 #define FAILED RESULTS("fail") " policy.published=reject\n"
 #define FORGED "-Authentication-Results 2\n-X-Spam 1\n"
@@ -54,7 +54,8 @@ static void print(struct pw_buf *out, const struct answer *answer)
 {
 	static const char *const kinds[] = { "accept", "reject", "dmarc reject" };
 
-	pw_buf_printf(out, "%s%s", kinds[answer->kind], answer->dmarc_dry_run ? " dry" : "");
+	pw_buf_printf(out, "%s%s", kinds[answer->kind],
+	              answer->dmarc_dry_run ? " dry" : "");
 	if (answer->text.len > 0)
 		pw_buf_printf(out, " %s", pw_buf_text(&answer->text));
 	pw_buf_putc(out, '\n');
@@ -104,7 +105,8 @@ static void check(void **state)
 	verdict.plan.action = row->action;
 	if (row->disposition != PW_DMARC_P_NONE) {
 		verdict.auth.dmarc.result = PW_DMARC_FAIL;
-		verdict.auth.dmarc.policy = verdict.auth.dmarc.disposition = row->disposition;
+		verdict.auth.dmarc.policy = verdict.auth.dmarc.disposition =
+			row->disposition;
 	}
 	forged.arena = arena;
 	look(&forged, "Authentication-Results", " other.test; none");
@@ -124,6 +126,62 @@ static void check(void **state)
 	assert_string_equal(pw_buf_text(&printed), row->printed);
 }
 
+static void a_voucher_overrules_dmarc(void **state)
+{
+	PW_AUTO(pw_arena_free) struct pw_arena *arena = NULL;
+	PW_AUTO(answer_done) struct answer answer = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf printed = { 0 };
+	static struct pw_message message;
+	static struct pw_verdict verdict;
+	static struct pw_arc_chain chain = { .count = 2 };
+	struct forged forged = { 0 };
+
+	(void)state;
+	set_up(&arena, &message, &verdict);
+	verdict.auth.dmarc.result = PW_DMARC_FAIL;
+	verdict.auth.dmarc.policy = verdict.auth.dmarc.disposition = PW_DMARC_P_REJECT;
+	verdict.auth.arc = (struct pw_arc_verdict){ PW_ARC_PASS, "", true, &chain };
+	verdict.auth.voucher = PW_STR("list.test");
+	forged.arena = arena;
+	assert_int_equal(answer_decide(&answer, arena,
+	                               &(struct answer_input){
+					       .verdict = &verdict,
+					       .forged = &forged,
+					       .authserv_id = PW_STR("mx.test"),
+					       .login = PW_STR(""),
+					       .dmarc_reject = DMARC_REJECT,
+				       }),
+	                 PW_OK);
+	print(&printed, &answer);
+	assert_string_equal(pw_buf_text(&printed),
+	                    "accept\n+Authentication-Results: mx.test;\n"
+	                    "\tarc=pass policy.arc-sets=2;\n"
+	                    "\tdmarc=fail header.from=a.test policy.published=reject\n"
+	                    "\tpolicy.arc-sealer=list.test\n"
+	                    "+X-Spam-Score: 0.000\n+X-Spam-Status: No, score=0.000 "
+	                    "required=6.000\n\ttests=[]\n");
+}
+
+static void forgeries_go_unjudged_too(void **state)
+{
+	PW_AUTO(pw_arena_free) struct pw_arena *arena = NULL;
+	PW_AUTO(pw_buf_done) struct pw_buf printed = { 0 };
+	struct answer answer;
+	struct forged forged = { 0 };
+
+	(void)state;
+	assert_int_equal(pw_arena_new(&arena, 0), PW_OK);
+	forged.arena = arena;
+	look(&forged, "Authentication-Results", " mx.test; arc=pass");
+	look(&forged, "X-Spam", " No");
+	assert_int_equal(answer_unjudged(&answer, arena, &forged), PW_OK);
+	print(&printed, &answer);
+	assert_string_equal(pw_buf_text(&printed),
+	                    "accept\n-Authentication-Results 1\n-X-Spam 1\n");
+	forged.is_cut = true;
+	assert_int_equal(answer_unjudged(&answer, arena, &forged), PW_ERR_NOMEM);
+}
+
 static void every_forgery_is_noted(void **state)
 {
 	PW_AUTO(pw_arena_free) struct pw_arena *arena = NULL;
@@ -133,7 +191,8 @@ static void every_forgery_is_noted(void **state)
 	assert_int_equal(pw_arena_new(&arena, 0), PW_OK);
 	forged.arena = arena;
 	for (int i = 0; i < 3000; i++)
-		look(&forged, "Authentication-Results", i % 3 == 0 ? " b.test; none" : " mx.test");
+		look(&forged, "Authentication-Results",
+		     i % 3 == 0 ? " b.test; none" : " mx.test");
 	assert_int_equal(forged.count, 2000);
 	for (int i = 0; i < 2000; i++)
 		assert_int_equal(forged.fields[i].index, i / 2 * 3 + 2 + i % 2);
@@ -149,7 +208,8 @@ static void a_row_of_the_history(void **state)
 	struct pw_mailbox rcpt[] = { { PW_STR("bob"), PW_STR("b.test") },
 		                     { PW_STR("x y"), PW_STR("b.test") } };
 	struct pw_envelope e = { .recipients = rcpt, .recipient_count = 2 };
-	struct pw_field fields[] = { { PW_STR("From"), PW_STR(""), PW_STR("a \"b\" \\ \001\xff") } };
+	struct pw_field fields[] = { { PW_STR("From"), PW_STR(""),
+		                       PW_STR("a \"b\" \\ \001\xff") } };
 
 	(void)state;
 	set_up(&arena, &message, &verdict);
@@ -177,11 +237,14 @@ static void a_row_of_the_history(void **state)
 	assert_string_equal(
 		pw_buf_text(&out),
 		"{\"queue_id\": \"4f\", \"host\": \"mx\", \"at\": 1795249800.123, "
-		"\"client_address\": \"192.0.2.7\", \"client_name\": \"\", \"helo\": \"h\", "
-		"\"sender\": \"\", \"recipients\": [\"bob@b.test\", \"\\\"x y\\\"@b.test\"], "
+		"\"client_address\": \"192.0.2.7\", \"client_name\": \"\", \"helo\": "
+	        "\"h\", "
+		"\"sender\": \"\", \"recipients\": [\"bob@b.test\", \"\\\"x "
+	        "y\\\"@b.test\"], "
 		"\"from\": \"a \\\"b\\\" \\\\ \\u0001\xef\xbf\xbd\", "
 		"\"subject\": \"'; DROP TABLE mail.messages; --\", \"size\": 1234, "
-		"\"spf\": \"none\", \"dkim\": \"none\", \"dmarc\": \"pass\", \"score\": 2.000, "
+		"\"spf\": \"none\", \"dkim\": \"none\", \"dmarc\": \"pass\", \"arc\": \"none\", \"score\": "
+	        "2.000, "
 		"\"action\": \"none\", \"symbols\": [{\"name\": \"X\", \"score\": 2.500, "
 		"\"evidence\": \"e\"}, {\"name\": \"text\", \"score\": -0.500, "
 		"\"evidence\": \"most points of the group\"}]}");
@@ -189,11 +252,13 @@ static void a_row_of_the_history(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[PW_LEN(rows) + 2] = {
+	struct CMUnitTest tests[PW_LEN(rows) + 4] = {
+		cmocka_unit_test(a_voucher_overrules_dmarc),
+		cmocka_unit_test(forgeries_go_unjudged_too),
 		cmocka_unit_test(every_forgery_is_noted),
 		cmocka_unit_test(a_row_of_the_history),
 	};
 
-	PW_TABLE_TESTS(tests, 2, rows, check);
+	PW_TABLE_TESTS(tests, 4, rows, check);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
