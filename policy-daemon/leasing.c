@@ -123,11 +123,12 @@ static void await_answers(struct daemon *daemon, int64_t deadline_ms)
 
 void leasing_stop(struct daemon *daemon)
 {
-	int64_t deadline_ms = pw_clock_mono_ms() + daemon->settings->drain_timeout_ms;
-	int64_t left_ms;
+	int64_t deadline_ms, left_ms;
 
-	if (daemon->lease_db == NULL)
+	if (daemon->lease_db ==
+	    NULL) /* the start failed, perhaps before any setting was read */
 		return;
+	deadline_ms = pw_clock_mono_ms() + daemon->settings->drain_timeout_ms;
 	await_answers(daemon, deadline_ms);
 	lease_book_end(daemon->leases);
 	send_deltas(daemon, daemon_now_us());
