@@ -38,6 +38,8 @@ PW_MUST_CHECK enum pw_status pw_dkim_key_make(struct pw_dkim_key **out,
  * Errors  PW_ERR_RANGE not 2048..4096; PW_ERR_CRYPTO; PW_ERR_NOMEM
  * Owner   caller, pw_dkim_key_free */
 PW_MUST_CHECK enum pw_status pw_dkim_key_make_rsa(struct pw_dkim_key **out, int bits);
+/* One owner more of the same key; each frees it. Returns key. */
+struct pw_dkim_key *pw_dkim_key_share(struct pw_dkim_key *key);
 void pw_dkim_key_free(struct pw_dkim_key **key);
 
 enum pw_dkim_algorithm pw_dkim_key_algorithm(const struct pw_dkim_key *key);

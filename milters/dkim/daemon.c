@@ -137,13 +137,16 @@ static enum pw_status compile(void *arg, const struct pw_snapshot_data *data,
 	r = keyring_new(&keyring, daemon->seed, daemon->delimiter);
 	if (r == PW_OK) {
 		keyring_use_vault(keyring, vault);
+		keyring_use_store(keyring, daemon->keystore);
 		r = add_rows(keyring, data, &complaints);
 		keyring_use_vault(keyring, NULL);
+		keyring_use_store(keyring, NULL);
 	}
 	if (r != PW_OK) {
 		pw_buf_puts(why_out, pw_str_from(pw_status_text(r)));
 		return r;
 	}
+	(void)keystore_turn(daemon->keystore); /* without: more memory */
 	for (struct pw_str rest = pw_buf_str(&complaints); rest.len > 0;)
 		pw_log(PW_LOG_ERROR, "", PW_KV("event", "key_unusable"),
 		       PW_KV("why", pw_str_cut(&rest, '\n')), PW_KV_END);
@@ -210,7 +213,8 @@ enum pw_status daemon_open(struct daemon *daemon)
 	    (r = maker_start(&daemon->maker, &config, pw_buf_text(&path),
 	                     set->request_poll_ms)) != PW_OK)
 		return r;
-	if ((r = guard_start(&daemon->guard)) != PW_OK)
+	if ((r = guard_start(&daemon->guard)) != PW_OK ||
+	    (r = keystore_new(&daemon->keystore, daemon->seed)) != PW_OK)
 		return r;
 	return open_snapshot(daemon);
 }
@@ -220,6 +224,7 @@ void daemon_close(struct daemon *daemon)
 	pw_snapshot_close(&daemon->snapshot); /* before the maker it pokes */
 	maker_stop(&daemon->maker);
 	guard_stop(&daemon->guard);
+	keystore_free(&daemon->keystore);
 	kit_live_put(daemon->live, &daemon->start);
 }
 

@@ -3,6 +3,7 @@
 
 #include "db/snapshot.h"
 #include "dkim/guard.h"
+#include "dkim/keystore.h"
 #include "dkim/maker.h"
 #include "dkim/settings.h"
 #include "kit/live.h"
@@ -13,7 +14,8 @@ struct daemon {
 	struct pw_snapshot *snapshot;
 	struct maker *maker;
 	struct guard *guard;
-	uint8_t seed[16]; /* of the hash tables */
+	struct keystore *keystore; /* of the snapshot's thread */
+	uint8_t seed[16];          /* of the hash tables */
 	char delimiter;
 };
 

@@ -16,6 +16,7 @@ struct keyring {
 	struct pw_arena *arena;
 	struct pw_owner *owner;
 	struct rules *rules;
+	struct keystore *store; /* while keys are added */
 	size_t count;
 	const struct pw_vault *vault; /* while keys are added */
 };
@@ -108,15 +109,27 @@ void keyring_use_vault(struct keyring *keyring, const struct pw_vault *vault)
 	keyring->vault = vault;
 }
 
-static enum pw_status load_key(struct pw_dkim_key **out, struct pw_str selector,
-                               struct pw_str algorithm, struct pw_str pem)
+void keyring_use_store(struct keyring *keyring, struct keystore *store)
+{
+	keyring->store = store;
+}
+
+static enum pw_status load_key(struct pw_dkim_key **out, struct keystore *store,
+                               struct pw_str selector, struct pw_str algorithm,
+                               struct pw_str pem)
 {
 	enum pw_dkim_algorithm which;
 	enum pw_status r = pw_dkim_algorithm_parse(&which, algorithm);
 
 	if (r != PW_OK)
 		return r;
-	return is_selector(selector) ? pw_dkim_key_load(out, which, pem) : PW_ERR_SYNTAX;
+	if (!is_selector(selector))
+		return PW_ERR_SYNTAX;
+	if (store && (*out = keystore_find(store, which, pem)) != NULL)
+		return PW_OK;
+	if ((r = pw_dkim_key_load(out, which, pem)) == PW_OK && store)
+		(void)keystore_keep(store, which, pem, *out);
+	return r;
 }
 
 /* What is sealed is opened first. A host key that is not here is "does not exist". */
@@ -128,12 +141,12 @@ static enum pw_status open_key(struct pw_dkim_key **out, const struct keyring *k
 	enum pw_status r;
 
 	if (!pw_vault_is_sealed(text))
-		return load_key(out, selector, algorithm, text);
+		return load_key(out, keyring->store, selector, algorithm, text);
 	if (!keyring->vault)
 		return PW_ERR_NOTFOUND;
 	if ((r = pw_vault_open(keyring->vault, domain, selector, text, &pem)) != PW_OK)
 		return r;
-	return load_key(out, selector, algorithm, pw_buf_str(&pem));
+	return load_key(out, keyring->store, selector, algorithm, pw_buf_str(&pem));
 }
 
 enum pw_status keyring_add_key(struct keyring *keyring, struct pw_str domain,

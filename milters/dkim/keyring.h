@@ -3,6 +3,7 @@
 
 #include "core/buf.h"
 #include "core/owner.h"
+#include "dkim/keystore.h"
 #include "dkim/rules.h"
 #include "mail/dkim_key.h"
 
@@ -32,6 +33,8 @@ PW_MUST_CHECK enum pw_status keyring_new(struct keyring **out, const uint8_t see
                                          char delimiter);
 void keyring_free(struct keyring **keyring);
 
+/* Keys read before are taken from there; borrowed while keys are added; may be NULL. */
+void keyring_use_store(struct keyring *keyring, struct keystore *store);
 /* Host keys for keys that are added from now on; NULL: there are none. Borrowed. */
 void keyring_use_vault(struct keyring *keyring, const struct pw_vault *vault);
 /* Add an active key, in clear or sealed. One that cannot be read is counted against its domain, and why_out

@@ -53,10 +53,14 @@ static bool is_pattern(struct pw_str s)
 	return pw_domain_is_valid(s);
 }
 
+/* What stands behind the last @ goes into the signature as it is. */
 static bool is_identity(struct pw_str s)
 {
+	size_t at = pw_str_rfind(s, '@');
+
 	return s.len == 0 || pw_str_eq(s, PW_STR("author")) ||
-	       pw_str_eq(s, PW_STR("author_domain")) || pw_str_find(s, '@') < s.len;
+	       pw_str_eq(s, PW_STR("author_domain")) ||
+	       (at < s.len && pw_domain_is_valid(pw_str_sub(s, at + 1, s.len)));
 }
 
 static enum pw_status read_seconds(int64_t *out, struct pw_str text)

@@ -132,6 +132,7 @@ static void rows_that_cannot_be_used_are_left_out(void **state)
 		{ "x.test", "a b", "sign", "f", "" },
 		{ "x.test", "", "", "f", "" },
 		{ "x.test", "", "sign", "f", "nobody" },
+		{ "x.test", "", "sign", "f", "a@b\r\nTo: x.test" },
 	};
 
 	(void)state;
