@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from stack.postgres import Postgres
@@ -125,6 +126,23 @@ class Signer:
                 for line in self.program.lines("database=snapshot_loaded")]
         return bool(seen) and seen[-1] >= wanted
 
+    def give_keys(self):
+        """Each of the other domains a key, the same one in a text of its own; how long until they sign."""
+        return self.change("INSERT INTO mail.dkim_keys (domain, selector, algorithm, private_key, public_record)"
+                           " SELECT d.name, 'x', k.algorithm, k.private_key || repeat(E'\\n', (d.id % 1000)::int),"
+                           " k.public_record FROM mail.virtual_domains AS d, (SELECT * FROM mail.dkim_keys"
+                           " WHERE domain = 'rsa.example') AS k WHERE d.name LIKE 'd%.example'")
+
+    def take_key(self, number):
+        """One domain's key away: seconds until the program knows."""
+        return self.change(f"DELETE FROM mail.dkim_keys WHERE domain = 'd{number}.example'")
+
+    def change(self, sql):
+        self.pg.sql(sql)
+        start = time.monotonic()
+        wait_until(self._signs, 120, "the change", 0.005)
+        return time.monotonic() - start
+
     def ctl(self, *args):
         subprocess.run([build() / "bin/postwardctl", args[0], "--database", self.pg.conninfo(), *args[1:]],
                        env={**os.environ, "PW_SQL_DIR": str(SOURCE / "sql/migrations")}, check=True,
@@ -150,6 +168,15 @@ class OurFilter:
     def __init__(self, signer, domain, kinds):
         self.name, self.socket, self.pid = domain, signer.socket, signer.pid
         self.sender, self.fields = f"ann@{domain}", len(kinds)
+
+
+def lookup(domains):
+    """What a decision costs among so many domains; None where the probe is not built."""
+    for folder in (build(), SOURCE / "build"):
+        probe = folder / "tests/probe/probe_lookup"
+        if probe.exists():
+            return json.loads(subprocess.run([probe, str(domains)], check=True, capture_output=True, text=True).stdout)
+    return None
 
 
 def memory_kb(pid):
