@@ -37,8 +37,8 @@ void keyring_free(struct keyring **keyring);
 void keyring_use_store(struct keyring *keyring, struct keystore *store);
 /* Host keys for keys that are added from now on; NULL: there are none. Borrowed. */
 void keyring_use_vault(struct keyring *keyring, const struct pw_vault *vault);
-/* Add an active key, in clear or sealed. One that cannot be read is counted against its domain, and why_out
- * gets a line about it (never its text).
+/* Add an active key, in clear or sealed. One that cannot be read is counted against its
+ * domain, and why_out gets a line about it (never its text).
  *
  * Errors  PW_ERR_NOMEM; PW_ERR_LIMIT too many domains */
 PW_MUST_CHECK enum pw_status keyring_add_key(struct keyring *keyring,

@@ -15,9 +15,9 @@ struct maker;
  *
  * Errors  PW_ERR_CONFIG, PW_ERR_NOMEM, PW_ERR_IO (no thread): logged
  * Owner   caller, maker_stop */
-PW_MUST_CHECK enum pw_status
-maker_start(struct maker **out, const struct pw_db_config *config, const char *host_key,
-            int64_t poll_ms);
+PW_MUST_CHECK enum pw_status maker_start(struct maker **out,
+                                         const struct pw_db_config *config,
+                                         const char *host_key, int64_t poll_ms);
 /* Waits for the key at work (seconds at most). */
 void maker_stop(struct maker **maker);
 /* There may be a request. From any thread; NULL is nobody. */

@@ -61,8 +61,8 @@ static bool fail(struct sealer *sealer, const char *why)
 static bool query(struct pw_db_result **out, struct sealer *sealer, struct pw_db *db,
                   const char *sql, const struct pw_str *params, size_t count)
 {
-	enum pw_status r = pw_db_exec(db, sql, params, count,
-	                              pw_clock_mono_ms() + DATABASE_MS, out);
+	enum pw_status r =
+		pw_db_exec(db, sql, params, count, pw_clock_mono_ms() + DATABASE_MS, out);
 	const char *message = *out ? pw_db_message(*out) : "";
 
 	return r == PW_OK || fail(sealer, message[0] ? message : pw_status_text(r));
@@ -75,12 +75,14 @@ static bool make(struct sealer *sealer, struct pw_db *db)
 	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
 	enum pw_status r;
 
-	if (!query(&rows, sealer, db, "SELECT key_id FROM mail.dkim_sealed_with()", NULL, 0))
+	if (!query(&rows, sealer, db, "SELECT key_id FROM mail.dkim_sealed_with()", NULL,
+	           0))
 		return false;
 	if (pw_db_rows(rows) > 0)
-		return fail(sealer, "keys in the database are sealed, and there is no host "
-		                    "key here: postwardctl dkim host-key export on a node "
-		                    "that has it, import on this one");
+		return fail(sealer,
+		            "keys in the database are sealed, and there is no host "
+		            "key here: postwardctl dkim host-key export on a node "
+		            "that has it, import on this one");
 	if ((r = host_key_make(sealer->path)) != PW_OK)
 		return fail(sealer, pw_status_text(r));
 	pw_log(PW_LOG_INFO, "", PW_KV("event", "host_key_made"),
@@ -129,7 +131,8 @@ static bool seal(struct sealer *sealer, struct pw_db *db, const struct pw_db_res
 	PW_AUTO(pw_db_result_free) struct pw_db_result *done = NULL;
 	PW_AUTO(wipe_and_done) struct pw_buf opened = { 0 };
 	PW_AUTO(pw_buf_done) struct pw_buf hash = { 0 }, sealed = { 0 };
-	struct pw_str domain = pw_db_value(rows, i, 1), selector = pw_db_value(rows, i, 2);
+	struct pw_str domain = pw_db_value(rows, i, 1),
+		      selector = pw_db_value(rows, i, 2);
 	struct pw_str text = pw_db_value(rows, i, 3), pem = text;
 	enum pw_status r = PW_OK;
 

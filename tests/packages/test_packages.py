@@ -202,7 +202,7 @@ def test_workers_of_score_may_lock_themselves_in(units):
 
 
 @pytest.mark.parametrize("unit", ["postward-origin", "postward-score", "postward-dkim",
-                                  "postward-policyd", "postward-metrics", "postward-bans",
+                                  "postward-policyd", "postward-metrics", "postward-dns", "postward-bans",
                                   "postward-bans-load"])
 def test_a_service_is_locked_in(units, unit):
     if not shutil.which("systemd-analyze"):

@@ -25,6 +25,7 @@ int command_dkim(int argc, char **argv)
 		{ "new", dkim_new, dkim_new_usage },
 		{ "import", dkim_import, dkim_import_usage },
 		{ "export", dkim_export, dkim_export_usage },
+		{ "host-key", dkim_host_key, dkim_host_key_usage },
 	};
 
 	return tool_run_verb(verbs, PW_LEN(verbs), argc, argv);

@@ -7,7 +7,9 @@
 int dkim_new(int argc, char **argv);
 int dkim_import(int argc, char **argv);
 int dkim_export(int argc, char **argv);
-extern const char dkim_new_usage[], dkim_import_usage[], dkim_export_usage[];
+int dkim_host_key(int argc, char **argv);
+extern const char dkim_new_usage[], dkim_import_usage[], dkim_export_usage[],
+	dkim_host_key_usage[];
 
 /* A TXT record as zone files have it: strings of at most 255 bytes. */
 void dkim_print_record(struct pw_str name, struct pw_str value);

@@ -110,8 +110,8 @@ static enum pw_status find_zones(struct work *w)
 
 static enum pw_status find_hosts(struct work *w, struct climb *c)
 {
-	size_t wanted = c->ns.answer.count < SERVERS_MAX ? c->ns.answer.count
-	                                                 : SERVERS_MAX;
+	size_t wanted =
+		c->ns.answer.count < SERVERS_MAX ? c->ns.answer.count : SERVERS_MAX;
 	enum pw_status r = PW_OK;
 
 	if ((c->servers = pw_arena_array(w->arena, wanted + 1, sizeof(*c->servers))) ==
@@ -251,9 +251,8 @@ enum pw_status dns_authority_confirm(struct dns_survey *survey,
 			continue;
 		if (name.len == 0)
 			name = record->name;
-		w.climbs[w.climb_count++] = (struct climb){ .record = record,
-			                                    .name = name,
-			                                    .zone = name };
+		w.climbs[w.climb_count++] =
+			(struct climb){ .record = record, .name = name, .zone = name };
 		if (w.climb_count == AT_ONCE)
 			r = confirm_some(&w);
 	}

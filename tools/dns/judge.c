@@ -225,8 +225,7 @@ static void judge_srv(struct verdict *v, const struct dns_record *r)
 static void judge_tlsrpt(struct verdict *v, const struct dns_record *r)
 {
 	for (size_t i = 0; i < r->asked.answer.count; i++)
-		if (pw_str_starts(r->asked.answer.records[i].text,
-		                  PW_STR("v=TLSRPTv1;")))
+		if (pw_str_starts(r->asked.answer.records[i].text, PW_STR("v=TLSRPTv1;")))
 			return;
 	say(v, DNS_SEEN_MISSING, "there is no TLS-RPT record");
 }

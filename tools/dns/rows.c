@@ -68,10 +68,13 @@ enum pw_status dns_rows_read(struct dns_survey *out, struct pw_db_session *sessi
 	static const char sql[] =
 		"SELECT r.domain, r.name, r.type, r.value, r.note, r.kind, r.needed "
 		"FROM mail.dns_records AS r "
-		"WHERE ($1::text[] IS NULL OR r.kind IN ('address', 'ptr') OR r.domain IN "
+		"WHERE ($1::text[] IS NULL OR r.kind IN ('address', 'ptr') OR r.domain "
+	        "IN "
 		"(SELECT mail.normal_domain(d) FROM unnest($1::text[]) AS d)) "
-		"AND (NOT $2::boolean OR r.kind = 'dkim') ORDER BY r.kind IN ('address', 'ptr'), r.domain, "
-		"array_position('{mx,spf,dkim,dmarc,text,tlsrpt,srv,address,ptr}', r.kind), r.name, "
+		"AND (NOT $2::boolean OR r.kind = 'dkim') ORDER BY r.kind IN ('address', "
+	        "'ptr'), r.domain, "
+		"array_position('{mx,spf,dkim,dmarc,text,tlsrpt,srv,address,ptr}', "
+	        "r.kind), r.name, "
 		"r.value";
 	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
 	PW_AUTO(pw_buf_done) struct pw_buf names = { 0 };

@@ -14,8 +14,7 @@
 PW_MUST_CHECK enum pw_status dns_rows_read(struct dns_survey *out,
                                            struct pw_db_session *session,
                                            const char *const *domains, size_t count,
-                                           bool only_keys,
-                                           struct pw_buf *why);
+                                           bool only_keys, struct pw_buf *why);
 /* Where setting mx_addresses is empty, fill it in with what DNS said of the mail hosts.
  *
  * is_filled_out  there are more records than were asked for now

@@ -8,7 +8,7 @@
 
 #define DNS_RECORDS_MAX 100000
 #define DNS_AT_ONCE 2000 /* records asked for at a time */
-#define DNS_NAMES_MAX 5 /* names of one address that are followed */
+#define DNS_NAMES_MAX 5  /* names of one address that are followed */
 #define DNS_ADDRESSES_MAX 64
 
 enum dns_state {

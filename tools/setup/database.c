@@ -169,7 +169,8 @@ static void plan_keys(const struct work *w)
 	const char *domain = w->wish->domain;
 
 	if (has_row(w,
-	            "SELECT FROM mail.dkim_keys WHERE domain = $1 AND state NOT IN ('retiring', 'revoked')",
+	            "SELECT FROM mail.dkim_keys WHERE domain = $1 AND state NOT IN "
+	            "('retiring', 'revoked')",
 	            domain, NULL))
 		return;
 	if (has_row(w,
