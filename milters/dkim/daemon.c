@@ -9,7 +9,15 @@
 #include "io/log.h"
 #include "kit/kit.h"
 
-enum { QUERY_KEYS, QUERY_SENDERS, QUERY_RULES, QUERY_PENDING, QUERIES };
+enum {
+	QUERY_KEYS,
+	QUERY_SENDERS,
+	QUERY_RULES,
+	QUERY_PENDING,
+	QUERY_FORWARDS,
+	QUERY_DOMAINS,
+	QUERIES
+};
 
 static const struct pw_snapshot_query queries[QUERIES] = {
 	[QUERY_KEYS] = { "SELECT domain, selector, algorithm, private_key "
@@ -21,8 +29,11 @@ static const struct pw_snapshot_query queries[QUERIES] = {
 	                  "headers, oversign FROM mail.snapshot_dkim_rules ORDER BY id",
 	                  8 },
 	[QUERY_PENDING] = { "SELECT domain FROM mail.snapshot_dkim_pending", 1 },
+	[QUERY_FORWARDS] = { "SELECT address, is_outside FROM mail.snapshot_forwards",
+	                     2 },
+	[QUERY_DOMAINS] = { "SELECT name, target FROM mail.snapshot_domains", 2 },
 };
-#define SNAPSHOT_FORMAT 2
+#define SNAPSHOT_FORMAT 3
 
 static const struct settings *settings_of(const struct daemon *daemon)
 {
@@ -124,6 +135,21 @@ static void read_host_key(struct pw_vault **out, const struct daemon *daemon)
 		       PW_KV_END);
 }
 
+static enum pw_status add_forwards(struct forwards *forwards,
+                                   const struct pw_snapshot_data *data)
+{
+	enum pw_status r = PW_OK;
+
+	for (size_t i = 0; i < pw_snapshot_rows(data, QUERY_FORWARDS) && r == PW_OK; i++)
+		r = forwards_add(forwards, pw_snapshot_value(data, QUERY_FORWARDS, i, 0),
+		                 pw_snapshot_bool(data, QUERY_FORWARDS, i, 1));
+	for (size_t i = 0; i < pw_snapshot_rows(data, QUERY_DOMAINS) && r == PW_OK; i++)
+		r = forwards_add_domain(forwards,
+		                        pw_snapshot_value(data, QUERY_DOMAINS, i, 0),
+		                        pw_snapshot_value(data, QUERY_DOMAINS, i, 1));
+	return r;
+}
+
 static enum pw_status compile(void *arg, const struct pw_snapshot_data *data,
                               void **compiled_out, struct pw_buf *why_out)
 {
@@ -138,7 +164,8 @@ static enum pw_status compile(void *arg, const struct pw_snapshot_data *data,
 	if (r == PW_OK) {
 		keyring_use_vault(keyring, vault);
 		keyring_use_store(keyring, daemon->keystore);
-		r = add_rows(keyring, data, &complaints);
+		if ((r = add_rows(keyring, data, &complaints)) == PW_OK)
+			r = add_forwards(keyring_forwards(keyring), data);
 		keyring_use_vault(keyring, NULL);
 		keyring_use_store(keyring, NULL);
 	}

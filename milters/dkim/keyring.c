@@ -17,6 +17,7 @@ struct keyring {
 	struct pw_owner *owner;
 	struct rules *rules;
 	struct keystore *store; /* while keys are added */
+	struct forwards *forwards;
 	size_t count;
 	const struct pw_vault *vault; /* while keys are added */
 };
@@ -31,7 +32,8 @@ enum pw_status keyring_new(struct keyring **out, const uint8_t seed[16], char de
 	if ((r = pw_map_new(&keyring->domains, seed, DOMAINS_MAX)) != PW_OK ||
 	    (r = pw_arena_new(&keyring->arena, BYTES_MAX)) != PW_OK ||
 	    (r = pw_owner_new(&keyring->owner, seed, delimiter)) != PW_OK ||
-	    (r = rules_new(&keyring->rules, seed)) != PW_OK)
+	    (r = rules_new(&keyring->rules, seed)) != PW_OK ||
+	    (r = forwards_new(&keyring->forwards, seed, delimiter)) != PW_OK)
 		return r;
 	*out = PW_TAKE(keyring);
 	return PW_OK;
@@ -60,6 +62,7 @@ void keyring_free(struct keyring **keyring)
 	pw_arena_free(&(*keyring)->arena);
 	pw_owner_free(&(*keyring)->owner);
 	rules_free(&(*keyring)->rules);
+	forwards_free(&(*keyring)->forwards);
 	free(*keyring);
 	*keyring = NULL;
 }
@@ -224,6 +227,11 @@ bool keyring_may_send(const struct keyring *keyring, struct pw_str login,
 bool keyring_knows(const struct keyring *keyring, struct pw_str login)
 {
 	return pw_owner_knows(keyring->owner, login);
+}
+
+struct forwards *keyring_forwards(const struct keyring *keyring)
+{
+	return keyring->forwards;
 }
 
 size_t keyring_count(const struct keyring *keyring)

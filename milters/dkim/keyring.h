@@ -3,6 +3,7 @@
 
 #include "core/buf.h"
 #include "core/owner.h"
+#include "dkim/forwards.h"
 #include "dkim/keystore.h"
 #include "dkim/rules.h"
 #include "mail/dkim_key.h"
@@ -69,5 +70,7 @@ bool keyring_may_send(const struct keyring *keyring, struct pw_str login,
 /* Has login any address? If not it is newer than the snapshot, for it has just logged in.
  */
 bool keyring_knows(const struct keyring *keyring, struct pw_str login);
+/* Which addresses lead outside; to be filled while the keyring is. */
+struct forwards *keyring_forwards(const struct keyring *keyring);
 /* Usable keys of all domains. */
 size_t keyring_count(const struct keyring *keyring);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "dkim/counters.h"
+#include "dkim/sealing.h"
 #include "dkim/sign.h"
 #include "io/clock.h"
 #include "io/log.h"
@@ -12,6 +13,7 @@
 
 #define ARENA_BYTES ((size_t)4 * 1024 * 1024)
 #define SIGNATURES_MAX 16 /* of one message; further keys do not sign */
+#define HOST_BYTES ((size_t)4 * 1024)
 
 struct session {
 	const struct kit_held *held;
@@ -19,7 +21,10 @@ struct session {
 	struct sign_message message;   /* slices live in arena */
 	struct pw_dkim_signer *signer; /* NULL: not ours to sign */
 	struct letter *letter;         /* NULL: not one for the guard */
-	enum pw_status failure;        /* first one of this message */
+	struct sealing *sealing;       /* NULL: not one to be sealed */
+	struct pw_str host;            /* Postfix's myhostname; lives in host_arena */
+	struct pw_arena *host_arena;
+	enum pw_status failure; /* first one of this message */
 };
 
 static struct daemon *daemon_of(const struct kit_session *s)
@@ -41,11 +46,15 @@ static void remember(struct session *own, enum pw_status r)
 static enum pw_status on_open(struct kit_session *s)
 {
 	struct session *own = calloc(1, sizeof(*own));
+	enum pw_status r;
 
 	if (!own)
 		return PW_ERR_NOMEM;
 	s->own = own;
 	own->held = kit_live_get(daemon_of(s)->live);
+	own->host = PW_STR("");
+	if ((r = pw_arena_new(&own->host_arena, HOST_BYTES)) != PW_OK)
+		return r;
 	return pw_arena_new(&own->arena, ARENA_BYTES);
 }
 
@@ -57,7 +66,9 @@ static void on_close(struct kit_session *s)
 		return;
 	pw_dkim_signer_free(&own->signer);
 	letter_free(&own->letter);
+	sealing_free(&own->sealing);
 	pw_arena_free(&own->arena);
+	pw_arena_free(&own->host_arena);
 	kit_live_put(daemon_of(s)->live, &own->held);
 	free(own);
 	s->own = NULL;
@@ -69,6 +80,7 @@ static void on_reset(struct kit_session *s)
 
 	pw_dkim_signer_free(&own->signer);
 	letter_free(&own->letter);
+	sealing_free(&own->sealing);
 	pw_arena_reset(own->arena);
 	own->message = (struct sign_message){ 0 };
 	own->failure = PW_OK;
@@ -115,6 +127,24 @@ static void begin(struct kit_session *s)
 		letter_keep(own, letter_new(&own->letter));
 }
 
+static sfsistat on_connect(struct kit_session *s, const char *name)
+{
+	struct session *own = s->own;
+
+	(void)name;
+	(void)!pw_arena_copy(own->host_arena, pw_str_from(kit_macro(s, "j")), &own->host);
+	return SMFIS_CONTINUE;
+}
+
+/* A message without its seal is as good as it was: failures only leave it so. */
+static void begin_seal(struct session *own)
+{
+	const struct settings *set = settings_of(own);
+
+	if (!own->sealing && set->seal)
+		(void)!sealing_new(&own->sealing, (size_t)set->line_length_limit);
+}
+
 static sfsistat on_mail(struct kit_session *s, char **argv)
 {
 	struct session *own = s->own;
@@ -124,6 +154,28 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 	own->message.is_local = is_local(s);
 	if (own->message.login.len > 0 || own->message.is_local)
 		begin(s);
+	if (own->message.login.len == 0 && own->message.is_local)
+		begin_seal(own); /* a Sieve script may have sent it on */
+	return SMFIS_CONTINUE;
+}
+
+/* Before alias expansion: does what comes for it go outside? */
+static sfsistat on_rcpt(struct kit_session *s, char **argv)
+{
+	struct session *own = s->own;
+	PW_AUTO(pw_buf_done) struct pw_buf recipient = { 0 };
+	PW_AUTO(pw_snapshot_put)
+	const struct pw_snapshot_view *view = pw_snapshot_get(daemon_of(s)->snapshot);
+	struct pw_str domain;
+
+	if (!view || own->message.login.len > 0 || own->message.is_local ||
+	    pw_address_normalise(&recipient, pw_str_from(argv[0])) != PW_OK ||
+	    forwards_find(keyring_forwards(view->compiled), pw_buf_str(&recipient),
+	                  &domain) != PW_OK)
+		return SMFIS_CONTINUE;
+	begin_seal(own);
+	if (own->sealing)
+		sealing_leads(own->sealing, domain);
 	return SMFIS_CONTINUE;
 }
 
@@ -140,6 +192,7 @@ static sfsistat on_header(struct kit_session *s, struct pw_str name, struct pw_s
 	struct session *own = s->own;
 	enum pw_status r;
 
+	sealing_header(own->sealing, name, value);
 	if (!own->signer)
 		return SMFIS_CONTINUE;
 	learn_from(own, name, value);
@@ -157,6 +210,7 @@ static sfsistat on_body(struct kit_session *s, struct pw_str chunk)
 {
 	struct session *own = s->own;
 
+	sealing_body(own->sealing, chunk);
 	if (own->signer)
 		remember(own, pw_dkim_signer_body(own->signer, chunk));
 	if (own->letter)
@@ -278,6 +332,39 @@ static void report(const struct kit_session *s, const struct sign_plan *plan)
 	       PW_KV_END);
 }
 
+/* Of a Sieve script's mail, where it was: the domain of a mailbox of ours. */
+static void learn_redirect(const struct session *own, const struct keyring *keyring)
+{
+	struct pw_str from = sealing_redirector(own->sealing), domain;
+
+	if (from.len == 0 || !keyring || !keyring_knows(keyring, from))
+		return;
+	domain = pw_str_sub(from, pw_str_rfind(from, '@') + 1, from.len);
+	sealing_leads(own->sealing, domain);
+}
+
+/* Last, so that nothing changes what is sealed. */
+static sfsistat seal(struct kit_session *s, const struct keyring *keyring, bool is_signed)
+{
+	struct session *own = s->own;
+	const struct settings *set = settings_of(own);
+	const struct sealing_rules rules = {
+		.authserv_id = set->authserv_id[0] != '\0' ? pw_str_from(set->authserv_id)
+		                                           : own->host,
+		.domain = pw_str_from(set->seal_domain),
+		.is_signed = is_signed,
+	};
+
+	if (!own->sealing)
+		return SMFIS_ACCEPT;
+	if (own->message.is_local)
+		learn_redirect(own, keyring);
+	if (sealing_end(own->sealing, s, keyring, &rules) == PW_OK)
+		return SMFIS_ACCEPT;
+	return kit_say(s, 451, "4.7.5",
+	               PW_STR("message cannot be sealed now, try again later"));
+}
+
 static sfsistat carry_out(struct kit_session *s, const struct sign_plan *plan)
 {
 	switch (plan->action) {
@@ -318,29 +405,34 @@ static sfsistat on_eom(struct kit_session *s)
 	PW_AUTO(pw_snapshot_put)
 	const struct pw_snapshot_view *view = pw_snapshot_get(daemon_of(s)->snapshot);
 	struct sign_rules rules = rules_of(s);
+	const struct keyring *keyring = view ? view->compiled : NULL;
 	struct sign_plan plan;
 	enum pw_status r = own->failure;
+	sfsistat verdict;
 
 	if (r == PW_OK)
-		r = sign_decide(&plan, own->arena, &own->message,
-		                view ? view->compiled : NULL, &rules);
+		r = sign_decide(&plan, own->arena, &own->message, keyring, &rules);
 	if (r != PW_OK) {
 		plan = (struct sign_plan){ .from = PW_STR("") };
 		sign_fail(&plan, SIGN_INTERNAL, pw_status_text(r), &rules);
 	} else if (plan.action == SIGN_ADD) {
 		sign(s, &plan, &rules);
 	} else if (!own->signer) {
-		return SMFIS_ACCEPT; /* neither a login's nor a local program's */
+		return seal(s, keyring, false); /* neither a login's nor a program's */
 	}
 	report(s, &plan);
-	return carry_out(s, &plan);
+	verdict = carry_out(s, &plan);
+	return verdict == SMFIS_ACCEPT ? seal(s, keyring, plan.action == SIGN_ADD)
+	                               : verdict;
 }
 
 void session_describe(struct kit_daemon *kit, struct daemon *shared)
 {
 	kit->calls = (struct kit_calls){
 		.open = on_open,
+		.connect = on_connect,
 		.mail = on_mail,
+		.rcpt = on_rcpt,
 		.header = on_header,
 		.body = on_body,
 		.eom = on_eom,
@@ -348,6 +440,7 @@ void session_describe(struct kit_daemon *kit, struct daemon *shared)
 		.close = on_close,
 	};
 	kit->actions = SMFIF_ADDHDRS;
+	kit->macros[KIT_CONNECT] = "j";
 	kit->macros[KIT_MAIL] = "i {auth_authen}";
 	kit->macros[KIT_EOM] = "i";
 	kit->user = shared;

@@ -89,10 +89,11 @@ def test_an_edge_in_order_has_no_problem(edge):
 INNER_SMTP, SUBMISSION = f"{INNER_LINK}:smtp/inet", f"{INNER_LINK}:submission/inet"
 
 POSTFIX = [  # label, postconf arguments, name of the check, severity, text
-    ("no score", ["-e", "smtpd_milters="], "milters", "error", f"{INNER_LINK}:smtp: score.sock is not among the milters"),
+    ("no score", ["-e", "smtpd_milters=unix:dkim/dkim.sock"], "milters", "error", f"{INNER_LINK}:smtp: score.sock is not among the milters"),
     ("accept", ["-e", "milter_default_action=accept"], "milters", "error", 'treated with "accept"'),
-    ("accept of one", ["-e", "smtpd_milters={ unix:score/score.sock, default_action=accept }"], "milters", "error",
+    ("accept of one", ["-e", "smtpd_milters={ unix:score/score.sock, default_action=accept }, unix:dkim/dkim.sock"], "milters", "error",
      'while unix:score/score.sock is away, mail is treated with "accept"'),
+    ("no seals", ["-e", "smtpd_milters=unix:score/score.sock"], "milters", "warning", "forwarded mail gets no ARC seal"),
     ("no dkim for programs", ["-e", "non_smtpd_milters="], "milters", "error", "what local programs send is not signed"),
     ("told to ask none", ["-P", f"{SUBMISSION}/receive_override_options=no_milters"], "milters", "error", "none of them is asked"),
     ("order", ["-P", f"{SUBMISSION}/smtpd_milters=unix:dkim/dkim.sock,unix:score/score.sock"], "milters", "error",

@@ -281,7 +281,8 @@ def test_lists_of_the_administrator_are_merged():
         notes = host.set_up()["notes"]
         assert any("users of this system" in n for n in notes)
         assert host.main("mydestination") == "$myhostname, localhost.example.test, localhost"
-        assert host.main("smtpd_milters") == "unix:postward/score.sock, inet:localhost:8891"
+        assert host.main("smtpd_milters") == ("unix:postward/score.sock, inet:localhost:8891, "
+                                              "unix:postward/dkim.sock")
         assert host.main("non_smtpd_milters") == "inet:localhost:8891, unix:postward/dkim.sock"
         assert host.main("submission_milters") == (
             "unix:postward/score.sock, inet:localhost:8891, unix:postward/dkim.sock")

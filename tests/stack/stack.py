@@ -63,7 +63,7 @@ recipient_delimiter = +
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_recipient_restrictions = reject_non_fqdn_recipient, reject_unknown_recipient_domain,
   check_policy_service {POLICY % "DUNNO"}
-smtpd_milters = unix:score/score.sock
+smtpd_milters = unix:score/score.sock, unix:dkim/dkim.sock
 non_smtpd_milters = unix:dkim/dkim.sock
 smtpd_tls_cert_file = {{cert}}
 smtpd_tls_key_file = {{key}}
@@ -245,7 +245,8 @@ class Stack(MailHost):
                   queue_socket=f"unix:{self.edge.spool}/origin/queue.sock")
         self._add("postward-score", self.inner_ns, self.inner, "score.sock",
                   authserv_id="mx.example.test", dns_servers=NAMESERVER)
-        self._add("postward-dkim", self.inner_ns, self.inner, "dkim.sock")
+        self._add("postward-dkim", self.inner_ns, self.inner, "dkim.sock",
+                  authserv_id="mx.example.test")
         # setgid: a socket gets its folder's group; mail processes may not report logins
         for path, gid in ((self.usage_socket, MAIL_UID),
                           (self.auth_socket, pwd.getpwnam("dovecot").pw_gid)):

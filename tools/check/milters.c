@@ -221,14 +221,33 @@ static void judge_edge(struct check_report *report, const struct chain *chain,
 	}
 }
 
+/* Behind score, whose word it takes. Where it is missing nothing is lost but seals. */
+static void judge_sealing(struct check_report *report, const struct chain *chain)
+{
+	size_t dkim = chain_find(chain, "dkim.sock");
+
+	if (dkim == chain->count) {
+		check_warning(report,
+		              "%.*s: dkim.sock is not among the milters: forwarded mail "
+		              "gets no ARC seal",
+		              PW_FMT(where(chain)));
+		cure_missing(report, chain, "dkim.sock", false);
+		return;
+	}
+	judge_action(report, chain, dkim);
+	need_last(report, chain, dkim, "what it changes breaks the ARC seal");
+}
+
 static void judge_inner(struct check_report *report, const struct chain *chain,
                         unsigned int port)
 {
 	size_t dkim;
 
-	if (port == 25 || port == 0)
+	if (port == 25 || port == 0) {
 		(void)need(report, chain, "score.sock", true,
 		           "mail from outside is not judged");
+		judge_sealing(report, chain);
+	}
 	if (port != 587 && port != 465)
 		return;
 	dkim = need(report, chain, "dkim.sock", false, "what users send is not signed");

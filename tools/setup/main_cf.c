@@ -65,7 +65,6 @@ static const struct rule {
 	{ LOCAL, "virtual_mailbox_domains", ONE_OF, TABLE("domains"), SQL_TABLE("domain") },
 	{ LOCAL, "recipient_delimiter",     SET, "+", NULL },
 
-	{ LOCAL, "smtpd_milters",           FIRST, "unix:postward/score.sock", "unix:postward/score.sock" },
 	{ LOCAL, "non_smtpd_milters",       LAST, "unix:postward/dkim.sock", "unix:postward/dkim.sock" },
 	{ SETUP_EDGE, "smtpd_milters",      LAST, "unix:postward/origin.sock", "unix:postward/origin.sock" },
 	{ ALL,   "milter_default_action",   SET, "tempfail", NULL },
@@ -295,6 +294,21 @@ static void apply_rule(struct work *w, const struct rule *rule)
 	add_step(w, rule->name, &value);
 }
 
+/* Score first, with what it finds behind it ours that seals: what is between the two may
+ * change the message. */
+static void plan_smtpd_milters(struct work *w)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf first = { 0 }, both = { 0 };
+
+	w->before = setup_postfix_value(&w->now->main, "smtpd_milters");
+	setup_list_add(&first, w->before.at != NULL ? w->before : PW_STR(""),
+	               PW_STR("unix:postward/score.sock"),
+	               PW_STR("unix:postward/score.sock"), SETUP_FIRST);
+	setup_list_add(&both, pw_buf_str(&first), PW_STR("unix:postward/dkim.sock"),
+	               PW_STR("unix:postward/dkim.sock"), SETUP_LAST);
+	add_step(w, "smtpd_milters", &both);
+}
+
 /* Submission has milters of its own: score first, ours that signs last, and between them
  * what the administrator had there. */
 static void plan_submission_milters(struct work *w)
@@ -394,7 +408,9 @@ void setup_plan_main(struct setup_plan *plan, const struct setup_wish *wish,
 	for (size_t i = 0; i < PW_LEN(rules); i++)
 		if ((rules[i].roles & wish->role) != 0)
 			apply_rule(&w, &rules[i]);
-	if ((wish->role & LOCAL) != 0)
+	if ((wish->role & LOCAL) != 0) {
+		plan_smtpd_milters(&w);
 		plan_submission_milters(&w);
+	}
 	add_notes(&w);
 }

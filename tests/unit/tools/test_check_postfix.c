@@ -17,7 +17,7 @@ static const char mailhost[] =
 	"enable_long_queue_ids = yes\nsmtpd_forbid_bare_newline = normalize\n"
 	"virtual_mailbox_domains = pgsql:/x\nvirtual_transport = "
 	"lmtp:unix:private/dovecot-lmtp\n"
-	"milter_default_action = tempfail\nsmtpd_milters = " SCORE "\n"
+	"milter_default_action = tempfail\nsmtpd_milters = " SCORE ", " DKIM "\n"
 	"non_smtpd_milters = " DKIM "\nsmtpd_tls_security_level = may\n"
 	"smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination\n"
 	"smtpd_recipient_restrictions = reject_non_fqdn_recipient, " POLICY(
@@ -89,10 +89,12 @@ static struct row rows[] = {
 	{ "bare newlines",            judge_main_cf, "smtpd_forbid_bare_newline = no\n", "", "w smuggle", CHECK_SINGLE },
 
 	{ "milters in order",         judge_milters, "", "", "", CHECK_SINGLE },
-	{ "no score",                 judge_milters, "smtpd_milters =\n", "", "e smtp: score.sock is not among", CHECK_SINGLE },
-	{ "score in another folder",  judge_milters, "smtpd_milters = unix:x/score.sock\n", "", "", CHECK_SINGLE },
-	{ "score by TCP is not seen", judge_milters, "smtpd_milters = inet:127.0.0.1:1\n", "", "e score.sock is not among", CHECK_SINGLE },
-	{ "score beside another",     judge_milters, "smtpd_milters = inet:127.0.0.1:1, " SCORE "\n", "", "", CHECK_SINGLE },
+	{ "no score",                 judge_milters, "smtpd_milters = " DKIM "\n", "", "e smtp: score.sock is not among", CHECK_SINGLE },
+	{ "score in another folder",  judge_milters, "smtpd_milters = unix:x/score.sock, " DKIM "\n", "", "", CHECK_SINGLE },
+	{ "score by TCP is not seen", judge_milters, "smtpd_milters = inet:127.0.0.1:1, " DKIM "\n", "", "e score.sock is not among", CHECK_SINGLE },
+	{ "score beside another",     judge_milters, "smtpd_milters = inet:127.0.0.1:1, " SCORE ", " DKIM "\n", "", "", CHECK_SINGLE },
+	{ "no dkim behind score",     judge_milters, "smtpd_milters = " SCORE "\n", "", "w smtp: dkim.sock is not among the milters: forwarded mail gets no ARC seal", CHECK_SINGLE },
+	{ "score behind the sealer",  judge_milters, "smtpd_milters = " DKIM ", " SCORE "\n", "", "e smtp: " SCORE " stands behind " DKIM, CHECK_SINGLE },
 	{ "no dkim for users",        judge_milters, "", "submission/inet/smtpd_milters = " SCORE "\n", "e submission: dkim.sock is not among", CHECK_SINGLE },
 	{ "score behind dkim",        judge_milters, "", "submission/inet/smtpd_milters = " DKIM ", " SCORE "\n", "e stands behind unix:postward/dkim.sock", CHECK_SINGLE },
 	{ "dkim alone will do",       judge_milters, "", "submission/inet/smtpd_milters = " DKIM "\n", "", CHECK_SINGLE },
@@ -186,8 +188,8 @@ static const struct cure {
 	judgement *judge;
 	const char *main, *overrides, *wanted;
 } cures[] = {
-	{ judge_milters, "smtpd_milters = inet:127.0.0.1:1\n", "",
-	  "postconf -e 'smtpd_milters = " SCORE ",inet:127.0.0.1:1' && postfix reload" },
+	{ judge_milters, "smtpd_milters = inet:127.0.0.1:1, " DKIM "\n", "",
+	  "postconf -e 'smtpd_milters = " SCORE ",inet:127.0.0.1:1, " DKIM "' && postfix reload" },
 	{ judge_milters, "",
 	  "submission/inet/smtpd_milters = " DKIM ", inet:127.0.0.1:1\n",
 	  "postconf -P 'submission/inet/smtpd_milters=inet:127.0.0.1:1," DKIM

@@ -23,7 +23,9 @@ static struct row {
 } rows[] = {
 	{ "main: score in front of a milter", SETUP_SINGLE,
 	  DEBIAN_MAIN "smtpd_milters = inet:x:1\n", "", "",
-	  "postconf -e 'smtpd_milters = unix:postward/score.sock, inet:x:1'", NULL },
+	  "postconf -e 'smtpd_milters = unix:postward/score.sock, inet:x:1, "
+	  "unix:postward/dkim.sock'",
+	  NULL },
 	{ "main: submission signs last", SETUP_SINGLE,
 	  DEBIAN_MAIN "smtpd_milters = inet:x:1\n", "", "",
 	  "postconf -e 'submission_milters = unix:postward/score.sock, inet:x:1, "
