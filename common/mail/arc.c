@@ -17,7 +17,7 @@ struct pw_arc {
 	struct pw_arena *arena;
 	int64_t now_s;
 	struct pw_arc_field *fields; /* all of the header, for h= */
-	size_t count, room;
+	size_t count, room, bytes;
 	struct pw_arc_chain chain;
 	const char *failure; /* static text; NULL = none so far */
 	struct job message;  /* the newest set's */
@@ -76,8 +76,9 @@ enum pw_status pw_arc_header(struct pw_arc *arc, struct pw_str name, struct pw_s
 	enum pw_status r;
 	bool is_ours = pw_arc_kind_of(name, &kind);
 
-	if (arc->count == PW_ARC_FIELDS_MAX) {
-		arc->failure = "too many header fields";
+	if (arc->count == PW_ARC_FIELDS_MAX ||
+	    name.len + value.len > PW_ARC_HEADER_MAX - arc->bytes) {
+		arc->failure = "header too large";
 		if (is_ours && arc->chain.count == 0)
 			arc->chain.count = 1; /* there is a chain, to be failed */
 		return PW_OK;
@@ -89,6 +90,7 @@ enum pw_status pw_arc_header(struct pw_arc *arc, struct pw_str name, struct pw_s
 	    (r = pw_arena_copy(arc->arena, value, &field->value)) != PW_OK)
 		return r;
 	arc->count++;
+	arc->bytes += name.len + value.len;
 	if (is_ours)
 		pw_arc_chain_add(&arc->chain, kind, field->name, field->value);
 	return PW_OK;

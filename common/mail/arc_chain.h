@@ -6,7 +6,8 @@
 
 #define PW_ARC_SETS_MAX 50     /* RFC 8617 5.2, step 1 */
 #define PW_ARC_FIELDS_MAX 1000 /* header fields of a message that is verified */
-#define PW_ARC_NAMES_MAX 2000  /* names in one h= */
+#define PW_ARC_HEADER_MAX ((size_t)2 * 1024 * 1024) /* bytes of them */
+#define PW_ARC_NAMES_MAX 2000                       /* names in one h= */
 
 enum pw_arc_kind { PW_ARC_RESULTS, PW_ARC_MESSAGE, PW_ARC_SEAL }; /* as they are sealed */
 #define PW_ARC_KINDS 3

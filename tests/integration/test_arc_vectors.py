@@ -107,6 +107,18 @@ def test_fifty_sets_and_no_more(tmp_path):
         assert (cv, reason) == (b"pass", "success")
 
 
+@pytest.mark.parametrize("more", [b"X: y\r\n" * 1000, (b"X: " + b"y" * 500 + b"\r\n") * 990 + b"Z: " + b"z" * 2000000 + b"\r\n"],
+                         ids=["fields", "bytes"])
+def test_a_header_without_measure(more, tmp_path):
+    """It fails a chain, wherever that stands, and is nothing to a message without one."""
+    chain = b"ARC-Seal: i=1; cv=none; d=example.org\r\n"
+    rest = b"From: ann@example.net\r\n\r\nHello\r\n"
+    below, above, without = verify({}, [more + chain + rest, chain + more + rest, more + rest], tmp_path)
+    assert below["reason"] == above["reason"] == "header too large"
+    assert below["result"] == above["result"] == "fail"
+    assert without["result"] == "none"
+
+
 def public_of(pem):
     der = subprocess.run(["openssl", "rsa", "-pubout", "-outform", "DER"], input=pem.encode(), capture_output=True,
                          check=True).stdout
