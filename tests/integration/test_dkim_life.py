@@ -4,6 +4,7 @@ rest: a dump of the database holds none that can be used."""
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 
@@ -224,3 +225,35 @@ def test_fault_16_a_host_key_that_others_may_read(bed):
     host_key(bed).chmod(0o400)
     bed.pg.sql("UPDATE mail.settings SET value = value WHERE name = 'mx_hosts'")
     assert len(bed.signers()) == 1
+
+
+def test_fault_22_reloads_while_keys_change(bed):
+    """SIGHUP again and again while keys come and go: no session fails, and none is signed with a
+    key that is gone once the snapshot is loaded."""
+    selector, = bed.signers()
+    for round_ in range(5):
+        bed.pg.sql("UPDATE mail.dkim_keys SET state = 'published' WHERE selector = %s", selector)
+        for _ in range(10):
+            bed.program.process.kill(signal.SIGHUP)
+        assert bed.signers() == [], round_
+        bed.pg.sql("UPDATE mail.dkim_keys SET state = 'active' WHERE selector = %s", selector)
+        for _ in range(10):
+            bed.program.process.kill(signal.SIGHUP)
+        assert bed.signers() == [selector], round_
+
+
+def test_fault_23_a_restart_keeps_host_key_and_keys(bed):
+    """Also without the database: the copy on disk holds sealed keys, the host key opens them."""
+    selector, = bed.signers()
+    before = host_key(bed).read_bytes()
+    bed.pg.stop()
+    try:
+        bed.program.stop()
+        bed.program.start()
+        data, message_id = test_dkim.message()
+        wait_until(lambda: bed.submit(data, "ann@example.test").code == 250, what="the stored snapshot")
+        left = bed.left(message_id)
+        assert test_dkim.signatures(left) and all(test_dkim.verdicts(left, bed.shown[bed.one]))
+    finally:
+        bed.pg.start()
+    assert host_key(bed).read_bytes() == before and bed.signers() == [selector]

@@ -41,6 +41,10 @@ static struct rdata_row {
 	{ "MX",                    PW_DNS_MX,   BYTES("\1\2\2mx\7example\0"), PW_OK, "mx.example" },
 	{ "null MX",               PW_DNS_MX,   BYTES("\0\0\0"), PW_OK, "" },
 	{ "MX without name",       PW_DNS_MX,   BYTES("\0\12"), PW_ERR_SYNTAX, NULL },
+	{ "SRV",                   PW_DNS_SRV,  BYTES("\0\1\0\2\3\xe1\2mx\7example\0"), PW_OK, "mx.example" },
+	{ "SRV without target",    PW_DNS_SRV,  BYTES("\0\1\0\2\3\xe1"), PW_ERR_SYNTAX, NULL },
+	{ "SRV cut",               PW_DNS_SRV,  BYTES("\0\1\0\2\3"), PW_ERR_SYNTAX, NULL },
+	{ "NS",                    PW_DNS_NS,   BYTES("\3ns1\7example\0"), PW_OK, "ns1.example" },
 	{ "PTR",                   PW_DNS_PTR,  BYTES("\1a\2b_\3c-c\0"), PW_OK, "a.b_.c-c" },
 	{ "PTR without root",      PW_DNS_PTR,  BYTES("\1a\2b_"), PW_ERR_SYNTAX, NULL },
 	{ "PTR bytes after root",  PW_DNS_PTR,  BYTES("\1a\0x"), PW_ERR_SYNTAX, NULL },
@@ -97,6 +101,8 @@ static void check_rdata(void **state)
 	assert_string_equal(pw_buf_text(&text), row->text);
 	if (row->type == PW_DNS_MX && text.len > 0)
 		assert_int_equal(record.preference, 258);
+	if (row->type == PW_DNS_SRV)
+		assert_int_equal(record.port, 993);
 }
 
 static void txt_over_its_bound_is_a_limit(void **state)

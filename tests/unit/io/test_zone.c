@@ -14,6 +14,8 @@ static const char good[] =
 	" \"slow.example\": {\"rcode\": \"TIMEOUT\", \"A\": [\"192.0.2.3\"], \"MX\": []},"
 	" \"broken.example\": {\"rcode\": \"SERVFAIL\"},"
 	" \"gone.example\": {\"rcode\": \"NXDOMAIN\"},"
+	" \"_imaps._tcp.example\": {\"SRV\": [[0, 1, 993, \"mx.example\"]], \"NS\": "
+	"[\"ns1.example\"]},"
 	" \"empty.example\": {},"
 	" \"alias.example\": {\"CNAME\": \"ALIAS2.example.\"},"
 	" \"alias2.example\": {\"CNAME\": \"example.org\"},"
@@ -34,6 +36,8 @@ static struct answer_row {
 	{ "AAAA",                  PW_DNS_AAAA, "example.org",     PW_DNS_OK, "2001:db8::1|" },
 	{ "PTR",                   PW_DNS_PTR,  "1.2.0.192.in-addr.arpa", PW_DNS_OK, "host.example.org|" },
 	{ "case and final dot",    PW_DNS_A,    "EXAMPLE.org.",    PW_DNS_OK, "192.0.2.1|192.0.2.2|" },
+	{ "SRV",                   PW_DNS_SRV,  "_imaps._tcp.example", PW_DNS_OK, "mx.example|" },
+	{ "NS",                    PW_DNS_NS,   "_imaps._tcp.example", PW_DNS_OK, "ns1.example|" },
 	{ "absent type",           PW_DNS_PTR,  "example.org",     PW_DNS_OK, "" },
 	{ "absent name",           PW_DNS_A,    "other.example",   PW_DNS_NXDOMAIN, "" },
 	{ "no types",              PW_DNS_A,    "empty.example",   PW_DNS_OK, "" },
