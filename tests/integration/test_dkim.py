@@ -23,7 +23,7 @@ def bed():
         assert metric(running, guard % "broken") == 0
         wait_until(lambda: metric(running, guard % "fine") + metric(running, guard % "undecided") == signed,
                    what="the guard")
-        assert metric(running, guard % "fine") > signed // 2 > 5
+        assert metric(running, guard % "fine") * 2 >= signed
 
 
 def new_keys(bed, domain="example.test", *args):
