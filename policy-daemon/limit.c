@@ -31,11 +31,8 @@ static struct pw_str domain_of(struct pw_str address)
 /* Append the address without its extension, or as it is. */
 static void put_base(struct pw_buf *out, struct pw_str address, char delimiter)
 {
-	struct pw_str domain = domain_of(address);
-	struct pw_str local = pw_str_sub(address, 0, address.len - domain.len);
-
-	pw_buf_puts(out, pw_address_base(local, delimiter));
-	pw_buf_puts(out, domain);
+	if (!pw_address_put_base(out, address, delimiter))
+		pw_buf_puts(out, address);
 }
 
 static void set_address(struct rule_facts *facts, enum rule_word word,

@@ -150,12 +150,19 @@ enum pw_status pw_owner_add(struct pw_owner *owner, struct pw_str login,
 	return PW_OK;
 }
 
-/* A quoted local part has no base here: its quotes would have to be judged anew. */
-static bool has_base(const struct pw_owner *owner, struct pw_str local, size_t *len_out)
+/* By its address without the subaddress, quotes judged anew. */
+static bool may_send_base(const struct pw_owner *owner, struct pw_str login,
+                          struct pw_str address)
 {
-	*len_out = owner->delimiter != '\0' ? pw_str_find(local, owner->delimiter)
-	                                    : local.len;
-	return *len_out > 0 && *len_out < local.len && local.at[0] != '"';
+	char room[PW_OWNER_NAME_MAX + 1];
+	PW_AUTO(pw_buf_done) struct pw_buf base = PW_BUF_IN(room);
+	size_t at;
+
+	if (!pw_address_put_base(&base, address, owner->delimiter))
+		return false;
+	at = pw_str_rfind(pw_buf_str(&base), '@');
+	return has_row(owner, login, pw_str_sub(pw_buf_str(&base), 0, at),
+	               pw_str_sub(pw_buf_str(&base), at, base.len));
 }
 
 bool pw_owner_may_send(const struct pw_owner *owner, struct pw_str login,
@@ -164,18 +171,14 @@ bool pw_owner_may_send(const struct pw_owner *owner, struct pw_str login,
 	size_t at = pw_str_rfind(address, '@');
 	struct pw_str local = pw_str_sub(address, 0, at);
 	struct pw_str at_domain = pw_str_sub(address, at, address.len);
-	size_t base_len;
 
 	if (login.len > PW_OWNER_NAME_MAX || address.len > PW_OWNER_NAME_MAX)
 		return false;
 	if (local.len == 0 || at_domain.len < 2)
 		return false;
-	if (has_row(owner, login, local, at_domain))
-		return true;
-	if (has_base(owner, local, &base_len) &&
-	    has_row(owner, login, pw_str_sub(local, 0, base_len), at_domain))
-		return true;
-	return has_row(owner, login, PW_STR(""), at_domain);
+	return has_row(owner, login, local, at_domain) ||
+	       may_send_base(owner, login, address) ||
+	       has_row(owner, login, PW_STR(""), at_domain);
 }
 
 bool pw_owner_knows(const struct pw_owner *owner, struct pw_str login)

@@ -42,8 +42,16 @@ static struct ask_row ask_rows[] = {
 	{ "no at sign", "boss@example.test", "any", false, false },
 	{ "quoted address, exact", "boss@example.test", "\"odd one\"@example.org", true,
 	  true },
-	{ "quoted address has no base", "ann@example.test", "\"ann+x y\"@example.test",
+	{ "quotes that only the extension needed", "ann@example.test",
+	  "\"ann+x y\"@example.test", false, true },
+	{ "quotes that the base needs", "boss@example.test", "\"odd one+x\"@example.org",
+	  false, true },
+	{ "base in quotes of another", "ann@example.test", "\"odd one+x\"@example.org",
 	  false, false },
+	{ "quotes around a plain base of another", "boss@example.test",
+	  "\"odd+x y\"@example.org", false, false },
+	{ "nothing in the quotes before the delimiter", "ann@example.test",
+	  "\"+x y\"@example.test", false, false },
 };
 
 static struct pw_owner *build(char delimiter)
