@@ -145,20 +145,31 @@ static void put_item(struct pw_buf *out, struct pw_str item)
 	pw_buf_printf(out, "%s%.*s", out->len > 0 ? "," : "", PW_FMT(item));
 }
 
+/* How much of value has to be in front: all up to the last item that the list lacks. */
+static struct pw_str front_of(struct pw_str value, struct pw_str list)
+{
+	struct pw_str rest = value, item;
+	size_t end = 0;
+
+	while (postconf_next_item(&rest, &item))
+		if (!setup_list_names(list, item))
+			end = (size_t)(item.at - value.at) + item.len;
+	return pw_str_sub(value, 0, end);
+}
+
 /* NULL = the list has all of value. */
 static const char *in_front(const struct master_work *w, const char *value,
                             struct pw_str list)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
-	struct pw_str missing = pw_str_from(value), item;
+	struct pw_str front = front_of(pw_str_from(value), list), item;
 
-	while (postconf_next_item(&missing, &item))
-		if (!setup_list_names(list, item))
-			put_item(&out, item);
-	if (out.len == 0)
+	if (front.len == 0)
 		return NULL;
+	pw_buf_puts(&out, front);
 	while (postconf_next_item(&list, &item))
-		put_item(&out, item);
+		if (!setup_list_names(front, item))
+			put_item(&out, item);
 	return setup_text_of(w->plan, &out);
 }
 

@@ -113,7 +113,21 @@ static struct row {
 	  "submission/inet/smtpd_recipient_restrictions = "
 	  "permit_sasl_authenticated,reject",
 	  "postconf -Pe 'submission/inet/smtpd_recipient_restrictions = "
-	  "reject_non_fqdn_recipient,$submission_policy,permit_sasl_authenticated,reject'",
+	  "reject_non_fqdn_recipient,$submission_policy,permit_sasl_authenticated,"
+	  "reject'",
+	  NULL },
+	{ "master: the policy never comes before recipients without a domain are refused",
+	  SETUP_SINGLE, DEBIAN_MAIN, "submission inet n - y - - smtpd\n",
+	  "submission/inet/smtpd_recipient_restrictions = "
+	  "reject_x,reject_non_fqdn_recipient,permit",
+	  "postconf -Pe 'submission/inet/smtpd_recipient_restrictions = "
+	  "reject_non_fqdn_recipient,$submission_policy,reject_x,permit'",
+	  NULL },
+	{ "master: a policy that is there gets them refused in front", SETUP_SINGLE,
+	  DEBIAN_MAIN, "submission inet n - y - - smtpd\n",
+	  "submission/inet/smtpd_recipient_restrictions = reject_x,$submission_policy",
+	  "postconf -Pe 'submission/inet/smtpd_recipient_restrictions = "
+	  "reject_non_fqdn_recipient,reject_x,$submission_policy'",
 	  NULL },
 	{ "master: relaying is for those who logged in", SETUP_SINGLE, DEBIAN_MAIN,
 	  "submission inet n - y - - smtpd\n",
@@ -159,7 +173,8 @@ static struct row {
 	  "submission/inet/smtpd_recipient_restrictions = "
 	  "permit_sasl_authenticated, reject",
 	  "postconf -Pe 'submission/inet/smtpd_recipient_restrictions = "
-	  "reject_non_fqdn_recipient,$submission_policy,permit_sasl_authenticated,reject'",
+	  "reject_non_fqdn_recipient,$submission_policy,permit_sasl_authenticated,"
+	  "reject'",
 	  NULL },
 	{ "master: what the edge passes on, the client in front", SETUP_INNER,
 	  DEBIAN_MAIN, "", "",
