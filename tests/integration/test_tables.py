@@ -305,6 +305,19 @@ def test_started_without_a_database(small, away):
     wait_until(lambda: small.rcpt(KNOWN[0], UNKNOWN[0]) == [250, 550], what="the first data")
 
 
+def test_a_dead_policyd(small):
+    """Nobody of ours is known then, whatever default_action the policy service has."""
+    small.program.stop(signal.SIGKILL)
+    if small.map.exists():
+        small.map.unlink()
+    try:
+        assert small.rcpt(KNOWN[0], UNKNOWN[0]) == [451, 451]
+    finally:
+        small.program.start()
+    fresh(small)
+    assert small.rcpt(KNOWN[0], UNKNOWN[0]) == [250, 550]
+
+
 def test_a_restart_under_load_gives_no_wrong_answer(small):
     stop, wrong, right = threading.Event(), [], collections.Counter()
     expected = {"ann@example.test": {250, 451}, "nobody@example.test": {550, 451}}
