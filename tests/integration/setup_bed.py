@@ -254,9 +254,13 @@ class Bed(Namespace):
             self.programs.append(program.start())
 
     def wait_for_keys(self):
-        """Until mail is signed: setup asked for keys, which take a while to be made."""
+        """Until mail is signed: setup asked for keys, which take a while to be made, and there is no DNS
+        that could show them."""
+        self.sql("UPDATE mail.settings SET value = 'no' WHERE name = 'dkim_wait_for_dns'")
         wait_until(lambda: self.sql("SELECT count(*) FROM mail.dkim_requests"
                                     " WHERE state IN ('pending', 'taken')") == "0", what="DKIM keys")
+        wait_until(lambda: self.sql("SELECT count(*) FROM mail.dkim_keys"
+                                    " WHERE state IN ('pending', 'published')") == "0", what="keys that sign")
         signer = next(p for p in self.programs if p.name == "postward-dkim")
         generation = int(self.sql("SELECT mail.generation()"))
         wait_until(lambda: loaded(signer) >= generation, what="postward-dkim to load them")

@@ -9,6 +9,7 @@ from stack import dns as zone
 from stack.clients import Sink
 from stack.dns import Dns
 from stack.host import MailHost
+from stack.proc import wait_until
 from stack.world import (EDGE, EDGE6, INNER_LINK, NAMESERVER, SENDER, SENDER6, SINK, THIEF, records)
 
 from .machine import SURROUNDINGS
@@ -85,10 +86,14 @@ class Surroundings(MailHost):
         return self
 
     def publish(self):
-        """The keys' records, as SQL shows them to the admin, into the zone."""
+        """The keys' records, as SQL shows them to the admin, into the zone; who has no name servers that
+        the host could ask says that they are there."""
         for name, value in self.pg.sql("SELECT name, value FROM mail.dns_records"
                                        " WHERE type = 'TXT' AND name LIKE '%%._domainkey.%%'"):
             self.publish_key(name, value)
+        self.pg.sql("UPDATE mail.settings SET value = 'no' WHERE name = 'dkim_wait_for_dns'")
+        wait_until(lambda: not self.pg.sql("SELECT id FROM mail.dkim_keys WHERE state IN ('pending', 'published')"),
+                   what="keys that sign")
 
 
 class MachineStack(Surroundings):
