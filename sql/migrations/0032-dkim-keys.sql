@@ -436,14 +436,20 @@ $$;
 COMMENT ON FUNCTION mail.txt_strings(text) IS 'A TXT record as zone files have it: strings of at most 255 characters.';
 GRANT EXECUTE ON FUNCTION mail.txt_strings(text) TO postward_admin;
 
-CREATE FUNCTION mail.mta_sts_policy(domain text) RETURNS text
+-- The same for every domain, so that the view asks once.
+CREATE FUNCTION mail.mta_sts_text() RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
     SELECT E'version: STSv1\r\nmode: ' || mail.setting('mta_sts') || E'\r\n'
            || (SELECT string_agg('mx: ' || host || E'\r\n', '' ORDER BY host)
                FROM string_to_table(mail.setting('mx_hosts'), ' ') AS host WHERE host <> '')
            || E'max_age: 604800\r\n'
     WHERE mail.setting('mta_sts') IN ('testing', 'enforce')
-      AND EXISTS (SELECT FROM mail.snapshot_domains AS d WHERE d.name = mail.normal_domain(mta_sts_policy.domain))
+$$;
+COMMENT ON FUNCTION mail.mta_sts_text() IS 'The MTA-STS policy of our domains; NULL while setting mta_sts is off.';
+
+CREATE FUNCTION mail.mta_sts_policy(domain text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$
+    SELECT mail.mta_sts_text() FROM mail.snapshot_domains AS d WHERE d.name = mail.normal_domain(mta_sts_policy.domain)
 $$;
 COMMENT ON FUNCTION mail.mta_sts_policy(text) IS
     'What https://mta-sts.DOMAIN/.well-known/mta-sts.txt has to say (RFC 8461); NULL while setting mta_sts is off.';
@@ -477,19 +483,20 @@ CREATE OR REPLACE VIEW mail.dns_domain_records AS
            'where mail programs find ' || s.what || ' (RFC 6186, RFC 8314)', 'srv', false
     FROM mail.snapshot_domains AS d,
          (VALUES ('_imaps', 993, 'IMAP'), ('_submissions', 465, 'submission')) AS s (service, port, what),
-         (SELECT coalesce(mail.setting('client_host'), split_part(mail.setting('mx_hosts'), ' ', 1)) AS host) AS h
+         (SELECT coalesce(mail.setting('client_host'), split_part(mail.setting('mx_hosts'), ' ', 1)) AS host OFFSET 0) AS h
     WHERE h.host <> ''
     UNION ALL
     SELECT d.name, '_mta-sts.' || d.name, 'TXT',
-           'v=STSv1; id=' || left(md5(mail.mta_sts_policy(d.name)), 16) || ';',
+           'v=STSv1; id=' || left(md5(p.policy), 16) || ';',
            'MTA-STS: senders shall use TLS; mail.mta_sts_policy(domain) is to be served by https', 'text', true
-    FROM mail.snapshot_domains AS d WHERE mail.mta_sts_policy(d.name) IS NOT NULL
+    FROM mail.snapshot_domains AS d, (SELECT mail.mta_sts_text() AS policy OFFSET 0) AS p WHERE p.policy IS NOT NULL
     UNION ALL
     SELECT d.name, '_smtp._tls.' || d.name, 'TXT',
-           'v=TLSRPTv1; rua=mailto:' || coalesce(mail.setting('tls_reports_to'), 'postmaster@' || d.name),
+           'v=TLSRPTv1; rua=mailto:' || coalesce(w.reports_to, 'postmaster@' || d.name),
            'TLS-RPT: who is told of TLS that failed (RFC 8460)', 'tlsrpt', false
-    FROM mail.snapshot_domains AS d
-    WHERE mail.setting('tls_reports_to') IS NOT NULL OR mail.setting('mta_sts') <> 'off';
+    FROM mail.snapshot_domains AS d,
+         (SELECT mail.setting('tls_reports_to') AS reports_to, mail.setting('mta_sts') AS mta_sts OFFSET 0) AS w
+    WHERE w.reports_to IS NOT NULL OR w.mta_sts <> 'off';
 COMMENT ON COLUMN mail.dns_domain_records.kind IS 'mx, spf, dkim, dmarc, srv, tlsrpt, or text: compared word for word.';
 
 CREATE OR REPLACE VIEW mail.dns_records AS
@@ -554,6 +561,10 @@ COMMENT ON FUNCTION mail.fill_mx_addresses(text) IS
 GRANT EXECUTE ON FUNCTION mail.fill_mx_addresses(text) TO postward_admin, postward_dkim;
 GRANT EXECUTE ON FUNCTION mail.record_dns(jsonb) TO postward_dkim;
 GRANT SELECT ON mail.dns_records TO postward_dkim;
+-- functions of views run with the reader's rights
+GRANT EXECUTE ON FUNCTION mail.setting(text), mail.mx_addresses(), mail.reverse_name(inet), mail.txt_strings(text),
+    mail.mta_sts_text() TO postward_dkim;
+GRANT EXECUTE ON FUNCTION mail.mta_sts_text(), mail.dkim_terms() TO postward_admin;
 
 CREATE FUNCTION mail.check_dkim(OUT severity text, OUT what text, OUT hint text) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp AS $$

@@ -1,6 +1,6 @@
 -- Who may what: by function, by table and view, by column. What is not listed is refused.
 BEGIN;
-SELECT plan(24);
+SELECT plan(27);
 
 CREATE TEMP TABLE daemons (role text);
 INSERT INTO daemons VALUES ('postward_score'), ('postward_dkim'), ('postward_policy'),
@@ -33,6 +33,8 @@ $$VALUES
     ('postward_dkim dkim_refuse'), ('postward_dkim dkim_store_key'), ('postward_dkim dkim_take_requests'),
     ('postward_dkim dkim_take'), ('postward_dkim dkim_step'), ('postward_dkim dkim_to_seal'), ('postward_dkim dkim_seal'),
     ('postward_dkim dkim_sealed_with'), ('postward_dkim record_dns'), ('postward_dkim fill_mx_addresses'),
+    ('postward_dkim setting'), ('postward_dkim mx_addresses'), ('postward_dkim reverse_name'), ('postward_dkim txt_strings'),
+    ('postward_dkim mta_sts_text'),
     ('postward_dkim generation'), ('postward_dkim record_events'), ('postward_dkim senders'), ('postward_dkim sender_owners'),
     ('postward_dovecot dovecot_changes'), ('postward_dovecot dovecot_masterdb'),
     ('postward_dovecot dovecot_passdb'), ('postward_dovecot dovecot_passdb_many'),
@@ -168,5 +170,9 @@ FROM (VALUES
      'mail.arc_trusted_sealers, mail.access_lists, mail.posting_rights, mail.greylist, mail.send_habits,'
      'mail.auth_limits, mail.auth_blocks, mail.bans, mail.rate_exemptions, mail.sending_blocks, mail.rate_resets, mail.rate_notices,'
      ' mail.domain_usage, mail.quota_warned, mail.quota_warnings, mail.login_changes LIMIT 1')) AS v (s);
+SELECT is(pg_temp.as_role('postward_admin', s), 'ok', 'people: ' || s)
+FROM (VALUES ('SELECT * FROM mail.dkim_life, mail.dkim_seen, mail.dkim_hosts, mail.dns_records(''d.test''), mail.dkim_rotations')) AS v (s);
+SELECT is(pg_temp.as_role('postward_dkim', s), 'ok', 'the timer: ' || s)
+FROM (VALUES ('SELECT * FROM mail.dns_records WHERE kind = ''dkim'''), ('SELECT mail.record_dns(''[]''), mail.fill_mx_addresses('''')')) AS v (s);
 SELECT * FROM finish();
 ROLLBACK;
