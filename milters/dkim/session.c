@@ -179,6 +179,15 @@ static sfsistat on_rcpt(struct kit_session *s, char **argv)
 	return SMFIS_CONTINUE;
 }
 
+/* Most mail from outside is neither signed nor sealed: it need not come here. */
+static sfsistat on_data(struct kit_session *s)
+{
+	const struct session *own = s->own;
+	bool is_ours = own->signer || own->sealing || own->failure != PW_OK;
+
+	return is_ours ? SMFIS_CONTINUE : SMFIS_ACCEPT;
+}
+
 static void learn_from(struct session *own, struct pw_str name, struct pw_str value)
 {
 	if (!pw_str_eq_nocase(name, PW_STR("From")))
@@ -433,12 +442,14 @@ void session_describe(struct kit_daemon *kit, struct daemon *shared)
 		.connect = on_connect,
 		.mail = on_mail,
 		.rcpt = on_rcpt,
+		.data = on_data,
 		.header = on_header,
 		.body = on_body,
 		.eom = on_eom,
 		.reset = on_reset,
 		.close = on_close,
 	};
+	kit->verdicts = KIT_BIT(KIT_DATA);
 	kit->actions = SMFIF_ADDHDRS;
 	kit->macros[KIT_CONNECT] = "j";
 	kit->macros[KIT_MAIL] = "i {auth_authen}";

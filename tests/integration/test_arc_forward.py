@@ -2,6 +2,8 @@
 it leaves with a set of ours that python3-dkim accepts, or with none."""
 import base64
 import os
+import socket
+import struct
 import subprocess
 import time
 
@@ -196,3 +198,30 @@ def test_what_local_programs_send_is_signed_not_sealed(stack):
     stack.inner.sendmail(text.replace("\r\n", "\n").encode(), "-f", "ann@example.test", FAR)
     data = left(stack, one)
     assert fields(data, "dkim-signature") and not fields(data, "arc-seal")
+
+
+def asked_at_data(stack, recipient):
+    """What postward-dkim says at DATA to a Postfix that can do all a milter may ask for."""
+    def send_packet(command, data=b""):
+        link.sendall(struct.pack("!I", len(data) + 1) + command + data)
+
+    def answer():
+        length, = struct.unpack("!I", link.recv(4, socket.MSG_WAITALL))
+        return link.recv(length, socket.MSG_WAITALL)
+
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(30)
+        link.connect(str(stack.programs["postward-dkim"].sockets[0]))
+        send_packet(b"O", struct.pack("!III", 6, 0x1FF, 0x1FFFFF))
+        assert answer()[:1] == b"O"
+        send_packet(b"C", b"mail.sender.test\x004" + struct.pack("!H", 2525) + b"192.0.2.7\x00")
+        send_packet(b"M", b"<ann@sender.test>\x00")
+        send_packet(b"R", f"<{recipient}>\x00".encode())
+        send_packet(b"T")
+        return answer()
+
+
+def test_what_is_neither_signed_nor_sealed_need_not_come(stack):
+    """Postfix keeps the bytes of a message that ends here to itself."""
+    assert asked_at_data(stack, "ann@example.test") == b"a"
+    assert asked_at_data(stack, "away@example.test") == b"c"
