@@ -1,6 +1,7 @@
 """The life of DKIM keys against name servers that publish late, never and wrongly, behind a
 real Postfix: no message is signed with a key that a verifier cannot see. And private keys at
 rest: a dump of the database holds none that can be used."""
+import base64
 import json
 import os
 import re
@@ -198,6 +199,24 @@ def test_a_new_host_key_takes_over_what_is_sealed(bed):
     wait_until(lambda: bed.pg.value("SELECT split_part(private_key, ':', 2) FROM mail.dkim_keys WHERE state = 'active'") == now[0],
                what="keys under the new host key")
     assert len(bed.signers()) == 1
+
+
+def test_an_export_opens_what_is_sealed(bed, tmp_path):
+    selector, = bed.signers()
+    domain = bed.pg.value("SELECT domain::text FROM mail.dkim_keys WHERE selector = %s", selector)
+    command = [build() / "bin/postwardctl", "dkim", "export", domain, selector, "--json", "--database",
+               bed.pg.conninfo(), "--host-key"]
+    done = subprocess.run([*command, host_key(bed)], capture_output=True, text=True, check=True)
+    key, = json.loads(done.stdout)["keys"]
+    public = subprocess.run(["openssl", "pkey", "-pubout", "-outform", "DER"], input=key["private_key"].encode(),
+                            capture_output=True, check=True).stdout
+    assert base64.b64encode(public).decode() in key["record"]
+    other = tmp_path / "host.key"
+    subprocess.run([build() / "bin/postwardctl", "dkim", "host-key", "new", "--file", other],
+                   capture_output=True, check=True)
+    for file, code in ((other, 65), (tmp_path / "none", 66)):
+        done = subprocess.run([*command, file], capture_output=True, text=True, check=False)
+        assert done.returncode == code and "PRIVATE" not in done.stdout and done.stderr
 
 
 def test_host_keys_are_shared_by_nodes(bed, tmp_path):

@@ -5,7 +5,9 @@
 #include "mail/dkim_key.h"
 #include "tools/command.h"
 #include "tools/database.h"
+#include "tools/dkim/vault.h"
 #include "tools/dkim/verbs.h"
+#include "tools/input.h"
 #include "tools/json.h"
 #include "tools/options.h"
 
@@ -15,6 +17,9 @@ const char dkim_export_usage[] =
 	"Only\n"
 	"PostgreSQL's superuser and postward_dkim may read them; the latter those that "
 	"sign.\n"
+	"Sealed ones are opened with the host key, which root and postward_dkim may "
+	"read.\n"
+	"  --host-key FILE      default: as postwardctl dkim host-key has it\n"
 	"  --database CONNINFO  libpq string; default: setting database\n"
 	"  --json               {\"domain\", \"keys\": [{\"selector\", \"algorithm\",\n"
 	"                       \"state\", \"private_key\", \"name\", \"record\"}]}\n";
@@ -32,7 +37,7 @@ static const char *const questions[] = {
 };
 
 struct options {
-	const char *domain, *selector, *database;
+	const char *domain, *selector, *database, *host_key;
 	bool is_json;
 };
 
@@ -50,9 +55,22 @@ static struct pw_db_result *ask(struct pw_db_session *session, const struct opti
 	              : NULL;
 }
 
+/* The private key in clear. vault: not NULL where one is sealed. */
+static enum pw_status put_private(struct pw_buf *out, const struct pw_vault *vault,
+                                  const struct pw_db_result *rows, size_t i)
+{
+	struct pw_str text = pw_db_value(rows, i, KEY_PRIVATE);
+
+	if (pw_vault_is_sealed(text))
+		return pw_vault_open(vault, pw_db_value(rows, i, KEY_DOMAIN),
+		                     pw_db_value(rows, i, KEY_SELECTOR), text, out);
+	pw_buf_puts(out, text);
+	return pw_buf_status(out);
+}
+
 /* The record of the table, or the one that the key makes. */
 static enum pw_status put_record(struct pw_buf *out, const struct pw_db_result *rows,
-                                 size_t i)
+                                 size_t i, struct pw_str pem)
 {
 	PW_AUTO(pw_dkim_key_free) struct pw_dkim_key *key = NULL;
 	struct pw_str record = pw_db_value(rows, i, KEY_RECORD);
@@ -65,25 +83,21 @@ static enum pw_status put_record(struct pw_buf *out, const struct pw_db_result *
 	}
 	if ((r = pw_dkim_algorithm_parse(&algorithm,
 	                                 pw_db_value(rows, i, KEY_ALGORITHM))) != PW_OK ||
-	    (r = pw_dkim_key_load(&key, algorithm, pw_db_value(rows, i, KEY_PRIVATE))) !=
-	            PW_OK)
+	    (r = pw_dkim_key_load(&key, algorithm, pem)) != PW_OK)
 		return r;
 	return pw_dkim_key_record(key, out);
 }
 
 /* The PEM alone is what programs read; they skip the line of the record. */
-static void print_key(const struct pw_db_result *rows, size_t i, struct pw_str name,
-                      struct pw_str record)
+static void print_key(struct pw_str pem, struct pw_str name, struct pw_str record)
 {
-	struct pw_str pem = pw_db_value(rows, i, KEY_PRIVATE);
-
 	printf("%.*s%s", PW_FMT(pem),
 	       pem.len > 0 && pem.at[pem.len - 1] == '\n' ? "" : "\n");
 	dkim_print_record(name, record);
 }
 
 static void add_key(struct json_object *list, const struct pw_db_result *rows, size_t i,
-                    struct pw_str name, struct pw_str record)
+                    struct pw_str pem, struct pw_str name, struct pw_str record)
 {
 	struct json_object *one = json_object_new_object();
 
@@ -91,12 +105,13 @@ static void add_key(struct json_object *list, const struct pw_db_result *rows, s
 	tool_json_add(one, "selector", pw_db_value(rows, i, KEY_SELECTOR));
 	tool_json_add(one, "algorithm", pw_db_value(rows, i, KEY_ALGORITHM));
 	tool_json_add(one, "state", pw_db_value(rows, i, KEY_STATE));
-	tool_json_add(one, "private_key", pw_db_value(rows, i, KEY_PRIVATE));
+	tool_json_add(one, "private_key", pem);
 	tool_json_add(one, "name", name);
 	tool_json_add(one, "record", record);
 }
 
-static int print_keys(const struct options *opt, const struct pw_db_result *rows)
+static int print_keys(const struct options *opt, const struct pw_db_result *rows,
+                      const struct pw_vault *vault)
 {
 	PW_AUTO(tool_json_put) struct json_object *json = json_object_new_object();
 	struct json_object *list = json_object_new_array();
@@ -105,8 +120,11 @@ static int print_keys(const struct options *opt, const struct pw_db_result *rows
 	json_object_object_add(json, "keys", list);
 	for (size_t i = 0; i < pw_db_rows(rows); i++) {
 		PW_AUTO(pw_buf_done) struct pw_buf name = { 0 }, record = { 0 };
-		enum pw_status r = put_record(&record, rows, i);
+		PW_AUTO(tool_wipe_buf) struct pw_buf pem = { 0 };
+		enum pw_status r = put_private(&pem, vault, rows, i);
 
+		if (r == PW_OK)
+			r = put_record(&record, rows, i, pw_buf_str(&pem));
 		if (r != PW_OK) {
 			fprintf(stderr, "postwardctl dkim: key %.*s: %s\n",
 			        PW_FMT(pw_db_value(rows, i, KEY_SELECTOR)),
@@ -116,17 +134,28 @@ static int print_keys(const struct options *opt, const struct pw_db_result *rows
 		dkim_put_name(&name, pw_db_value(rows, i, KEY_SELECTOR),
 		              pw_db_value(rows, i, KEY_DOMAIN));
 		if (opt->is_json)
-			add_key(list, rows, i, pw_buf_str(&name), pw_buf_str(&record));
+			add_key(list, rows, i, pw_buf_str(&pem), pw_buf_str(&name),
+			        pw_buf_str(&record));
 		else
-			print_key(rows, i, pw_buf_str(&name), pw_buf_str(&record));
+			print_key(pw_buf_str(&pem), pw_buf_str(&name),
+			          pw_buf_str(&record));
 	}
 	if (opt->is_json)
 		tool_json_print(json);
 	return EXIT_FINE;
 }
 
+static bool is_any_sealed(const struct pw_db_result *rows)
+{
+	for (size_t i = 0; i < pw_db_rows(rows); i++)
+		if (pw_vault_is_sealed(pw_db_value(rows, i, KEY_PRIVATE)))
+			return true;
+	return false;
+}
+
 static int run(const struct options *opt)
 {
+	PW_AUTO(pw_vault_free) struct pw_vault *vault = NULL;
 	PW_AUTO(pw_db_session_close) struct pw_db_session *session = NULL;
 	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
 	int code;
@@ -139,7 +168,10 @@ static int run(const struct options *opt)
 		fprintf(stderr, "postwardctl dkim: %s has no such key\n", opt->domain);
 		return EXIT_PROBLEMS;
 	}
-	return print_keys(opt, rows);
+	if (is_any_sealed(rows) &&
+	    (code = dkim_vault_read(&vault, opt->host_key)) != EXIT_FINE)
+		return code;
+	return print_keys(opt, rows, vault);
 }
 
 int dkim_export(int argc, char **argv)
@@ -147,6 +179,7 @@ int dkim_export(int argc, char **argv)
 	struct options opt = { 0 };
 	const struct tool_option options[] = {
 		{ "database", .text = &opt.database },
+		{ "host-key", .text = &opt.host_key },
 		{ "json", .flag = &opt.is_json },
 	};
 	int operand, code;

@@ -8,15 +8,13 @@
 #include <unistd.h>
 
 #include "io/file.h"
-#include "mail/dkim_vault.h"
 #include "tools/command.h"
+#include "tools/dkim/vault.h"
 #include "tools/dkim/verbs.h"
 #include "tools/input.h"
 #include "tools/json.h"
 #include "tools/options.h"
-#include "tools/settings_file.h"
 
-#define PROGRAM "postward-dkim"
 #define OWNER "postward_dkim"
 
 const char dkim_host_key_usage[] =
@@ -29,7 +27,7 @@ const char dkim_host_key_usage[] =
 	"  export               print the file, for another node; keep it secret\n"
 	"  import               take the file from standard input\n"
 	"  --file FILE          default: setting host_key of postward-dkim, else "
-        "host.key "
+	"host.key "
 	"in\n"
 	"                       its state_directory\n"
 	"  --json               show: {\"ok\", \"file\", \"keys\": [{\"id\", "
@@ -44,21 +42,6 @@ static int fail(int code, const char *what, const char *why)
 {
 	(void)fprintf(stderr, "postwardctl dkim host-key: %s: %s\n", what, why);
 	return code;
-}
-
-static int parse(struct pw_vault **out, const char *what, struct pw_str text)
-{
-	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
-	unsigned int line = 0;
-	enum pw_status r = pw_vault_parse(out, text, &line);
-
-	if (r == PW_OK)
-		return EXIT_FINE;
-	if (line > 0)
-		pw_buf_printf(&why, "line %u: not 32 bytes in base64", line);
-	else
-		pw_buf_puts(&why, PW_STR("holds no key"));
-	return fail(EX_DATAERR, what, pw_buf_text(&why));
 }
 
 /* Its rights are those of the program that reads it, and of nobody else. */
@@ -103,7 +86,6 @@ static int run_export(const struct options *opt)
 
 static int run_show(const struct options *opt)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
 	PW_AUTO(pw_vault_free) struct pw_vault *vault = NULL;
 	PW_AUTO(tool_json_put) struct json_object *json = json_object_new_object();
 	struct json_object *list = json_object_new_array();
@@ -111,8 +93,7 @@ static int run_show(const struct options *opt)
 
 	json_object_object_add(json, "ok", json_object_new_boolean(true));
 	json_object_object_add(json, "keys", list);
-	if ((code = read_file(opt, &text)) != EXIT_FINE ||
-	    (code = parse(&vault, opt->file, pw_buf_str(&text))) != EXIT_FINE)
+	if ((code = dkim_vault_read(&vault, opt->file)) != EXIT_FINE)
 		return code;
 	tool_json_add(json, "file", pw_str_from(opt->file));
 	for (size_t i = 0; i < pw_vault_count(vault); i++) {
@@ -148,7 +129,8 @@ static int run_new(const struct options *opt)
 	pw_buf_puts(&next, pw_buf_str(&text));
 	if (pw_buf_status(&next) != PW_OK)
 		return fail(EX_OSERR, opt->file, "no memory");
-	if ((code = parse(&vault, opt->file, pw_buf_str(&next))) != EXIT_FINE ||
+	if ((code = dkim_vault_parse(&vault, opt->file, pw_buf_str(&next))) !=
+	            EXIT_FINE ||
 	    (code = replace(opt->file, pw_buf_str(&next))) != EXIT_FINE)
 		return code;
 	printf("made %.*s in %s\nOther nodes need this file, each then: systemctl reload "
@@ -171,18 +153,10 @@ static int run_import(const struct options *opt)
 	pw_wipe(some, sizeof(some));
 	if (pw_buf_status(&text) != PW_OK)
 		return fail(EX_DATAERR, "standard input", "is too long");
-	if ((code = parse(&vault, "standard input", pw_buf_str(&text))) != EXIT_FINE)
+	if ((code = dkim_vault_parse(&vault, "standard input", pw_buf_str(&text))) !=
+	    EXIT_FINE)
 		return code;
 	return replace(opt->file, pw_buf_str(&text));
-}
-
-static void find_file(struct pw_buf *out)
-{
-	settings_file_value(out, PROGRAM, "host_key", "");
-	if (out->len > 0)
-		return;
-	settings_file_state(out, PROGRAM);
-	pw_buf_puts(out, PW_STR("/host.key"));
 }
 
 int dkim_host_key(int argc, char **argv)
@@ -207,7 +181,7 @@ int dkim_host_key(int argc, char **argv)
 	if (!tool_options_take(options, PW_LEN(options), dkim_host_key_usage, argc, argv,
 	                       &operand, &code))
 		return code;
-	find_file(&file);
+	dkim_vault_file(&file);
 	if (opt.file == NULL)
 		opt.file = pw_buf_text(&file);
 	for (size_t i = 0; i < PW_LEN(verbs) && operand == argc - 1; i++)
