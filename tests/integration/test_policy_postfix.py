@@ -25,6 +25,8 @@ MESSAGES, SESSIONS = 300, 20
 MAIN = """myhostname = policy.example.test
 myorigin = example.test
 mynetworks =
+mydestination = $myhostname
+local_recipient_maps = inline:{{ nobody=here }}
 relay_domains = example.org
 relay_transport = discard:
 virtual_mailbox_domains = example.test
