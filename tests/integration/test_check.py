@@ -182,10 +182,11 @@ def test_pam_is_asked_first(inner):
 
 def test_passwords_in_clear(inner):
     conf = inner.etc / "dovecot/dovecot.conf"
-    name, value = (("auth_allow_cleartext", "yes") if "dovecot_config_version" in conf.read_text()
-                   else ("disable_plaintext_auth", "no"))
-    conf.write_text("\n".join([line for line in conf.read_text().splitlines() if not line.startswith(name)]) +
-                    f"\n{name} = {value}\n")
+    # 2.4 refuses to be told both that and `ssl = required`
+    wanted = ({"auth_allow_cleartext": "yes", "ssl": "yes"} if "dovecot_config_version" in conf.read_text()
+              else {"disable_plaintext_auth": "no"})
+    lines = [l for l in conf.read_text().splitlines() if l.partition("=")[0].strip() not in wanted]
+    conf.write_text("\n".join([*lines, *(f"{n} = {v}" for n, v in wanted.items())]) + "\n")
     expect(inner, "dovecot", "dovecot/logins", "error", "takes passwords without TLS", "--regenerate")
 
 
