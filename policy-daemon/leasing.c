@@ -125,8 +125,8 @@ void leasing_stop(struct daemon *daemon)
 {
 	int64_t deadline_ms, left_ms;
 
-	if (daemon->lease_db ==
-	    NULL) /* the start failed, perhaps before any setting was read */
+	/* the start failed, perhaps before any setting was read */
+	if (daemon->lease_db == NULL)
 		return;
 	deadline_ms = pw_clock_mono_ms() + daemon->settings->drain_timeout_ms;
 	await_answers(daemon, deadline_ms);

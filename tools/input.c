@@ -25,12 +25,6 @@ static void close_fd(int *fd)
 		(void)close(*fd);
 }
 
-void tool_wipe_buf(struct pw_buf *secret)
-{
-	pw_wipe(secret->at, secret->len);
-	pw_buf_done(secret);
-}
-
 static enum pw_status from_errno(const char **why_out)
 {
 	*why_out = strerror(errno);

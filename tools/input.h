@@ -11,5 +11,3 @@
  *         PW_ERR_STATE (no regular file), PW_ERR_IO, PW_ERR_NOMEM */
 PW_MUST_CHECK enum pw_status tool_read_regular(struct pw_buf *out, const char *path,
                                                size_t max_bytes, const char **why_out);
-/* Wipe, then free: for PW_AUTO of buffers that held keys or passwords. */
-void tool_wipe_buf(struct pw_buf *secret);

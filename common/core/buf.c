@@ -18,6 +18,13 @@ void pw_buf_done(struct pw_buf *b)
 	pw_buf_init(b, b->max);
 }
 
+void pw_buf_wipe(struct pw_buf *b)
+{
+	if (b->at != NULL)
+		pw_wipe(b->at, b->room);
+	pw_buf_done(b);
+}
+
 void pw_buf_reset(struct pw_buf *b)
 {
 	b->len = 0;

@@ -25,8 +25,10 @@ void pw_buf_init(struct pw_buf *b, size_t max);
  * and takes memory of its own only for more than fits there. */
 #define PW_BUF_IN(array)                                                                 \
 	((struct pw_buf){ .at = (array), .room = sizeof(array), .lent = (array) })
-/* Frees the memory and leaves an empty buffer; for PW_AUTO. Secrets: pw_wipe first. */
+/* Frees the memory and leaves an empty buffer; for PW_AUTO. */
 void pw_buf_done(struct pw_buf *b);
+/* The same for what held keys or passwords: wiped first. */
+void pw_buf_wipe(struct pw_buf *b);
 /* Empty, failure forgotten, memory kept. */
 void pw_buf_reset(struct pw_buf *b);
 /* Cut back to len bytes (no-op if shorter). */

@@ -187,16 +187,10 @@ static enum pw_status use_image(struct pw_snapshot *s, struct pw_str bytes, bool
 
 /* ---- the copy on disk ---- */
 
-static void wipe_buf(struct pw_buf *b)
-{
-	if (b->at)
-		pw_wipe(b->at, b->len); /* rows may be private keys */
-	pw_buf_done(b);
-}
-
 static void copy_load(struct pw_snapshot *s)
 {
-	PW_AUTO(wipe_buf) struct pw_buf bytes = { .max = PW_SNAPSHOT_BYTES_MAX };
+	PW_AUTO(pw_buf_wipe) /* rows may be private keys */
+	struct pw_buf bytes = { .max = PW_SNAPSHOT_BYTES_MAX };
 	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
 	struct pw_image_head head;
 	enum pw_status r;
@@ -297,7 +291,8 @@ static enum pw_status read_rows(struct pw_snapshot *s, struct pw_buf *bytes,
 /* Read everything and put it in place; what fails leaves the old one. */
 static enum pw_status load(struct pw_snapshot *s, int64_t generation, struct pw_buf *why)
 {
-	PW_AUTO(wipe_buf) struct pw_buf bytes = { .max = PW_SNAPSHOT_BYTES_MAX };
+	PW_AUTO(pw_buf_wipe) /* rows may be private keys */
+	struct pw_buf bytes = { .max = PW_SNAPSHOT_BYTES_MAX };
 	int64_t start = pw_clock_mono_ms();
 	struct pw_image_head head;
 	enum pw_status r;

@@ -29,12 +29,6 @@ static void cipher_free(EVP_CIPHER_CTX **ctx)
 	EVP_CIPHER_CTX_free(*ctx);
 }
 
-static void wipe_and_done(struct pw_buf *secret)
-{
-	pw_wipe(secret->at, secret->len);
-	pw_buf_done(secret);
-}
-
 /* ---- the file ---- */
 
 static enum pw_status name_key(struct host_key *key)
@@ -213,7 +207,7 @@ enum pw_status pw_vault_open(const struct pw_vault *vault, struct pw_str domain,
                              struct pw_buf *out)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf names = { 0 };
-	PW_AUTO(wipe_and_done) struct pw_buf raw = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf raw = { 0 };
 	struct pw_str text = pw_str_sub(sealed, sizeof(MARK) - 1, sealed.len);
 	const struct host_key *key;
 	size_t len;

@@ -5,12 +5,6 @@
 
 #include "io/file.h"
 
-static void wipe_and_done(struct pw_buf *secret)
-{
-	pw_wipe(secret->at, secret->len);
-	pw_buf_done(secret);
-}
-
 void host_key_path(struct pw_buf *out, struct pw_str setting, const char *state_directory)
 {
 	if (setting.len > 0)
@@ -41,7 +35,7 @@ static enum pw_status check_rights(const char *path, struct pw_buf *why_out)
 enum pw_status host_key_read(struct pw_vault **out, const char *path,
                              struct pw_buf *why_out)
 {
-	PW_AUTO(wipe_and_done) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	unsigned int line = 0;
 	enum pw_status r;
 
@@ -63,7 +57,7 @@ enum pw_status host_key_read(struct pw_vault **out, const char *path,
 
 enum pw_status host_key_make(const char *path)
 {
-	PW_AUTO(wipe_and_done) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	enum pw_status r;
 
 	pw_buf_puts(&text, PW_STR("# Seals private DKIM keys in the database; other "

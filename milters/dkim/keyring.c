@@ -101,12 +101,6 @@ static bool is_selector(struct pw_str s)
 	return pw_dns_name_is_valid(s);
 }
 
-static void wipe_and_done(struct pw_buf *secret)
-{
-	pw_wipe(secret->at, secret->len);
-	pw_buf_done(secret);
-}
-
 void keyring_use_vault(struct keyring *keyring, const struct pw_vault *vault)
 {
 	keyring->vault = vault;
@@ -140,7 +134,7 @@ static enum pw_status open_key(struct pw_dkim_key **out, const struct keyring *k
                                struct pw_str domain, struct pw_str selector,
                                struct pw_str algorithm, struct pw_str text)
 {
-	PW_AUTO(wipe_and_done) struct pw_buf pem = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf pem = { 0 };
 	enum pw_status r;
 
 	if (!pw_vault_is_sealed(text))

@@ -60,16 +60,10 @@ static void refuse(struct maker *maker, const struct request *request, const cha
 		log_failure(maker, r, NULL);
 }
 
-static void wipe_and_done(struct pw_buf *secret)
-{
-	pw_wipe(secret->at, secret->len);
-	pw_buf_done(secret);
-}
-
 static enum pw_status store(struct maker *maker, const struct request *request,
                             const struct pw_dkim_key *key)
 {
-	PW_AUTO(wipe_and_done) struct pw_buf pem = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf pem = { 0 };
 	PW_AUTO(pw_buf_done) struct pw_buf sealed = { 0 };
 	PW_AUTO(pw_buf_done) struct pw_buf record = { 0 };
 	PW_AUTO(pw_db_result_free) struct pw_db_result *result = NULL;

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "core/ascii.h"
 #include "core/map.h"
 #include "core/punycode.h"
 
@@ -63,19 +62,22 @@ static bool is_identity(struct pw_str s)
 	       (at < s.len && pw_domain_is_valid(pw_str_sub(s, at + 1, s.len)));
 }
 
+/* No sign; nothing is 0. */
 static enum pw_status read_seconds(int64_t *out, struct pw_str text)
 {
-	int64_t n = 0;
+	*out = 0;
+	if (text.len == 0)
+		return PW_OK;
+	return text.at[0] == '-' ? PW_ERR_SYNTAX
+	                         : pw_str_to_int64(text, 0, EXPIRES_MAX_S, out);
+}
 
-	for (size_t i = 0; i < text.len; i++) {
-		if (!pw_is_digit(text.at[i]))
-			return PW_ERR_SYNTAX;
-		n = n * 10 + (text.at[i] - '0');
-		if (n > EXPIRES_MAX_S)
-			return PW_ERR_RANGE;
-	}
-	*out = n;
-	return PW_OK;
+/* Where the domain of an address begins; of a domain alone at its start. */
+static size_t domain_start(struct pw_str name)
+{
+	size_t at = pw_str_rfind(name, '@');
+
+	return at < name.len ? at + 1 : 0;
 }
 
 /* An address, a domain or ".domain", its domain as DNS has it. */
@@ -83,11 +85,9 @@ static enum pw_status copy_as_dns(struct pw_arena *arena, struct pw_str name,
                                   struct pw_str *out)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
-	size_t at = name.len;
+	size_t at = domain_start(name);
 	enum pw_status r;
 
-	while (at > 0 && name.at[at - 1] != '@')
-		at--;
 	pw_buf_puts(&text, pw_str_sub(name, 0, at));
 	if (at < name.len &&
 	    (r = pw_domain_to_ascii(&text, pw_str_sub(name, at, name.len))) != PW_OK)
@@ -215,7 +215,6 @@ enum pw_status rule_identity(struct pw_str *out, struct pw_arena *arena,
 {
 	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
 	struct pw_str identity = rule ? rule->identity : PW_STR("");
-	size_t at;
 
 	if (pw_str_eq(identity, PW_STR("author"))) {
 		identity = address;
@@ -225,9 +224,8 @@ enum pw_status rule_identity(struct pw_str *out, struct pw_arena *arena,
 			return pw_buf_status(&text);
 		identity = pw_buf_str(&text);
 	}
-	for (at = identity.len; at > 0 && identity.at[at - 1] != '@'; at--)
-		;
-	if (!is_inside(pw_str_sub(identity, at, identity.len), signing_domain))
+	if (!is_inside(pw_str_sub(identity, domain_start(identity), identity.len),
+	               signing_domain))
 		identity = PW_STR(""); /* RFC 6376 3.5: verifiers would ignore it all */
 	return pw_arena_copy(arena, identity, out);
 }

@@ -43,12 +43,6 @@ const struct pw_vault *sealer_vault(const struct sealer *sealer)
 	return sealer->vault;
 }
 
-static void wipe_and_done(struct pw_buf *secret)
-{
-	pw_wipe(secret->at, secret->len);
-	pw_buf_done(secret);
-}
-
 static bool fail(struct sealer *sealer, const char *why)
 {
 	if (!sealer->has_failed)
@@ -129,7 +123,7 @@ static bool seal(struct sealer *sealer, struct pw_db *db, const struct pw_db_res
                  size_t i)
 {
 	PW_AUTO(pw_db_result_free) struct pw_db_result *done = NULL;
-	PW_AUTO(wipe_and_done) struct pw_buf opened = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf opened = { 0 };
 	PW_AUTO(pw_buf_done) struct pw_buf hash = { 0 }, sealed = { 0 };
 	struct pw_str domain = pw_db_value(rows, i, 1),
 		      selector = pw_db_value(rows, i, 2);

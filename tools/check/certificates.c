@@ -96,7 +96,7 @@ void judge_certificate(struct check_report *report, const char *who,
 
 static bool holds_key(const char *path)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	const char *why;
 
 	return tool_read_regular(&text, path, FILE_BYTES_MAX, &why) == PW_OK &&

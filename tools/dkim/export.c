@@ -7,7 +7,6 @@
 #include "tools/database.h"
 #include "tools/dkim/vault.h"
 #include "tools/dkim/verbs.h"
-#include "tools/input.h"
 #include "tools/json.h"
 #include "tools/options.h"
 
@@ -120,7 +119,7 @@ static int print_keys(const struct options *opt, const struct pw_db_result *rows
 	json_object_object_add(json, "keys", list);
 	for (size_t i = 0; i < pw_db_rows(rows); i++) {
 		PW_AUTO(pw_buf_done) struct pw_buf name = { 0 }, record = { 0 };
-		PW_AUTO(tool_wipe_buf) struct pw_buf pem = { 0 };
+		PW_AUTO(pw_buf_wipe) struct pw_buf pem = { 0 };
 		enum pw_status r = put_private(&pem, vault, rows, i);
 
 		if (r == PW_OK)

@@ -1,19 +1,15 @@
 /* postwardctl dkim host-key: the file under which private keys lie sealed. */
-#include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-#include "io/file.h"
 #include "tools/command.h"
 #include "tools/dkim/vault.h"
 #include "tools/dkim/verbs.h"
 #include "tools/input.h"
 #include "tools/json.h"
 #include "tools/options.h"
+#include "tools/owned_file.h"
 
 #define OWNER "postward_dkim"
 
@@ -44,24 +40,11 @@ static int fail(int code, const char *what, const char *why)
 	return code;
 }
 
-/* Its rights are those of the program that reads it, and of nobody else. */
 static int replace(const char *path, struct pw_str text)
 {
-	const struct passwd *owner = getpwnam(OWNER);
-	struct stat before;
-	uid_t uid = owner != NULL ? owner->pw_uid : geteuid();
-	gid_t gid = owner != NULL ? owner->pw_gid : getegid();
-	enum pw_status r;
+	const char *why = tool_replace_owned(path, text, 0400, OWNER);
 
-	if (stat(path, &before) == 0) {
-		uid = before.st_uid;
-		gid = before.st_gid;
-	}
-	if ((r = pw_file_replace(path, text, 0400)) != PW_OK)
-		return fail(EX_CANTCREAT, path, pw_status_text(r));
-	if (geteuid() == 0 && chown(path, uid, gid) != 0)
-		return fail(EX_CANTCREAT, path, strerror(errno));
-	return EXIT_FINE;
+	return why == NULL ? EXIT_FINE : fail(EX_CANTCREAT, path, why);
 }
 
 static int read_file(const struct options *opt, struct pw_buf *text)
@@ -76,7 +59,7 @@ static int read_file(const struct options *opt, struct pw_buf *text)
 
 static int run_export(const struct options *opt)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	int code = read_file(opt, &text);
 
 	if (code == EXIT_FINE)
@@ -114,8 +97,8 @@ static int run_show(const struct options *opt)
 /* Before those that are there, if there are any. */
 static int run_new(const struct options *opt)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
-	PW_AUTO(tool_wipe_buf) struct pw_buf next = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf next = { 0 };
 	PW_AUTO(pw_vault_free) struct pw_vault *vault = NULL;
 	const char *why;
 	enum pw_status r;
@@ -141,7 +124,7 @@ static int run_new(const struct options *opt)
 
 static int run_import(const struct options *opt)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	PW_AUTO(pw_vault_free) struct pw_vault *vault = NULL;
 	char some[1024];
 	size_t n;

@@ -93,7 +93,7 @@ enum pw_status tool_key_parse(struct pw_dkim_key **out, struct pw_str text,
 enum pw_status tool_key_read(struct pw_dkim_key **out, const char *path,
                              const char **why_out)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	enum pw_status r = tool_read_regular(&text, path, PW_DKIM_PEM_MAX, why_out);
 
 	return r != PW_OK ? r : tool_key_parse(out, pw_buf_str(&text), why_out);

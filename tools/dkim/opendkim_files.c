@@ -65,7 +65,7 @@ static int read_text(const struct reader *w, struct pw_buf *text, struct pw_str 
 
 static int read_table(const struct reader *w, struct pw_str spec, bool is_signing)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	struct dataset set;
 	const char *name;
 	int code;
@@ -172,7 +172,7 @@ static int take_single(const struct reader *w, const struct conf *conf, const ch
 
 static int read_opendkim(const struct reader *w)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	struct pw_str path = pw_str_from(w->where->conf ? w->where->conf : CONF_DEFAULT);
 	struct conf conf = { 0 };
 	const char *name, *why;

@@ -3,7 +3,6 @@
 #include "core/ascii.h"
 #include "core/dns.h"
 #include "tools/dkim/record.h"
-#include "tools/input.h"
 #include "tools/statement.h"
 
 /* What postward-dkim signs with. */
@@ -75,7 +74,7 @@ enum pw_status dkim_put(struct pw_db_session *session, struct pw_str domain,
                         enum dkim_outcome *outcome_out, struct pw_buf *record_out,
                         struct pw_buf *why_out)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf pem = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf pem = { 0 };
 	struct pw_str values[5];
 	enum pw_status r;
 

@@ -42,7 +42,7 @@ int dkim_vault_parse(struct pw_vault **out, const char *what, struct pw_str text
 int dkim_vault_read(struct pw_vault **out, const char *file)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf usual = { 0 };
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	const char *why;
 	enum pw_status r;
 

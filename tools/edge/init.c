@@ -13,7 +13,6 @@
 #include "tools/edge/kit.h"
 #include "tools/edge/verbs.h"
 #include "tools/edge/wireguard.h"
-#include "tools/input.h"
 #include "tools/json.h"
 #include "tools/options.h"
 #include "tools/shipped.h"
@@ -138,7 +137,7 @@ static int write_file(const struct options *opt, const struct edge_file *file,
 		                                  "/usr/share/postward/edge",
 		                                  "/../../tools/edge/files" };
 	PW_AUTO(pw_buf_done) struct pw_buf template = { 0 }, path = { 0 };
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	enum pw_status r = PW_OK;
 
 	put_path(&path, opt, file->name);
@@ -179,7 +178,7 @@ static void report(const struct options *opt)
 
 static enum pw_status make_stamp_keys(struct edge_keys *keys)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	enum pw_status r = stamp_keys_first(&text, pw_clock_wall_ms() / 1000);
 
 	if (r == PW_OK && text.len < sizeof(keys->stamps))

@@ -1,21 +1,16 @@
 /* postwardctl edge keys: the keys with which an edge stamps mail. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "io/clock.h"
 #include "io/file.h"
 #include "tools/command.h"
 #include "tools/edge/verbs.h"
-#include "tools/input.h"
 #include "tools/json.h"
 #include "tools/options.h"
+#include "tools/owned_file.h"
 #include "tools/settings_file.h"
 #include "tools/stamp_keys.h"
 
@@ -138,30 +133,17 @@ static int print(const struct options *opt, const struct pw_stamp_keys *keys,
 	return is_well || made != NULL ? EXIT_FINE : EXIT_PROBLEMS;
 }
 
-/* Beside it, in one step; with the owner it had, or of the program that reads it. */
 static int replace(const char *path, struct pw_str text)
 {
-	const struct passwd *owner = getpwnam(STAMP_KEYS_OWNER);
-	struct stat before;
-	uid_t uid = owner != NULL ? owner->pw_uid : geteuid();
-	gid_t gid = owner != NULL ? owner->pw_gid : getegid();
-	enum pw_status r;
+	const char *why = tool_replace_owned(path, text, 0600, STAMP_KEYS_OWNER);
 
-	if (stat(path, &before) == 0) {
-		uid = before.st_uid;
-		gid = before.st_gid;
-	}
-	if ((r = pw_file_replace(path, text, 0600)) != PW_OK)
-		return fail(EX_CANTCREAT, path, pw_status_text(r));
-	if (geteuid() == 0 && chown(path, uid, gid) != 0)
-		return fail(EX_CANTCREAT, path, strerror(errno));
-	return EXIT_FINE;
+	return why == NULL ? EXIT_FINE : fail(EX_CANTCREAT, path, why);
 }
 
 static int make(struct options *opt, struct pw_stamp_keys *keys, struct pw_buf *text,
                 int64_t now_s)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf next = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf next = { 0 };
 	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
 	bool is_first = pw_stamp_keys_signer(keys, now_s) == NULL;
 	int64_t from_s = now_s + (opt->in_days >= 0 ? opt->in_days
@@ -187,7 +169,7 @@ static int make(struct options *opt, struct pw_stamp_keys *keys, struct pw_buf *
 
 static int run(struct options *opt, bool is_new)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	PW_AUTO(pw_stamp_keys_done) struct pw_stamp_keys keys = { 0 };
 	PW_AUTO(pw_buf_done) struct pw_buf setting = { 0 };
 	int64_t now_s = pw_clock_wall_ms() / 1000;

@@ -5,7 +5,6 @@
 #include "io/clock.h"
 #include "io/file.h"
 #include "tools/edge/look.h"
-#include "tools/input.h"
 #include "tools/probe.h"
 #include "tools/settings_file.h"
 
@@ -145,7 +144,7 @@ void judge_stamp_keys(struct check_report *report, const struct pw_stamp_keys *k
 void edge_look_stamps(struct check_report *report, const struct check_context *context)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 }, why = { 0 };
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	PW_AUTO(pw_stamp_keys_done) struct pw_stamp_keys keys = { 0 };
 	enum pw_status r;
 

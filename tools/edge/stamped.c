@@ -12,7 +12,6 @@
 #include "io/file.h"
 #include "tools/edge/look.h"
 #include "tools/edge/talk.h"
-#include "tools/input.h"
 #include "tools/settings_file.h"
 
 #define ANSWER_MS 20000
@@ -93,7 +92,7 @@ static enum pw_status put_stamp(struct message *m, const struct pw_stamp_key *ke
 static bool read_keys(struct check_report *report, struct pw_stamp_keys *keys)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 }, why = { 0 };
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 
 	settings_file_value(&path, "postward-origin", "stamp_keys", "");
 	if (path.len > 0 &&

@@ -7,7 +7,6 @@
 #include "core/quota_text.h"
 #include "tools/import/sources.h"
 #include "tools/import/value.h"
-#include "tools/input.h"
 
 /* Cut the next line off; false at the end. */
 static bool next_line(struct pw_str *rest, unsigned int *line, struct pw_str *out)
@@ -217,7 +216,7 @@ static bool is_known_part(const char *path)
 static enum pw_status read_part(struct import_plan *plan, const struct part *part,
                                 const char *path, struct pw_buf *why_out)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf bytes = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf bytes = { 0 };
 	enum pw_status r = import_read_file(&bytes, path, why_out);
 
 	if (r != PW_OK)
@@ -276,7 +275,7 @@ enum pw_status import_read_passwd(struct import_plan *plan,
 	enum pw_status r;
 
 	for (size_t i = 0; i < order->count; i++) {
-		PW_AUTO(tool_wipe_buf) struct pw_buf bytes = { 0 };
+		PW_AUTO(pw_buf_wipe) struct pw_buf bytes = { 0 };
 		struct import_place place = { order->files[i], 0 };
 		struct pw_str rest, line;
 

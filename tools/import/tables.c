@@ -5,7 +5,6 @@
 #include "core/table_text.h"
 #include "tools/import/sources.h"
 #include "tools/import/value.h"
-#include "tools/input.h"
 #include "tools/json.h"
 
 #define MARKS_MAX 3
@@ -257,7 +256,7 @@ enum pw_status import_read_tables(struct import_plan *plan,
 	if ((r = pw_arena_new(&arena, 0)) != PW_OK)
 		return r;
 	for (size_t i = 0; i < order->count; i++) {
-		PW_AUTO(tool_wipe_buf) struct pw_buf bytes = { 0 };
+		PW_AUTO(pw_buf_wipe) struct pw_buf bytes = { 0 };
 
 		pw_arena_free(&names);
 		if ((r = pw_arena_new(&names, 0)) != PW_OK ||

@@ -6,7 +6,6 @@
 #include "core/origin.h"
 #include "db/conninfo.h"
 #include "io/child.h"
-#include "tools/input.h"
 #include "tools/postconf.h"
 #include "tools/setup/file.h"
 #include "tools/setup/list.h"
@@ -150,7 +149,7 @@ const char *setup_origin_text(struct setup_plan *plan, const struct setup_wish *
  * keep. A key that is there stays. */
 static void plan_stamp_keys(struct setup_plan *plan, int64_t now_s)
 {
-	PW_AUTO(tool_wipe_buf) struct pw_buf text = { 0 };
+	PW_AUTO(pw_buf_wipe) struct pw_buf text = { 0 };
 	struct setup_step step = { .name = STAMP_KEYS_FILE,
 		                   .owner = STAMP_KEYS_OWNER,
 		                   .group = STAMP_KEYS_OWNER,

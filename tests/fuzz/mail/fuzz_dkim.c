@@ -1,22 +1,19 @@
 /* Whatever the message: libopendkim survives it, and what we sign it accepts: its hashes
  * of header and body are ours. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/ascii.h"
 #include "core/canon.h"
 #include "core/header.h"
-#include "io/zone.h"
 #include "mail/dkim.h"
 #include "mail/dkim_sign.h"
+#include "own_key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FAR ((int64_t)1 << 40)
-#define SELECTOR "fuzz"
 
 static struct pw_dkim_key *key;
 static struct pw_resolver *resolver;
@@ -24,30 +21,11 @@ static struct pw_dkim_lib *lib;
 static struct pw_arena *arena, *lasting;
 static const struct pw_dkim_names *own_names;
 
-static void must(enum pw_status r)
-{
-	if (r != PW_OK)
-		abort();
-}
-
 static void set_up(void)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf record = { 0 };
-	PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
-	char path[] = "/tmp/postward-fuzz-XXXXXX";
-	int fd;
-
 	if (key != NULL)
 		return;
-	must(pw_dkim_key_make(&key, PW_DKIM_ED25519_SHA256));
-	must(pw_dkim_key_record(key, &record));
-	if ((fd = mkstemp(path)) < 0 ||
-	    dprintf(fd, "{\"" SELECTOR "._domainkey.example.org\": {\"TXT\": [\"%s\"]}}",
-	            pw_buf_text(&record)) < 0)
-		abort();
-	must(pw_zone_open(&resolver, path, &why));
-	close(fd);
-	unlink(path);
+	make_key(&key, &resolver);
 	must(pw_dkim_lib_new(&lib, 0));
 	must(pw_arena_new(&arena, 0));
 	must(pw_arena_new(&lasting, 0));
