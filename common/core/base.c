@@ -1,9 +1,9 @@
 #include "core/base.h"
 
-#include <openssl/crypto.h>
+#include <string.h>
 
 void pw_wipe(void *p, size_t len)
 {
 	if (len > 0)
-		OPENSSL_cleanse(p, len);
+		explicit_bzero(p, len);
 }

@@ -44,7 +44,7 @@ FOREIGN = {  # header: rooms that may include it
 CORE_CALLS = re.compile(
     r"^(mem\w+|str(len|n?cmp|n?casecmp|chr|rchr|spn|cspn|nlen|str|to\w+)|malloc|calloc|realloc|free|"
     r"__\w+ti\d|qsort|bsearch|v?snprintf|abs|labs|__\w*(chk|fail|errno_location)\w*|__isoc\w+|"
-    r"_GLOBAL_OFFSET_TABLE_|OPENSSL_\w+|EVP_\w+|SHA\w+|CRYPTO_\w+|HMAC\w*|BN_\w+|RSA_\w+|ERR_\w+)$")
+    r"_GLOBAL_OFFSET_TABLE_|explicit_bzero|OPENSSL_\w+|EVP_\w+|SHA\w+|CRYPTO_\w+|HMAC\w*|BN_\w+|RSA_\w+|ERR_\w+)$")
 
 
 def sources(folder, suffixes=(".c", ".h")):
