@@ -23,10 +23,17 @@ enum pw_group pw_symbol_group(enum pw_symbol symbol)
 void pw_weights_default(struct pw_weights *out)
 {
 	*out = (struct pw_weights){ 0 };
-	for (size_t i = 0; i < PW_SYMBOLS; i++)
+	for (size_t i = 0; i < PW_SYMBOLS; i++) {
+		out->symbols[i].name = pw_str_from(pw_symbol_text((enum pw_symbol)i));
 		out->symbols[i].weight_milli = symbols[i].weight_milli;
-	for (size_t i = 0; i < PW_GROUPS; i++)
+		out->symbols[i].group = symbols[i].group;
+	}
+	for (size_t i = 0; i < PW_GROUPS; i++) {
+		out->group_names[i] = pw_str_from(pw_group_text((enum pw_group)i));
 		out->group_max_milli[i] = group_max_milli[i];
+	}
+	out->symbol_count = PW_SYMBOLS;
+	out->group_count = PW_GROUPS;
 	out->actions[PW_ACTION_ADD_HEADER].threshold_milli = 6000;
 	out->actions[PW_ACTION_ADD_HEADER].is_on = true;
 	out->actions[PW_ACTION_REJECT].threshold_milli = 15000;
@@ -38,35 +45,80 @@ static bool in_range(int64_t milli)
 	return milli >= -PW_SCORE_MAX_MILLI && milli <= PW_SCORE_MAX_MILLI;
 }
 
-enum pw_status pw_weights_symbol(struct pw_weights *w, struct pw_str name,
-                                 int64_t weight_milli, bool is_on, bool is_dry_run)
+enum pw_status pw_weights_find(const struct pw_weights *w, struct pw_str name,
+                               unsigned *symbol_out)
 {
-	if (!in_range(weight_milli))
-		return PW_ERR_RANGE;
-	for (size_t i = 0; i < PW_SYMBOLS; i++) {
-		if (!pw_str_eq_nocase(name,
-		                      pw_str_from(pw_symbol_text((enum pw_symbol)i))))
+	for (unsigned i = 0; i < w->symbol_count; i++) {
+		if (!pw_str_eq_nocase(name, w->symbols[i].name))
 			continue;
-		w->symbols[i].weight_milli = (int32_t)weight_milli;
-		w->symbols[i].is_off = !is_on;
-		w->symbols[i].is_dry_run = is_dry_run;
+		*symbol_out = i;
 		return PW_OK;
 	}
 	return PW_ERR_NOTFOUND;
 }
 
-enum pw_status pw_weights_group(struct pw_weights *w, struct pw_str name,
-                                int64_t max_milli)
+static enum pw_status find_group(const struct pw_weights *w, struct pw_str name,
+                                 unsigned *group_out)
 {
-	if (max_milli < 0 || !in_range(max_milli))
-		return PW_ERR_RANGE;
-	for (size_t i = 0; i < PW_GROUPS; i++) {
-		if (!pw_str_eq_nocase(name, pw_str_from(pw_group_text((enum pw_group)i))))
+	for (unsigned i = 0; i < w->group_count; i++) {
+		if (!pw_str_eq_nocase(name, w->group_names[i]))
 			continue;
-		w->group_max_milli[i] = (int32_t)max_milli;
+		*group_out = i;
 		return PW_OK;
 	}
 	return PW_ERR_NOTFOUND;
+}
+
+enum pw_status pw_weights_own(struct pw_weights *w, struct pw_str name,
+                              struct pw_str group, unsigned *symbol_out)
+{
+	unsigned g;
+
+	if (pw_weights_find(w, name, symbol_out) == PW_OK)
+		return PW_OK;
+	if (w->symbol_count == PW_SYMBOLS_ALL)
+		return PW_ERR_LIMIT;
+	if (find_group(w, group, &g) != PW_OK) {
+		if (w->group_count == PW_GROUPS_ALL)
+			return PW_ERR_LIMIT;
+		g = (unsigned)w->group_count++;
+		w->group_names[g] = group;
+		w->group_max_milli[g] = PW_SCORE_MAX_MILLI;
+	}
+	*symbol_out = (unsigned)w->symbol_count++;
+	w->symbols[*symbol_out].name = name;
+	w->symbols[*symbol_out].group = g;
+	return PW_OK;
+}
+
+enum pw_status pw_weights_symbol(struct pw_weights *w, struct pw_str name,
+                                 int64_t weight_milli, bool is_on, bool is_dry_run)
+{
+	unsigned symbol;
+	enum pw_status r;
+
+	if (!in_range(weight_milli))
+		return PW_ERR_RANGE;
+	if ((r = pw_weights_find(w, name, &symbol)) != PW_OK)
+		return r;
+	w->symbols[symbol].weight_milli = (int32_t)weight_milli;
+	w->symbols[symbol].is_off = !is_on;
+	w->symbols[symbol].is_dry_run = is_dry_run;
+	return PW_OK;
+}
+
+enum pw_status pw_weights_group(struct pw_weights *w, struct pw_str name,
+                                int64_t max_milli)
+{
+	unsigned group;
+	enum pw_status r;
+
+	if (max_milli < 0 || !in_range(max_milli))
+		return PW_ERR_RANGE;
+	if ((r = find_group(w, name, &group)) != PW_OK)
+		return r;
+	w->group_max_milli[group] = (int32_t)max_milli;
+	return PW_OK;
 }
 
 enum pw_status pw_weights_action(struct pw_weights *w, struct pw_str name,
@@ -86,7 +138,7 @@ enum pw_status pw_weights_action(struct pw_weights *w, struct pw_str name,
 	return PW_ERR_NOTFOUND;
 }
 
-static struct pw_hit *find(struct pw_hits *hits, enum pw_symbol symbol)
+static struct pw_hit *find(struct pw_hits *hits, unsigned symbol)
 {
 	for (size_t i = 0; i < hits->count; i++)
 		if (hits->at[i].symbol == symbol)
@@ -94,15 +146,21 @@ static struct pw_hit *find(struct pw_hits *hits, enum pw_symbol symbol)
 	return NULL;
 }
 
-void pw_hits_add(struct pw_hits *hits, enum pw_symbol symbol, int32_t factor_milli,
+void pw_hits_add(struct pw_hits *hits, unsigned symbol, int32_t factor_milli,
                  struct pw_str evidence)
 {
 	struct pw_hit *hit = find(hits, symbol);
 
-	if (hit == NULL)
-		hit = &hits->at[hits->count++];
-	else if (hit->factor_milli >= factor_milli)
+	if (hit != NULL && hit->factor_milli >= factor_milli)
 		return;
+	if (hit == NULL && symbol >= PW_SYMBOLS && hits->own_count == PW_HITS_OWN_MAX) {
+		hits->is_cut = true;
+		return;
+	}
+	if (hit == NULL) {
+		hit = &hits->at[hits->count++];
+		hits->own_count += symbol >= PW_SYMBOLS;
+	}
 	*hit = (struct pw_hit){
 		.symbol = symbol,
 		.factor_milli = factor_milli > 1000 ? 1000
@@ -112,7 +170,7 @@ void pw_hits_add(struct pw_hits *hits, enum pw_symbol symbol, int32_t factor_mil
 	};
 }
 
-bool pw_hits_has(const struct pw_hits *hits, enum pw_symbol symbol)
+bool pw_hits_has(const struct pw_hits *hits, unsigned symbol)
 {
 	for (size_t i = 0; i < hits->count; i++)
 		if (hits->at[i].symbol == symbol)
@@ -120,12 +178,14 @@ bool pw_hits_has(const struct pw_hits *hits, enum pw_symbol symbol)
 	return false;
 }
 
-void pw_hits_drop(struct pw_hits *hits, enum pw_symbol symbol)
+void pw_hits_drop(struct pw_hits *hits, unsigned symbol)
 {
 	struct pw_hit *hit = find(hits, symbol);
 
-	if (hit != NULL)
-		*hit = hits->at[--hits->count];
+	if (hit == NULL)
+		return;
+	hits->own_count -= symbol >= PW_SYMBOLS;
+	*hit = hits->at[--hits->count];
 }
 
 static int32_t worth(const struct pw_hit *hit, const struct pw_weights *weights)
@@ -136,16 +196,16 @@ static int32_t worth(const struct pw_hit *hit, const struct pw_weights *weights)
 }
 
 /* What a group adds beyond its cap is taken off again, in a line of its own. */
-static void add_caps(struct pw_score_plan *out, const int64_t sums[PW_GROUPS],
+static void add_caps(struct pw_score_plan *out, const int64_t sums[PW_GROUPS_ALL],
                      const struct pw_weights *weights)
 {
-	for (size_t i = 0; i < PW_GROUPS; i++) {
+	for (size_t i = 0; i < weights->group_count; i++) {
 		int64_t over = sums[i] - weights->group_max_milli[i];
 
 		if (over <= 0)
 			continue;
 		out->lines[out->count++] = (struct pw_score_line){
-			.name = pw_str_from(pw_group_text((enum pw_group)i)),
+			.name = weights->group_names[i],
 			.score_milli = (int32_t)-over,
 			.is_cap = true,
 		};
@@ -171,7 +231,7 @@ static void choose_action(struct pw_score_plan *out, const struct pw_weights *we
 void pw_score_decide(struct pw_score_plan *out, const struct pw_hits *hits,
                      const struct pw_weights *weights)
 {
-	int64_t sums[PW_GROUPS] = { 0 };
+	int64_t sums[PW_GROUPS_ALL] = { 0 };
 
 	out->count = 0;
 	out->score_milli = 0;
@@ -188,7 +248,7 @@ void pw_score_decide(struct pw_score_plan *out, const struct pw_hits *hits,
 		if (weights->symbols[hit->symbol].is_off)
 			continue;
 		out->lines[out->count++] = (struct pw_score_line){
-			.name = pw_str_from(pw_symbol_text(hit->symbol)),
+			.name = weights->symbols[hit->symbol].name,
 			.evidence = hit->evidence,
 			.score_milli = score,
 			.is_dry_run = is_dry_run,
@@ -197,7 +257,7 @@ void pw_score_decide(struct pw_score_plan *out, const struct pw_hits *hits,
 			continue;
 		out->score_milli += score;
 		if (score > 0)
-			sums[pw_symbol_group(hit->symbol)] += score;
+			sums[weights->symbols[hit->symbol].group] += score;
 	}
 	add_caps(out, sums, weights);
 	choose_action(out, weights);

@@ -11,9 +11,9 @@
 #define ARENA_BYTES ((size_t)256 * 1024 * 1024)
 
 const struct pw_snapshot_query rules_queries[RULES_QUERIES] = {
-	[RULES_SYMBOLS] = { "SELECT name, weight, enabled, dry_run FROM "
+	[RULES_SYMBOLS] = { "SELECT name, weight, enabled, dry_run, grp FROM "
 	                    "mail.snapshot_symbols",
-	                    4 },
+	                    5 },
 	[RULES_GROUPS] = { "SELECT grp, max_score FROM mail.snapshot_groups", 2 },
 	[RULES_ACTIONS] = { "SELECT action, threshold, dry_run FROM "
 	                    "mail.snapshot_actions",
@@ -90,22 +90,44 @@ static void complain(struct pw_buf *out, struct pw_str name, enum pw_status stat
 	pw_buf_printf(out, ": %s\n", pw_status_text(status));
 }
 
-static enum pw_status read_symbol(struct pw_weights *w,
+/* A symbol that is not built in is the admin's own: its name and group stay in the arena.
+ */
+static enum pw_status declare(struct rules *rules, const struct pw_snapshot_data *data,
+                              size_t row)
+{
+	struct pw_str name = pw_snapshot_value(data, RULES_SYMBOLS, row, 0);
+	struct pw_str group = pw_snapshot_value(data, RULES_SYMBOLS, row, 4);
+	unsigned symbol;
+	enum pw_status r;
+
+	if (pw_weights_find(&rules->weights, name, &symbol) == PW_OK)
+		return PW_OK;
+	if (group.len == 0)
+		group = PW_STR("own");
+	if ((r = pw_arena_copy(rules->arena, name, &name)) != PW_OK ||
+	    (r = pw_arena_copy(rules->arena, group, &group)) != PW_OK)
+		return r;
+	return pw_weights_own(&rules->weights, name, group, &symbol);
+}
+
+static enum pw_status read_symbol(struct rules *rules,
                                   const struct pw_snapshot_data *data, size_t row)
 {
 	int64_t milli;
 	enum pw_status r;
 
-	r = pw_milli_parse(&milli, pw_snapshot_value(data, RULES_SYMBOLS, row, 1));
-	if (r != PW_OK)
+	if ((r = pw_milli_parse(
+		     &milli, pw_snapshot_value(data, RULES_SYMBOLS, row, 1))) != PW_OK ||
+	    (r = declare(rules, data, row)) != PW_OK)
 		return r;
-	return pw_weights_symbol(w, pw_snapshot_value(data, RULES_SYMBOLS, row, 0), milli,
+	return pw_weights_symbol(&rules->weights,
+	                         pw_snapshot_value(data, RULES_SYMBOLS, row, 0), milli,
 	                         pw_snapshot_bool(data, RULES_SYMBOLS, row, 2),
 	                         pw_snapshot_bool(data, RULES_SYMBOLS, row, 3));
 }
 
-static enum pw_status read_group(struct pw_weights *w,
-                                 const struct pw_snapshot_data *data, size_t row)
+static enum pw_status read_group(struct rules *rules, const struct pw_snapshot_data *data,
+                                 size_t row)
 {
 	int64_t milli;
 	enum pw_status r;
@@ -113,10 +135,11 @@ static enum pw_status read_group(struct pw_weights *w,
 	r = pw_milli_parse(&milli, pw_snapshot_value(data, RULES_GROUPS, row, 1));
 	if (r != PW_OK)
 		return r;
-	return pw_weights_group(w, pw_snapshot_value(data, RULES_GROUPS, row, 0), milli);
+	return pw_weights_group(&rules->weights,
+	                        pw_snapshot_value(data, RULES_GROUPS, row, 0), milli);
 }
 
-static enum pw_status read_action(struct pw_weights *w,
+static enum pw_status read_action(struct rules *rules,
                                   const struct pw_snapshot_data *data, size_t row)
 {
 	int64_t milli;
@@ -125,7 +148,8 @@ static enum pw_status read_action(struct pw_weights *w,
 	r = pw_milli_parse(&milli, pw_snapshot_value(data, RULES_ACTIONS, row, 1));
 	if (r != PW_OK)
 		return r;
-	return pw_weights_action(w, pw_snapshot_value(data, RULES_ACTIONS, row, 0), milli,
+	return pw_weights_action(&rules->weights,
+	                         pw_snapshot_value(data, RULES_ACTIONS, row, 0), milli,
 	                         pw_snapshot_bool(data, RULES_ACTIONS, row, 2));
 }
 
@@ -150,7 +174,7 @@ enum pw_status rules_read(struct rules **out, const struct pw_snapshot_data *dat
 	/* clang-format off */
 	static const struct {
 		size_t query;
-		enum pw_status (*read)(struct pw_weights *w,
+		enum pw_status (*read)(struct rules *rules,
 		                       const struct pw_snapshot_data *data, size_t row);
 	} tables[] = {
 		{ RULES_SYMBOLS, read_symbol },
@@ -165,7 +189,7 @@ enum pw_status rules_read(struct rules **out, const struct pw_snapshot_data *dat
 		return r;
 	for (size_t t = 0; t < PW_LEN(tables); t++)
 		for (size_t i = 0; i < pw_snapshot_rows(data, tables[t].query); i++) {
-			r = tables[t].read(&rules->weights, data, i);
+			r = tables[t].read(rules, data, i);
 			if (r != PW_OK)
 				complain(complaints,
 				         pw_snapshot_value(data, tables[t].query, i, 0),

@@ -16,7 +16,7 @@ enum {
 	RULES_QUERIES
 };
 extern const struct pw_snapshot_query rules_queries[RULES_QUERIES];
-#define RULES_FORMAT 2
+#define RULES_FORMAT 3
 
 /* The built-in weights, no domain.
  *

@@ -147,6 +147,50 @@ static void all_symbols_at_once_add_up(void **state)
 	}
 }
 
+static void own_symbols_count_and_are_bounded(void **state)
+{
+	static struct pw_weights w;
+	static struct pw_hits hits;
+	static struct pw_score_plan plan;
+	static char names[PW_OWN_SYMBOLS_MAX][16];
+	unsigned symbol, again;
+
+	(void)state;
+	hits = (struct pw_hits){ 0 };
+	pw_weights_default(&w);
+	assert_int_equal(pw_weights_own(&w, PW_STR("spf_fail"), PW_STR("x"), &symbol),
+	                 PW_OK);
+	assert_int_equal(symbol, PW_SYM_SPF_FAIL); /* what is built in stays what it is */
+	for (unsigned i = 0; i < PW_OWN_SYMBOLS_MAX; i++) {
+		snprintf(names[i], sizeof(names[i]), "OWN_%u", i);
+		assert_int_equal(pw_weights_own(&w, pw_str_from(names[i]), PW_STR("mine"),
+		                                &symbol),
+		                 PW_OK);
+		assert_int_equal(symbol, PW_SYMBOLS + i);
+		pw_hits_add(&hits, symbol, 1000, PW_STR(""));
+	}
+	assert_int_equal(pw_weights_own(&w, PW_STR("ONE_MORE"), PW_STR("mine"), &symbol),
+	                 PW_ERR_LIMIT);
+	assert_int_equal(pw_weights_find(&w, PW_STR("own_7"), &again), PW_OK);
+	assert_int_equal(again, PW_SYMBOLS + 7);
+	assert_int_equal(pw_weights_symbol(&w, PW_STR("OWN_7"), 2000, true, false),
+	                 PW_OK);
+	assert_int_equal(pw_weights_symbol(&w, PW_STR("OWN_8"), 3000, true, false),
+	                 PW_OK);
+	assert_int_equal(pw_weights_group(&w, PW_STR("Mine"), 4500), PW_OK);
+	assert_true(hits.is_cut);
+	assert_int_equal(hits.count, PW_HITS_OWN_MAX);
+	pw_hits_add(&hits, PW_SYM_SPF_FAIL, 1000, PW_STR("")); /* always finds room */
+	pw_hits_drop(&hits, PW_SYMBOLS);
+	pw_hits_add(&hits, PW_SYMBOLS + PW_HITS_OWN_MAX, 1000, PW_STR(""));
+	assert_int_equal(hits.count, PW_HITS_OWN_MAX + 1);
+	pw_score_decide(&plan, &hits, &w);
+	assert_int_equal(plan.score_milli,
+	                 4500 + w.symbols[PW_SYM_SPF_FAIL].weight_milli);
+	assert_int_equal(plan.score_milli, sum_of_lines(&plan));
+	assert_true(pw_str_eq(plan.lines[plan.count - 1].name, PW_STR("mine")));
+}
+
 static void rows_override_by_name(void **state)
 {
 	struct pw_weights w;
@@ -200,6 +244,7 @@ int main(void)
 	struct CMUnitTest tests[PW_LEN(milli_rows) + PW_LEN(action_rows) + 4] = {
 		cmocka_unit_test(a_cap_is_a_line_of_its_own),
 		cmocka_unit_test(all_symbols_at_once_add_up),
+		cmocka_unit_test(own_symbols_count_and_are_bounded),
 		cmocka_unit_test(rows_override_by_name),
 		cmocka_unit_test(the_account_prints),
 	};
