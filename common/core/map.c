@@ -44,16 +44,6 @@ static inline __attribute__((always_inline)) void sip_rounds(uint64_t v[4], int 
 	}
 }
 
-static inline uint64_t load64(const void *at, size_t len)
-{
-	const unsigned char *p = at;
-	uint64_t x = 0;
-
-	for (size_t i = 0; i < len; i++)
-		x |= (uint64_t)p[i] << (8 * i);
-	return x;
-}
-
 /* Written out, the compiler makes one load of it. */
 static inline uint64_t load_whole(const void *at)
 {
@@ -64,6 +54,21 @@ static inline uint64_t load_whole(const void *at)
 	       (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
 }
 
+/* The bytes behind the last whole word. Of a longer key they are the upper ones of its
+ * last eight: a loop that ends after one byte or seven is guessed wrong each time. */
+static inline uint64_t load_rest(struct pw_str s, size_t whole)
+{
+	uint64_t x = 0;
+
+	if (s.len == whole)
+		return 0;
+	if (whole > 0)
+		return load_whole(s.at + s.len - 8) >> (8 * (8 - (s.len - whole)));
+	for (size_t i = 0; i < s.len; i++)
+		x |= (uint64_t)(unsigned char)s.at[i] << (8 * i);
+	return x;
+}
+
 /* SipHash-c-d. */
 static inline __attribute__((always_inline)) uint64_t sip(const uint8_t key[16],
                                                           struct pw_str s, int c, int d)
@@ -72,7 +77,7 @@ static inline __attribute__((always_inline)) uint64_t sip(const uint8_t key[16],
 	uint64_t v[4] = { k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du,
 		          k0 ^ 0x6c7967656e657261u, k1 ^ 0x7465646279746573u };
 	size_t whole = s.len & ~(size_t)7;
-	uint64_t last = (uint64_t)s.len << 56;
+	uint64_t last = (uint64_t)s.len << 56 | load_rest(s, whole);
 
 	for (size_t i = 0; i < whole; i += 8) {
 		uint64_t m = load_whole(s.at + i);
@@ -81,8 +86,6 @@ static inline __attribute__((always_inline)) uint64_t sip(const uint8_t key[16],
 		sip_rounds(v, c);
 		v[0] ^= m;
 	}
-	if (s.len > whole)
-		last |= load64(s.at + whole, s.len - whole);
 	v[3] ^= last;
 	sip_rounds(v, c);
 	v[0] ^= last;
