@@ -60,8 +60,10 @@ static void check_structure(const struct pw_check *c)
 	else if (m->has_multipart && plain != NULL && !m->is_broken_mime)
 		pw_fire(c, PW_SYM_MIME_GOOD, PW_STR(""));
 	check_alternatives(c, plain, html);
-	if (m->is_broken_mime || m->is_too_deep)
+	if (m->is_broken_mime)
 		pw_fire(c, PW_SYM_BROKEN_CTYPE, PW_STR(""));
+	if (m->is_too_deep)
+		pw_fire(c, PW_SYM_MIME_LIMIT, PW_STR(""));
 	if (m->lower.len < 10)
 		pw_fire(c, PW_SYM_EMPTY_BODY, PW_STR(""));
 	if (pw_message_find(m, "MIME-Version") == NULL &&
@@ -124,9 +126,9 @@ static bool has_trick_characters(struct pw_str name)
 	return false;
 }
 
-static void check_name(const struct pw_check *c, const struct pw_part *part)
+static void check_name(const struct pw_check *c, struct pw_str name)
 {
-	struct pw_str name = part->name, last = extension(name);
+	struct pw_str last = extension(name);
 	struct pw_str stem = pw_str_sub(name, 0, pw_str_rfind(name, '.'));
 
 	if (name.len == 0)
@@ -145,11 +147,19 @@ static void check_name(const struct pw_check *c, const struct pw_part *part)
 		pw_fire(c, PW_SYM_DOUBLE_EXTENSION, name);
 }
 
+static void check_encoding(const struct pw_check *c, const struct pw_part *part)
+{
+	if ((part->flags & PW_MIME_BROKEN_BASE64) != 0)
+		pw_fire(c, PW_SYM_MIME_B64_BOGUS, part->type);
+}
+
 void pw_check_mime(const struct pw_check *c)
 {
 	check_structure(c);
 	for (size_t i = 0; i < c->message->part_count; i++) {
 		check_text_part(c, &c->message->parts[i]);
-		check_name(c, &c->message->parts[i]);
+		check_encoding(c, &c->message->parts[i]);
+		check_name(c, c->message->parts[i].name);
+		check_name(c, c->message->parts[i].other_name);
 	}
 }

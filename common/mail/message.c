@@ -4,7 +4,7 @@
 
 #include "core/ascii.h"
 #include "core/map.h"
-#include "mail/mime.h"
+#include "mail/parts.h"
 #include "mail/url.h"
 
 enum pw_status pw_message_new(struct pw_message **out, struct pw_arena *arena)
@@ -67,6 +67,7 @@ enum pw_status pw_message_body(struct pw_message *m, struct pw_str chunk)
 	enum pw_status r;
 
 	m->size_bytes += (int64_t)chunk.len;
+	m->is_body_cut = m->is_body_cut || chunk.len > PW_MESSAGE_BODY_MAX - m->body.len;
 	pw_buf_puts(&m->body, pw_str_sub(chunk, 0, PW_MESSAGE_BODY_MAX - m->body.len));
 	r = pw_buf_status(&m->body);
 	return r == PW_ERR_LIMIT ? PW_OK : r;
@@ -245,6 +246,6 @@ enum pw_status pw_message_end(struct pw_message *m)
 {
 	enum pw_status r;
 
-	r = pw_mime_walk(m);
+	r = pw_parts_read(m);
 	return r == PW_OK ? read_text(m) : r;
 }

@@ -4,6 +4,7 @@
 
 #include "core/address.h"
 #include "core/header.h"
+#include "core/mime.h"
 #include "mail/decode.h"
 #include "mail/html.h"
 
@@ -11,8 +12,7 @@
 #define PW_MESSAGE_HEADER_MAX ((size_t)512 * 1024) /* bytes of all fields kept */
 #define PW_MESSAGE_BODY_MAX ((size_t)1024 * 1024)  /* bytes of the body kept */
 #define PW_MESSAGE_TEXT_MAX ((size_t)256 * 1024)   /* bytes of visible text kept */
-#define PW_MESSAGE_PARTS_MAX 100
-#define PW_MESSAGE_DEPTH_MAX 10
+#define PW_MESSAGE_PARTS_MAX 100                   /* leaves kept */
 #define PW_MESSAGE_ARENA_MAX ((size_t)24 * 1024 * 1024) /* suits one message */
 
 struct pw_field {
@@ -22,11 +22,14 @@ struct pw_field {
 
 /* One leaf of the MIME tree. */
 struct pw_part {
-	struct pw_str type;     /* "text/plain", lower case */
-	struct pw_str charset;  /* as written, or empty */
-	struct pw_str name;     /* file name, decoded to UTF-8, or empty */
+	struct pw_str type;    /* "text/plain", lower case */
+	struct pw_str charset; /* as written, or empty */
+	struct pw_str name;    /* file name, decoded to UTF-8, or empty */
+	struct pw_str
+		other_name;     /* what name= says when filename= says other, or empty */
 	struct pw_str encoding; /* lower case */
 	struct pw_str body;     /* raw; may be cut */
+	uint32_t flags;         /* PW_MIME_... */
 	size_t text_len;        /* bytes of visible text it gave */
 	size_t words_hash_bits; /* how many bits of its word set are set */
 	uint64_t words[16];     /* which words it has, one bit each by hash */
@@ -42,6 +45,7 @@ struct pw_message {
 	size_t field_count, fields_seen, header_bytes;
 	struct pw_buf body;
 	int64_t size_bytes; /* of the whole message */
+	bool is_body_cut;   /* it is longer than what is kept */
 
 	/* There after pw_message_eoh. */
 	struct pw_mailbox from; /* author, when there is exactly one */
@@ -52,9 +56,15 @@ struct pw_message {
 	bool has_body_in_header; /* set by who feeds: the header ended in no empty line */
 
 	/* There after pw_message_end. */
+	const struct pw_mime_part *tree; /* all of it; parts are its leaves */
+	size_t tree_count;
+	uint64_t mime_steps;
+	uint32_t mime_flags; /* PW_MIME_... of all of the tree */
 	struct pw_part parts[PW_MESSAGE_PARTS_MAX];
 	size_t part_count;
-	bool has_multipart, has_alternative, is_broken_mime, is_too_deep;
+	bool has_multipart, has_alternative;
+	bool is_broken_mime; /* a type that cannot be read, a boundary that never comes */
+	bool is_too_deep;    /* more levels or parts than are read */
 	struct pw_str text;  /* visible text of all parts, UTF-8 */
 	struct pw_str lower; /* the same: ASCII in lower case, blanks squeezed to one */
 	struct pw_links links;
