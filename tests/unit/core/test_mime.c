@@ -226,7 +226,7 @@ static void nul_is_a_byte(void **state)
 static void kinds_of_spans(void **state)
 {
 	static const char text[] = "Content-Type: multipart/mixed; "
-	                           "boundary=b\r\n\r\npre\r\n--b\r\nA: b\r\n\r\nx\r\n"
+				   "boundary=b\r\n\r\npre\r\n--b\r\nA: b\r\n\r\nx\r\n"
 				   "--b--\r\npost";
 	static const struct {
 		enum pw_mime_kind kind;
