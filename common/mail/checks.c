@@ -49,6 +49,7 @@ static const struct {
 	{ pw_check_ids,      false },
 	{ pw_check_mailer,   false },
 	{ pw_check_mime,     true },
+	{ pw_check_files,    true },
 	{ pw_check_html,     true },
 	{ pw_check_links,    true },
 	{ pw_check_subject,  true },

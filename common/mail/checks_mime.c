@@ -1,4 +1,4 @@
-/* Structure and attachments. */
+/* Structure and encodings. */
 #include "mail/checks_room.h"
 
 #define WORDS_MIN 20 /* different words, below which two parts are not compared */
@@ -101,52 +101,6 @@ static void check_text_part(const struct pw_check *c, const struct pw_part *part
 		pw_fire(c, PW_SYM_RARE_CHARSET, part->charset);
 }
 
-static struct pw_str extension(struct pw_str name)
-{
-	size_t dot = pw_str_rfind(name, '.');
-
-	return dot < name.len ? pw_str_trim(pw_str_sub(name, dot + 1, name.len))
-	                      : (struct pw_str){ "", 0 };
-}
-
-/* U+202A..202E and U+2066..2069 turn the direction, U+200B..200F are invisible. */
-static bool has_trick_characters(struct pw_str name)
-{
-	for (size_t i = 0; i + 2 < name.len; i++) {
-		const unsigned char *b = (const unsigned char *)name.at + i;
-
-		if (b[0] != 0xe2 || (b[1] != 0x80 && b[1] != 0x81))
-			continue;
-		if (b[1] == 0x80 &&
-		    ((b[2] >= 0xaa && b[2] <= 0xae) || (b[2] >= 0x8b && b[2] <= 0x8f)))
-			return true;
-		if (b[1] == 0x81 && b[2] >= 0xa6 && b[2] <= 0xa9)
-			return true;
-	}
-	return false;
-}
-
-static void check_name(const struct pw_check *c, struct pw_str name)
-{
-	struct pw_str last = extension(name);
-	struct pw_str stem = pw_str_sub(name, 0, pw_str_rfind(name, '.'));
-
-	if (name.len == 0)
-		return;
-	if (has_trick_characters(name))
-		pw_fire(c, PW_SYM_BAD_UNICODE_NAME, name);
-	if (pw_str_eq_nocase(last, PW_STR("htm")) ||
-	    pw_str_eq_nocase(last, PW_STR("html")) ||
-	    pw_str_eq_nocase(last, PW_STR("shtml")) ||
-	    pw_str_eq_nocase(last, PW_STR("svg")))
-		pw_fire(c, PW_SYM_HTML_ATTACHMENT, name);
-	if (!pw_list_has(PW_LIST_PROGRAM_EXTENSION, last))
-		return;
-	pw_fire(c, PW_SYM_BAD_EXTENSION, name);
-	if (pw_list_has(PW_LIST_DOCUMENT_EXTENSION, extension(stem)))
-		pw_fire(c, PW_SYM_DOUBLE_EXTENSION, name);
-}
-
 static void check_encoding(const struct pw_check *c, const struct pw_part *part)
 {
 	if ((part->flags & PW_MIME_BROKEN_BASE64) != 0)
@@ -159,7 +113,5 @@ void pw_check_mime(const struct pw_check *c)
 	for (size_t i = 0; i < c->message->part_count; i++) {
 		check_text_part(c, &c->message->parts[i]);
 		check_encoding(c, &c->message->parts[i]);
-		check_name(c, c->message->parts[i].name);
-		check_name(c, c->message->parts[i].other_name);
 	}
 }

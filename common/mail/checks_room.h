@@ -38,6 +38,7 @@ void pw_check_identity(const struct pw_check *c); /* checks_identity.c */
 void pw_check_ids(const struct pw_check *c);      /* checks_ids.c: dates, Message-ID */
 void pw_check_mailer(const struct pw_check *c);   /* checks_mailer.c */
 void pw_check_mime(const struct pw_check *c);     /* checks_mime.c */
+void pw_check_files(const struct pw_check *c);    /* checks_files.c: attachments */
 void pw_check_html(const struct pw_check *c);     /* checks_html.c */
 void pw_check_links(const struct pw_check *c);    /* checks_links.c */
 void pw_check_subject(const struct pw_check *c);  /* checks_subject.c */

@@ -4,6 +4,7 @@
 
 #include "core/ascii.h"
 #include "core/map.h"
+#include "mail/attachments.h"
 #include "mail/parts.h"
 #include "mail/url.h"
 
@@ -246,6 +247,7 @@ enum pw_status pw_message_end(struct pw_message *m)
 {
 	enum pw_status r;
 
-	r = pw_parts_read(m);
-	return r == PW_OK ? read_text(m) : r;
+	if ((r = pw_parts_read(m)) != PW_OK || (r = pw_attachments_read(m)) != PW_OK)
+		return r;
+	return read_text(m);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/address.h"
+#include "core/archive.h"
 #include "core/header.h"
 #include "core/mime.h"
 #include "mail/decode.h"
@@ -30,9 +31,13 @@ struct pw_part {
 	struct pw_str encoding; /* lower case */
 	struct pw_str body;     /* raw; may be cut */
 	uint32_t flags;         /* PW_MIME_... */
-	size_t text_len;        /* bytes of visible text it gave */
-	size_t words_hash_bits; /* how many bits of its word set are set */
-	uint64_t words[16];     /* which words it has, one bit each by hash */
+	const struct pw_mime_part *leaf;  /* where it stands in the tree */
+	const struct pw_archive *archive; /* what it holds, or NULL */
+	enum pw_magic magic;              /* by its bytes; NONE where nobody looked */
+	uint32_t office;                  /* PW_OFFICE_... */
+	size_t text_len;                  /* bytes of visible text it gave */
+	size_t words_hash_bits;           /* how many bits of its word set are set */
+	uint64_t words[16];               /* which words it has, one bit each by hash */
 	bool is_attachment;
 	bool is_in_alternative;
 	bool is_ascii; /* raw body is 7-bit */

@@ -85,6 +85,7 @@ static enum pw_status add_leaf(struct pw_message *m, const struct pw_mime_part *
 		.encoding = from->encoding_text,
 		.body = from->body,
 		.other_name = { "", 0 },
+		.leaf = from,
 		.flags = flags_of(m, from),
 		.is_attachment = pw_str_eq(from->disposition, PW_STR("attachment")),
 		.is_in_alternative = is_in_alternative(m, from),
