@@ -1,5 +1,8 @@
 #include "core/punycode.h"
 
+#include <string.h>
+
+#include "core/ascii.h"
 #include "core/utf8.h"
 
 #define LABEL_MAX 63
@@ -16,6 +19,8 @@ enum {
 	FIRST_CODE = 128,
 };
 
+#define NUMBER_MAX ((uint32_t)1 << 28) /* above any that stays within Unicode */
+
 bool pw_domain_is_ascii(struct pw_str domain)
 {
 	for (size_t i = 0; i < domain.len; i++)
@@ -29,28 +34,18 @@ struct label {
 	size_t count;
 };
 
-/* Of n bytes that pw_utf8_length has looked at. */
-static uint32_t code_of(const char *at, size_t n)
-{
-	static const unsigned char first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-	uint32_t code = (unsigned char)at[0] & first[n];
-
-	for (size_t i = 1; i < n; i++)
-		code = code << 6 | ((unsigned char)at[i] & 0x3f);
-	return code;
-}
-
 static enum pw_status decode(struct label *out, struct pw_str text)
 {
 	out->count = 0;
 	while (text.len > 0) {
-		size_t n = pw_utf8_length(text);
+		uint32_t code;
+		size_t n = pw_utf8_get(text, &code);
 
 		if (n == 0)
 			return PW_ERR_SYNTAX;
 		if (out->count == LABEL_MAX)
 			return PW_ERR_LIMIT;
-		out->codes[out->count++] = code_of(text.at, n);
+		out->codes[out->count++] = code;
 		text = pw_str_sub(text, n, text.len);
 	}
 	return PW_OK;
@@ -166,4 +161,84 @@ enum pw_status pw_domain_to_ascii(struct pw_buf *out, struct pw_str domain)
 	if (r != PW_OK && pw_buf_status(out) == PW_OK)
 		pw_buf_truncate(out, start);
 	return r;
+}
+
+static int digit_value(char c)
+{
+	if (pw_is_digit(c))
+		return c - '0' + 26;
+	return pw_is_alpha(c) ? pw_lower(c) - 'a' : -1;
+}
+
+/* The number at the start of *text (6.2); false when it ends early or is too large. */
+static bool take_number(struct pw_str *text, uint32_t bias, uint32_t *out)
+{
+	uint32_t number = 0, weight = 1;
+
+	for (uint32_t k = BASE;; k += BASE) {
+		uint32_t t = k <= bias ? T_MIN : k >= bias + T_MAX ? T_MAX : k - bias;
+		int digit = text->len > 0 ? digit_value(text->at[0]) : -1;
+
+		if (digit < 0 || (uint32_t)digit > (NUMBER_MAX - number) / weight)
+			return false;
+		number += (uint32_t)digit * weight;
+		*text = pw_str_sub(*text, 1, text->len);
+		if ((uint32_t)digit < t)
+			break;
+		if (weight > NUMBER_MAX / (BASE - t))
+			return false;
+		weight *= BASE - t;
+	}
+	*out = number;
+	return true;
+}
+
+/* 6.2, behind "xn--". */
+static bool take_label(struct label *label, struct pw_str text)
+{
+	size_t basic = pw_str_rfind(text, '-');
+	uint32_t code = FIRST_CODE, at = 0, bias = FIRST_BIAS, delta;
+
+	label->count = 0;
+	if (basic < text.len) {
+		for (size_t i = 0; i < basic; i++)
+			label->codes[label->count++] =
+				(unsigned char)pw_lower(text.at[i]);
+		text = pw_str_sub(text, basic + 1, text.len);
+	}
+	for (uint32_t before; text.len > 0; at++) {
+		before = at;
+		if (label->count == LABEL_MAX || !take_number(&text, bias, &delta))
+			return false;
+		at += delta;
+		bias = adapt(delta, (uint32_t)label->count + 1, before == 0);
+		code += at / ((uint32_t)label->count + 1);
+		at %= (uint32_t)label->count + 1;
+		if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+			return false;
+		memmove(&label->codes[at + 1], &label->codes[at],
+		        (label->count - at) * sizeof(label->codes[0]));
+		label->codes[at] = code;
+		label->count++;
+	}
+	return true;
+}
+
+void pw_domain_put_unicode(struct pw_buf *out, struct pw_str domain)
+{
+	for (struct pw_str rest = domain; rest.at != NULL;) {
+		struct pw_str text = pw_str_cut(&rest, '.');
+		struct label label;
+
+		if (text.at != domain.at)
+			pw_buf_putc(out, '.');
+		if (text.len > LABEL_MAX || !pw_domain_is_ascii(text) ||
+		    !pw_str_starts_nocase(text, PW_STR("xn--")) ||
+		    !take_label(&label, pw_str_sub(text, 4, text.len))) {
+			pw_buf_puts(out, text);
+			continue;
+		}
+		for (size_t i = 0; i < label.count; i++)
+			pw_utf8_put_code(out, label.codes[i]);
+	}
 }

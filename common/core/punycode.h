@@ -1,5 +1,5 @@
-/* Domain names with other letters than DNS carries (RFC 5890): U-labels to A-labels, by
- * Punycode (RFC 3492). */
+/* Domain names with other letters than DNS carries (RFC 5890): U-labels to A-labels and
+ * back, by Punycode (RFC 3492). */
 #pragma once
 
 #include "core/buf.h"
@@ -12,3 +12,6 @@
 PW_MUST_CHECK enum pw_status pw_domain_to_ascii(struct pw_buf *out, struct pw_str domain);
 /* Does it need that? */
 bool pw_domain_is_ascii(struct pw_str domain);
+/* Append the domain with its "xn--" labels as their letters, in UTF-8. A label that
+ * cannot be one is kept as it is (RFC 3492 6.2). */
+void pw_domain_put_unicode(struct pw_buf *out, struct pw_str domain);

@@ -40,3 +40,45 @@ void pw_utf8_put(struct pw_buf *out, struct pw_str s)
 		s = pw_str_sub(s, n > 0 ? n : 1, s.len);
 	}
 }
+
+size_t pw_utf8_get(struct pw_str s, uint32_t *code_out)
+{
+	static const unsigned char first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	size_t n = pw_utf8_length(s);
+	uint32_t code;
+
+	if (n == 0)
+		return 0;
+	code = (unsigned char)s.at[0] & first[n];
+	for (size_t i = 1; i < n; i++)
+		code = code << 6 | ((unsigned char)s.at[i] & 0x3f);
+	*code_out = code;
+	return n;
+}
+
+void pw_utf8_put_code(struct pw_buf *out, uint32_t code)
+{
+	if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+		code = 0xfffd;
+	if (code < 0x80) {
+		pw_buf_putc(out, (char)code);
+	} else if (code < 0x800) {
+		pw_buf_puts(out,
+		            (struct pw_str){ (char[]){ (char)(0xc0 | code >> 6),
+		                                       (char)(0x80 | (code & 0x3f)) },
+		                             2 });
+	} else if (code < 0x10000) {
+		pw_buf_puts(out,
+		            (struct pw_str){ (char[]){ (char)(0xe0 | code >> 12),
+		                                       (char)(0x80 | (code >> 6 & 0x3f)),
+		                                       (char)(0x80 | (code & 0x3f)) },
+		                             3 });
+	} else {
+		pw_buf_puts(out,
+		            (struct pw_str){ (char[]){ (char)(0xf0 | code >> 18),
+		                                       (char)(0x80 | (code >> 12 & 0x3f)),
+		                                       (char)(0x80 | (code >> 6 & 0x3f)),
+		                                       (char)(0x80 | (code & 0x3f)) },
+		                             4 });
+	}
+}

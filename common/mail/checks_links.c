@@ -1,9 +1,20 @@
 /* Links: where they really lead. */
+#include "core/url.h"
+#include "core/url_known.h"
 #include "mail/checks_room.h"
-#include "mail/url.h"
 
 #define SHORT_TEXT 200 /* bytes of text beside a link */
 #define LONG_TOKEN 60  /* bytes of a path without a slash */
+#define RCPT_MAX 5     /* recipients looked for in links */
+#define DIGITS_MANY 6  /* in one host name */
+
+/* A link that was taken apart. */
+struct target {
+	const struct pw_link *link;
+	struct pw_url url;
+	struct pw_url_host host;
+	struct pw_str name; /* of host */
+};
 
 static void check_port(const struct pw_check *c, const struct pw_url *url)
 {
@@ -12,130 +23,159 @@ static void check_port(const struct pw_check *c, const struct pw_url *url)
 		pw_fire(c, PW_SYM_URL_ODD_PORT, url->text);
 }
 
-/* "0x7f000001", "2130706433", "0300.0250.1.1": numbers a browser reads as an address. */
-static bool is_odd_number(struct pw_str host)
+static void check_tricks(const struct pw_check *c, const struct target *t)
 {
-	bool is_number = host.len > 0;
-	struct pw_ip ip;
+	/* clang-format off */
+	static const struct {
+		unsigned tricks; /* enum pw_url_trick */
+		enum pw_symbol symbol;
+	} rows[] = {
+		{ PW_URL_ESCAPED | PW_URL_NUMBER | PW_URL_WIDE | PW_URL_BACKSLASH, PW_SYM_URL_OBFUSCATED },
+		{ PW_URL_INVISIBLE,                                                PW_SYM_URL_ZERO_WIDTH },
+		{ PW_URL_LOOKALIKE,                                                PW_SYM_URL_HOMOGRAPH },
+	};
+	/* clang-format on */
 
-	for (size_t i = 0; i < host.len; i++)
-		if (!pw_is_digit(host.at[i]) && host.at[i] != '.')
-			is_number = false;
-	if (is_number)
-		return pw_ip_parse(&ip, host) != PW_OK;
-	return host.len > 2 && host.at[0] == '0' && pw_lower(host.at[1]) == 'x';
+	if ((t->host.tricks & PW_URL_DEFANGED) != 0)
+		return; /* whoever writes so warns of it */
+	for (size_t i = 0; i < PW_LEN(rows); i++)
+		if ((t->host.tricks & rows[i].tricks) != 0)
+			pw_fire(c, rows[i].symbol, t->url.text);
+	if (t->url.user.len > 0)
+		pw_fire(c, PW_SYM_URL_OBFUSCATED, t->url.text);
 }
 
-/* host: as in url, decoded; it does not outlive the call, so evidence is url's. */
-static void check_host(const struct pw_check *c, const struct pw_url *url,
-                       struct pw_str host)
+static void check_name(const struct pw_check *c, const struct target *t)
 {
-	size_t dot = pw_str_rfind(host, '.'), digits = 0;
-	struct pw_ip ip;
+	size_t dot = pw_str_rfind(t->name, '.'), digits = 0;
 
-	if (pw_ip_parse(&ip, host) == PW_OK) {
-		pw_fire(c, PW_SYM_HTTP_TO_IP, url->text);
-		return;
-	}
-	if (is_odd_number(host) || pw_str_find(url->host, '%') < url->host.len)
-		pw_fire(c, PW_SYM_URL_OBFUSCATED, url->text);
-	for (size_t i = 0; i < host.len; i++)
-		digits += pw_is_digit(host.at[i]);
-	if (digits >= 6)
-		pw_fire(c, PW_SYM_URL_DIGIT_HOST, url->host);
-	if (dot < host.len &&
-	    pw_list_has(PW_LIST_BAD_TLD, pw_str_sub(host, dot + 1, host.len)))
-		pw_fire(c, PW_SYM_URL_BAD_TLD, url->host);
-	if (pw_list_has(PW_LIST_SHORTENER, host))
-		pw_fire(c, PW_SYM_URL_SHORTENER, url->host);
-	if (pw_list_has(PW_LIST_FREE_HOSTING, host))
-		pw_fire(c, PW_SYM_URL_FREE_HOSTING, url->host);
+	for (size_t i = 0; i < t->name.len; i++)
+		digits += pw_is_digit(t->name.at[i]);
+	if (digits >= DIGITS_MANY)
+		pw_fire(c, PW_SYM_URL_DIGIT_HOST, t->url.host);
+	if (dot < t->name.len &&
+	    pw_list_has(PW_LIST_BAD_TLD, pw_str_sub(t->name, dot + 1, t->name.len)))
+		pw_fire(c, PW_SYM_URL_BAD_TLD, t->url.host);
+	if (pw_list_has(PW_LIST_SHORTENER, t->name))
+		pw_fire(c, PW_SYM_URL_SHORTENER, t->url.host);
+	if (pw_list_has(PW_LIST_FREE_HOSTING, t->name))
+		pw_fire(c, PW_SYM_URL_FREE_HOSTING, t->url.host);
 }
 
-static void check_path(const struct pw_check *c, const struct pw_url *url)
+static void check_path(const struct pw_check *c, const struct target *t)
 {
+	struct pw_str path = t->url.path, aim;
 	size_t run = 0;
 
-	for (size_t i = 0; i < url->path.len; i++) {
-		run = pw_is_alnum(url->path.at[i]) || url->path.at[i] == '-' ||
-		                      url->path.at[i] == '_' || url->path.at[i] == '='
+	for (size_t i = 0; i < path.len; i++) {
+		run = pw_is_alnum(path.at[i]) || path.at[i] == '-' || path.at[i] == '_' ||
+		                      path.at[i] == '='
 		              ? run + 1
 		              : 0;
 		if (run >= LONG_TOKEN)
-			pw_fire(c, PW_SYM_URL_LONG_PATH, url->text);
+			pw_fire(c, PW_SYM_URL_LONG_PATH, t->url.text);
 	}
+	if (pw_url_is_redirect(&t->url, t->name, &aim))
+		pw_fire(c, PW_SYM_URL_OPEN_REDIRECT, t->url.text);
 }
 
-/* An anchor that reads like another host than it leads to. */
-static void check_anchor(const struct pw_check *c, const struct pw_link *link,
-                         struct pw_str host)
+/* An anchor that reads like another link than it is. */
+static void check_anchor(const struct pw_check *c, const struct target *t)
 {
-	struct pw_str shown_text, shown_host, real, shown_org;
-	PW_AUTO(pw_buf_done) struct pw_buf lower = { 0 };
+	struct pw_str shown_text, real, shown_org;
+	struct pw_url_host host;
 	struct pw_url shown;
 	size_t pos = 0;
+	bool is_bare;
 
-	if (!link->is_anchor || link->shown.len == 0 ||
-	    !pw_url_next(link->shown, &pos, &shown_text) ||
-	    shown_text.at != link->shown.at || !pw_url_parse(&shown, shown_text))
+	if (!t->link->is_anchor || t->link->shown.len == 0 ||
+	    !pw_url_next(t->link->shown, &pos, &shown_text, &is_bare) || is_bare ||
+	    shown_text.at != t->link->shown.at || !pw_url_parse(&shown, shown_text))
 		return;
-	pw_url_put_host(&lower, shown.host);
-	shown_host = pw_buf_str(&lower);
-	if (pw_str_find(shown_host, '.') == shown_host.len)
+	pw_url_host_read(&host, &shown);
+	if (pw_str_find(pw_url_host_str(&host), '.') == host.len)
 		return;
-	real = pw_check_org(c, host);
-	shown_org = pw_check_org(c, shown_host);
+	real = pw_check_org(c, t->name);
+	shown_org = pw_check_org(c, pw_url_host_str(&host));
 	if (!pw_str_eq_nocase(real, shown_org))
 		pw_fire(c, PW_SYM_PHISHING_ANCHOR, shown.host);
+	else if (pw_str_eq_nocase(shown.scheme, PW_STR("https")) &&
+	         pw_str_eq_nocase(t->url.scheme, PW_STR("http")))
+		pw_fire(c, PW_SYM_ANCHOR_HTTP_HTTPS, t->url.text);
 }
 
-static bool has_recipient(const struct pw_check *c, struct pw_str url)
+/* Senders that can be named may know whom they write to: their links to leave a list do.
+ */
+static void check_recipient(const struct pw_check *c, const struct target *t)
 {
-	for (size_t i = 0; i < c->envelope->recipient_count && i < 5; i++) {
-		const struct pw_mailbox *rcpt = &c->envelope->recipients[i];
-		size_t at = pw_str_find(url, '@');
-
-		if (at < url.len && at >= rcpt->local.len && rcpt->local.len > 0 &&
-		    pw_str_eq_nocase(
-			    pw_str_sub(url, at - rcpt->local.len, rcpt->local.len),
-			    rcpt->local) &&
-		    pw_str_starts_nocase(pw_str_sub(url, at + 1, url.len), rcpt->domain))
-			return true;
-	}
-	return false;
+	if (c->auth != NULL &&
+	    (c->auth->is_dkim_aligned || c->auth->dmarc.result == PW_DMARC_PASS))
+		return;
+	for (size_t i = 0; i < c->envelope->recipient_count && i < RCPT_MAX; i++)
+		if (pw_url_has_address(&t->url, &c->envelope->recipients[i]))
+			pw_fire(c, PW_SYM_URL_RCPT_IN_LINK, t->url.text);
 }
 
 static void check_link(const struct pw_check *c, const struct pw_link *link)
 {
-	PW_AUTO(pw_buf_done) struct pw_buf host = { 0 };
-	struct pw_url url;
+	struct target t = { .link = link };
 
-	if (!pw_url_parse(&url, link->url)) {
-		if (pw_str_eq_nocase(url.scheme, PW_STR("mailto")) &&
-		    (pw_has(url.path, "remove") || pw_has(url.path, "unsubscribe")))
+	if (!pw_url_parse(&t.url, link->url)) {
+		if (pw_str_eq_nocase(t.url.scheme, PW_STR("mailto")) &&
+		    (pw_has(t.url.path, "remove") || pw_has(t.url.path, "unsubscribe")))
 			pw_fire(c, PW_SYM_MAILTO_REMOVE, link->url);
 		return;
 	}
-	pw_url_put_host(&host, url.host);
-	if (url.user.len > 0)
-		pw_fire(c, PW_SYM_URL_OBFUSCATED, url.text);
-	check_port(c, &url);
-	check_host(c, &url, pw_buf_str(&host));
-	check_anchor(c, link, pw_buf_str(&host));
+	pw_url_host_read(&t.host, &t.url);
+	t.name = pw_url_host_str(&t.host);
+	check_tricks(c, &t);
+	check_port(c, &t.url);
+	if (t.host.ip.family == PW_IP_NONE)
+		check_name(c, &t);
+	else if ((t.host.tricks & PW_URL_NUMBER) == 0)
+		pw_fire(c, PW_SYM_HTTP_TO_IP, t.url.text);
+	check_anchor(c, &t);
 	if (link->is_image)
 		return;
-	check_path(c, &url);
-	if (has_recipient(c, link->url))
-		pw_fire(c, PW_SYM_URL_RCPT_IN_LINK, link->url);
+	check_path(c, &t);
+	check_recipient(c, &t);
+}
+
+/* How much else there is beside the links. */
+static void check_amount(const struct pw_check *c)
+{
+	const struct pw_links *links = &c->message->links;
+	struct pw_str text = pw_str_trim(c->message->text), line;
+	const struct pw_link *first = NULL;
+	size_t count = 0, pos = 0;
+	bool is_bare;
+
+	for (size_t i = 0; i < links->count; i++) {
+		if (links->at[i].is_bare)
+			continue;
+		first = first == NULL ? &links->at[i] : first;
+		count++;
+	}
+	if (first == NULL)
+		return;
+	if (c->message->lower.len < SHORT_TEXT && (first->is_anchor || count == 1))
+		pw_fire(c, PW_SYM_URL_ONLY, first->url);
+	line = pw_str_sub(text, 0, pw_str_find(text, '\n'));
+	if (line.len == text.len && pw_url_next(text, &pos, &line, &is_bare) &&
+	    !is_bare && line.len * 2 > text.len)
+		pw_fire(c, PW_SYM_URL_ONE_LINE, line);
 }
 
 void pw_check_links(const struct pw_check *c)
 {
 	const struct pw_links *links = &c->message->links;
+	struct pw_str url;
+	size_t pos = 0;
+	bool is_bare;
 
 	for (size_t i = 0; i < links->count; i++)
 		check_link(c, &links->at[i]);
-	if (links->count > 0 && c->message->lower.len < SHORT_TEXT &&
-	    (links->at[0].is_anchor || links->count == 1))
-		pw_fire(c, PW_SYM_URL_ONLY, links->at[0].url);
+	check_amount(c);
+	if (pw_url_next(c->message->subject, &pos, &url, &is_bare) && !is_bare)
+		pw_fire(c, PW_SYM_URL_IN_SUBJECT, url);
 }

@@ -12,6 +12,7 @@ struct pw_link {
 	struct pw_str shown; /* text of the anchor; empty for a bare link */
 	bool is_image;       /* src of a picture */
 	bool is_anchor;      /* from HTML */
+	bool is_bare;        /* a domain in the text: the scheme is ours */
 };
 
 struct pw_links {

@@ -4,9 +4,9 @@
 
 #include "core/ascii.h"
 #include "core/map.h"
+#include "core/url.h"
 #include "mail/attachments.h"
 #include "mail/parts.h"
-#include "mail/url.h"
 
 enum pw_status pw_message_new(struct pw_message **out, struct pw_arena *arena)
 {
@@ -161,13 +161,28 @@ static void read_part(struct pw_message *m, struct pw_buf *text, struct pw_part 
 	note_words(part, pw_str_sub(pw_buf_str(text), start, part->text_len));
 }
 
-static void collect_bare_links(struct pw_message *m)
+/* Links of the running text. Domains get the scheme that they were written without. */
+static enum pw_status collect_bare_links(struct pw_message *m)
 {
 	struct pw_str url;
+	bool is_bare;
 	size_t pos = 0;
 
-	while (m->links.count < PW_LINKS_MAX && pw_url_next(m->text, &pos, &url))
-		m->links.at[m->links.count++] = (struct pw_link){ .url = url };
+	while (m->links.count < PW_LINKS_MAX &&
+	       pw_url_next(m->text, &pos, &url, &is_bare)) {
+		PW_AUTO(pw_buf_done) struct pw_buf b = { 0 };
+		enum pw_status r;
+
+		if (is_bare) {
+			pw_buf_puts(&b, PW_STR("http://"));
+			pw_buf_puts(&b, url);
+			if ((r = pw_arena_copy(m->arena, pw_buf_str(&b), &url)) != PW_OK)
+				return r;
+		}
+		m->links.at[m->links.count++] =
+			(struct pw_link){ .url = url, .is_bare = is_bare };
+	}
+	return PW_OK;
 }
 
 static enum pw_status make_lower(struct pw_message *m)
@@ -205,7 +220,8 @@ static enum pw_status read_text(struct pw_message *m)
 		read_part(m, &text, &m->parts[i]);
 	if ((r = pw_arena_copy(m->arena, pw_buf_str(&text), &m->text)) != PW_OK)
 		return r;
-	collect_bare_links(m);
+	if ((r = collect_bare_links(m)) != PW_OK)
+		return r;
 	return make_lower(m);
 }
 

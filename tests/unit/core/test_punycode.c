@@ -47,10 +47,37 @@ static void check(void **state)
 		assert_int_equal(out.len, 1);
 }
 
+/* Back again, and what is no label. */
+static struct row back_rows[] = {
+	/* clang-format off */
+	{ "back: ASCII", "mail.example.org", "mail.example.org", PW_OK },
+	{ "back: one label", "www.xn--bcher-kva.example", "www.b\xc3\xbc" "cher.example", PW_OK },
+	{ "back: capitals", "XN--Bcher-KVA", "b\xc3\xbc" "cher", PW_OK },
+	{ "back: 7.1 (A) Arabic", "xn--egbpdaj6bu4bxfgehfvwxn",
+	  "\xd9\x84\xd9\x8a\xd9\x87\xd9\x85\xd8\xa7\xd8\xa8\xd8\xaa\xd9\x83\xd9\x84\xd9\x85\xd9\x88\xd8\xb4\xd8\xb9\xd8\xb1\xd8\xa8\xd9\x8a\xd8\x9f", PW_OK },
+	{ "back: beyond the first plane", "xn--ls8h.example", "\xf0\x9f\x92\xa9.example", PW_OK },
+	{ "back: a number that ends early", "xn--bcher-k", "xn--bcher-k", PW_OK },
+	{ "back: no digit", "xn--bcher-k_a", "xn--bcher-k_a", PW_OK },
+	{ "back: beyond Unicode", "xn--99999999", "xn--99999999", PW_OK },
+	{ "back: nothing", "xn--", "", PW_OK },
+	{ "back: letters already", "b\xc3\xbc" "cher", "b\xc3\xbc" "cher", PW_OK },
+	/* clang-format on */
+};
+
+static void check_back(void **state)
+{
+	const struct row *row = *state;
+	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
+
+	pw_domain_put_unicode(&out, pw_str_from(row->domain));
+	assert_string_equal(pw_buf_text(&out), row->want);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[PW_LEN(rows)];
+	struct CMUnitTest tests[PW_LEN(rows) + PW_LEN(back_rows)];
 
 	PW_TABLE_TESTS(tests, 0, rows, check);
+	PW_TABLE_TESTS(tests, PW_LEN(rows), back_rows, check_back);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
