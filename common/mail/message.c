@@ -5,6 +5,7 @@
 #include "core/ascii.h"
 #include "core/map.h"
 #include "core/url.h"
+#include "core/utf8.h"
 #include "mail/attachments.h"
 #include "mail/parts.h"
 
@@ -143,22 +144,45 @@ static void note_words(struct pw_part *part, struct pw_str text)
 	}
 }
 
-static void read_part(struct pw_message *m, struct pw_buf *text, struct pw_part *part)
+/* An HTML file: what it would do when it is opened. */
+static enum pw_status read_attached(struct pw_message *m, struct pw_part *part)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf decoded = { 0 }, text = { 0 };
+
+	if (!pw_str_ends_nocase(part->name, PW_STR(".htm")) &&
+	    !pw_str_ends_nocase(part->name, PW_STR(".html")) &&
+	    !pw_str_ends_nocase(part->name, PW_STR(".shtml")) &&
+	    !pw_str_ends_nocase(part->name, PW_STR(".xhtml")) &&
+	    !pw_str_ends_nocase(part->name, PW_STR(".svg")) &&
+	    !pw_str_eq(part->type, PW_STR("text/html")))
+		return PW_OK;
+	decode_body(&decoded, part);
+	pw_buf_init(&text, PW_MESSAGE_TEXT_MAX);
+	return pw_html_read(&text, NULL, &m->attached_html, m->arena,
+	                    pw_buf_str(&decoded));
+}
+
+static enum pw_status read_part(struct pw_message *m, struct pw_buf *text,
+                                struct pw_part *part)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf decoded = { 0 };
 	size_t start = text->len;
+	enum pw_status r = PW_OK;
 
-	if (!pw_str_starts(part->type, PW_STR("text/")) ||
-	    (part->is_attachment && part->name.len > 0))
-		return;
+	if (part->is_attachment && part->name.len > 0)
+		return read_attached(m, part);
+	if (!pw_str_starts(part->type, PW_STR("text/")))
+		return PW_OK;
 	decode_body(&decoded, part);
 	if (pw_str_eq(part->type, PW_STR("text/html")))
-		pw_html_read(text, &m->links, &m->html, m->arena, pw_buf_str(&decoded));
+		r = pw_html_read(text, &m->links, &m->html, m->arena,
+		                 pw_buf_str(&decoded));
 	else
 		pw_buf_puts(text, pw_buf_str(&decoded));
 	pw_buf_putc(text, '\n');
 	part->text_len = text->len - start;
 	note_words(part, pw_str_sub(pw_buf_str(text), start, part->text_len));
+	return r;
 }
 
 /* Links of the running text. Domains get the scheme that they were written without. */
@@ -185,22 +209,45 @@ static enum pw_status collect_bare_links(struct pw_message *m)
 	return PW_OK;
 }
 
+/* Quotes and dashes of typesetters as a keyboard has them: its ASCII, or 0. */
+static char plain_sign(uint32_t code)
+{
+	static const struct {
+		uint32_t from, to;
+		char plain;
+	} rows[] = {
+		{ 0xa0, 0xa0, ' ' },      { 0x2010, 0x2015, '-' },
+		{ 0x2018, 0x201b, '\'' }, { 0x201c, 0x201f, '"' },
+		{ 0x2000, 0x200a, ' ' },  { 0x2028, 0x2029, ' ' },
+		{ 0x202f, 0x202f, ' ' },
+	};
+
+	for (size_t i = 0; i < PW_LEN(rows); i++)
+		if (code >= rows[i].from && code <= rows[i].to)
+			return rows[i].plain;
+	return 0;
+}
+
 static enum pw_status make_lower(struct pw_message *m)
 {
 	char *at = pw_arena_alloc(m->arena, m->text.len + 2);
-	size_t len = 0;
+	size_t len = 0, n;
 
 	if (at == NULL)
 		return PW_ERR_NOMEM;
 	at[len++] = ' ';
-	for (size_t i = 0; i < m->text.len; i++) {
+	for (size_t i = 0; i < m->text.len; i += n) {
 		unsigned char c = (unsigned char)m->text.at[i];
+		uint32_t code;
+		char plain;
 
-		if (c == 0xc2 && i + 1 < m->text.len &&
-		    (unsigned char)m->text.at[i + 1] == 0xa0) {
-			c = ' '; /* no-break space */
-			i++;
-		}
+		n = 1;
+		if ((c == 0xc2 || c == 0xe2) &&
+		    (n = pw_utf8_get(pw_str_sub(m->text, i, 3), &code)) > 0 &&
+		    (plain = plain_sign(code)) != 0)
+			c = (unsigned char)plain;
+		else
+			n = 1;
 		if (c > ' ' && c != 0x7f)
 			at[len++] = pw_lower((char)c);
 		else if (at[len - 1] != ' ')
@@ -217,7 +264,8 @@ static enum pw_status read_text(struct pw_message *m)
 
 	pw_buf_init(&text, PW_MESSAGE_TEXT_MAX);
 	for (size_t i = 0; i < m->part_count; i++)
-		read_part(m, &text, &m->parts[i]);
+		if ((r = read_part(m, &text, &m->parts[i])) != PW_OK)
+			return r;
 	if ((r = pw_arena_copy(m->arena, pw_buf_str(&text), &m->text)) != PW_OK)
 		return r;
 	if ((r = collect_bare_links(m)) != PW_OK)

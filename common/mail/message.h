@@ -5,9 +5,9 @@
 #include "core/address.h"
 #include "core/archive.h"
 #include "core/header.h"
+#include "core/html.h"
 #include "core/mime.h"
 #include "mail/decode.h"
-#include "mail/html.h"
 
 #define PW_MESSAGE_FIELDS_MAX 1000                 /* further ones are counted only */
 #define PW_MESSAGE_HEADER_MAX ((size_t)512 * 1024) /* bytes of all fields kept */
@@ -74,6 +74,7 @@ struct pw_message {
 	struct pw_str lower; /* the same: ASCII in lower case, blanks squeezed to one */
 	struct pw_links links;
 	struct pw_html_facts html;
+	struct pw_html_facts attached_html; /* of HTML files, whose text is not read */
 };
 
 /* Begin. Everything lives in arena, made for PW_MESSAGE_ARENA_MAX; body is owned until
