@@ -18,6 +18,7 @@ struct pw_arc {
 	int64_t now_s;
 	struct pw_arc_field *fields; /* all of the header, for h= */
 	size_t count, room, bytes;
+	bool is_cut; /* there were more */
 	struct pw_arc_chain chain;
 	const char *failure; /* static text; NULL = none so far */
 	struct job message;  /* the newest set's */
@@ -79,6 +80,7 @@ enum pw_status pw_arc_header(struct pw_arc *arc, struct pw_str name, struct pw_s
 	if (arc->count == PW_ARC_FIELDS_MAX ||
 	    name.len + value.len > PW_ARC_HEADER_MAX - arc->bytes) {
 		arc->failure = "header too large";
+		arc->is_cut = true;
 		if (is_ours && arc->chain.count == 0)
 			arc->chain.count = 1; /* there is a chain, to be failed */
 		return PW_OK;
@@ -94,6 +96,12 @@ enum pw_status pw_arc_header(struct pw_arc *arc, struct pw_str name, struct pw_s
 	if (is_ours)
 		pw_arc_chain_add(&arc->chain, kind, field->name, field->value);
 	return PW_OK;
+}
+
+const struct pw_arc_field *pw_arc_fields(const struct pw_arc *arc, size_t *count_out)
+{
+	*count_out = arc->count;
+	return arc->is_cut ? NULL : arc->fields;
 }
 
 static bool is_there(const struct pw_arc *arc)

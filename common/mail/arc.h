@@ -31,6 +31,9 @@ PW_MUST_CHECK enum pw_status pw_arc_header(struct pw_arc *arc, struct pw_str nam
                                            struct pw_str value);
 PW_MUST_CHECK enum pw_status pw_arc_eoh(struct pw_arc *arc);
 void pw_arc_add_body(struct pw_arc *arc, struct pw_str chunk);
+/* The header fields as fed, to be looked at until pw_arc_free; NULL when there were more
+ * of them than are kept. */
+const struct pw_arc_field *pw_arc_fields(const struct pw_arc *arc, size_t *count_out);
 /* Waits for keys until deadline_ms (CLOCK_MONOTONIC). A key that is not there by then
  * fails the chain: RFC 8617 5.2.1 knows no temporary error.
  *

@@ -167,9 +167,12 @@ static enum pw_status end_spf(struct pw_auth_run *run, int64_t deadline_ms,
 static enum pw_status end_dkim(struct pw_auth_run *run, int64_t deadline_ms,
                                struct pw_auth *out)
 {
-	enum pw_status r =
-		pw_dkim_eom(run->dkim, deadline_ms, &out->dkim, &out->dkim_count);
+	size_t count;
+	const struct pw_arc_field *fields = pw_arc_fields(run->arc, &count);
+	enum pw_status r;
 
+	pw_dkim_lend_header(run->dkim, fields, count);
+	r = pw_dkim_eom(run->dkim, deadline_ms, &out->dkim, &out->dkim_count);
 	if (r == PW_OK)
 		out->dkim_overall = pw_dkim_overall(out->dkim, out->dkim_count);
 	return r;

@@ -4,16 +4,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base64.h"
 #include "core/canon.h"
 #include "core/taglist.h"
+#include "mail/arc_crypto.h"
 #include "mail/dkim_check.h"
+#include "mail/dkim_header.h"
+#include "mail/dkim_key.h"
 
-#define SIGNATURE_START 8 /* bytes of b= for header.b */
+#define SIGNATURE_START 8                  /* bytes of b= for header.b */
+#define DRAFTS_UNTIL_S INT64_C(1177977600) /* May 2007: RFC 4871 asks for v= */
 
 /* libopendkim writes one slot beyond an array of as many slots as there are header fields
  * when h= uses every one of them up (dkim_canon_selecthdrs). A field that no h= can name,
  * because blanks are taken out of h= before it is looked at, keeps one slot free. */
 #define GUARD_FIELD "Postward Guard:"
+
+/* p= of a key that libopendkim has no room for, so that it looks at the body all the
+ * same: that of RFC 8463 A.2, as good a number as any. */
+#define STAND_IN                                                                         \
+	"MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5" \
+	"bdOKb2jLQiY/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3" \
+	"rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G+2kryOTIKT+l/K4w3QIDAQAB"
 
 struct pw_dkim_lib {
 	DKIM_LIB *handle;
@@ -25,8 +37,12 @@ struct field {
 	bool is_decided;  /* verdict.result stands, whatever libopendkim says */
 	bool is_in_lib;   /* libopendkim made a handle for it */
 	bool is_selected; /* one of those to verify */
+	bool is_draft;    /* made when v= was not known, see judge_draft */
+	bool is_wide;     /* the header is our own work, see STAND_IN */
 	DKIM_SIGINFO *sig;
 	struct pw_dns_ticket *ticket;
+	struct pw_str body_hash, canon, length; /* bh=, c=, l= */
+	struct pw_arc_body *body;               /* our own work, where is_draft */
 	struct pw_str record; /* key for libopendkim, NUL-terminated; empty = none */
 	const char *weakness;
 };
@@ -42,7 +58,9 @@ struct pw_dkim {
 	size_t headers;
 	const char *malformed; /* why nothing of this message can be verified */
 	bool has_work;         /* libopendkim wants the body */
-	char tail[2];          /* last bytes of the body */
+	const struct pw_arc_field *header; /* lent; NULL = not */
+	size_t header_count;
+	char tail[2]; /* last bytes of the body */
 	bool has_body;
 };
 
@@ -78,24 +96,46 @@ static DKIM_CBSTAT prescreen(DKIM *handle, DKIM_SIGINFO **sigs, int count)
 		if (!field->is_in_lib || n == count)
 			continue;
 		field->sig = sigs[n++];
-		if (!field->is_selected)
+		if (!field->is_selected || field->is_draft)
 			dkim_sig_ignore(field->sig);
 	}
 	return DKIM_CBSTAT_CONTINUE;
+}
+
+/* The record for libopendkim: the key's own, or that with a stand-in as key. */
+static void put_record(struct pw_buf *out, const struct field *field)
+{
+	struct pw_str rest = field->record, tag;
+
+	if (!field->is_wide) {
+		pw_buf_puts(out, field->record);
+		return;
+	}
+	while (rest.at != NULL) {
+		tag = pw_str_trim(pw_str_cut(&rest, ';'));
+		if (rest.at == NULL) /* p= is the last */
+			break;
+		pw_buf_puts(out, tag);
+		pw_buf_puts(out, PW_STR("; "));
+	}
+	pw_buf_puts(out, PW_STR("p=" STAND_IN));
 }
 
 /* The keys were fetched before dkim_eom. */
 static DKIM_CBSTAT key_lookup(DKIM *handle, DKIM_SIGINFO *sig, u_char *buf, size_t size)
 {
 	struct pw_dkim *dkim = dkim_get_user_context(handle);
+	PW_AUTO(pw_buf_done) struct pw_buf record = { 0 };
 
 	for (size_t i = 0; i < dkim->count; i++) {
 		const struct field *field = dkim->fields[i];
 
-		if (field->sig != sig || field->record.len == 0 ||
-		    field->record.len >= size)
+		if (field->sig != sig || field->record.len == 0)
 			continue;
-		memcpy(buf, field->record.at, field->record.len + 1);
+		put_record(&record, field);
+		if (pw_buf_status(&record) != PW_OK || record.len >= size)
+			return DKIM_CBSTAT_NOTFOUND;
+		memcpy(buf, pw_buf_text(&record), record.len + 1);
 		return DKIM_CBSTAT_CONTINUE;
 	}
 	return DKIM_CBSTAT_NOTFOUND;
@@ -183,9 +223,10 @@ void pw_dkim_free(struct pw_dkim **dkim)
 {
 	if (!*dkim)
 		return;
-	for (size_t i = 0; i < (*dkim)->count; i++)
-		if ((*dkim)->fields[i]->ticket)
-			pw_dns_drop(&(*dkim)->fields[i]->ticket);
+	for (size_t i = 0; i < (*dkim)->count; i++) {
+		pw_dns_drop(&(*dkim)->fields[i]->ticket);
+		pw_arc_body_free(&(*dkim)->fields[i]->body);
+	}
 	(void)dkim_free((*dkim)->handle);
 	*dkim = NULL; /* its memory is the arena's */
 }
@@ -220,6 +261,14 @@ static enum pw_status put_start(struct pw_dkim *dkim, struct pw_dkim_verdict *ve
 	                     &verdict->signature_start);
 }
 
+static bool is_of_draft_times(const struct pw_taglist *tags)
+{
+	int64_t made;
+
+	return pw_str_to_int64(pw_taglist_get(tags, PW_STR("t")), 0, DRAFTS_UNTIL_S - 1,
+	                       &made) == PW_OK;
+}
+
 static enum pw_status read_signature(struct pw_dkim *dkim, struct field *field,
                                      struct pw_str value)
 {
@@ -236,12 +285,18 @@ static enum pw_status read_signature(struct pw_dkim *dkim, struct field *field,
 	verdict->domain = or_empty(pw_taglist_get(&tags, PW_STR("d")));
 	verdict->selector = or_empty(pw_taglist_get(&tags, PW_STR("s")));
 	verdict->algorithm = or_empty(pw_taglist_get(&tags, PW_STR("a")));
-	verdict->has_length = pw_taglist_get(&tags, PW_STR("l")).at != NULL;
+	field->body_hash = or_empty(pw_taglist_get(&tags, PW_STR("bh")));
+	field->canon = pw_taglist_get(&tags, PW_STR("c"));
+	field->length = pw_taglist_get(&tags, PW_STR("l"));
+	verdict->has_length = field->length.at != NULL;
 	if ((r = put_identity(dkim, verdict, pw_taglist_get(&tags, PW_STR("i")))) !=
 	            PW_OK ||
 	    (r = put_start(dkim, verdict, pw_taglist_get(&tags, PW_STR("b")))) != PW_OK)
 		return r;
-	if ((reason = pw_dkim_check_signature(&tags, dkim->now_s)) != NULL)
+	reason = pw_dkim_check_signature(&tags, dkim->now_s);
+	field->is_draft = reason != NULL && strcmp(reason, PW_DKIM_NO_VERSION) == 0 &&
+	                  is_of_draft_times(&tags);
+	if (reason != NULL && !field->is_draft)
 		decide(field, PW_DKIM_PERMERROR, reason);
 	return PW_OK;
 }
@@ -259,7 +314,7 @@ static enum pw_status add_signature(struct pw_dkim *dkim, struct pw_str value,
 	    (r = read_signature(dkim, field, copy)) != PW_OK)
 		return r;
 	field->is_in_lib = in_lib;
-	if (!in_lib && !field->is_decided)
+	if (!in_lib && !field->is_decided && (!field->is_draft || dkim->malformed))
 		decide(field, PW_DKIM_PERMERROR,
 		       dkim->malformed ? dkim->malformed : "signature cannot be read");
 	dkim->fields[dkim->count++] = field;
@@ -348,6 +403,39 @@ static void decide_all(struct pw_dkim *dkim, const char *reason)
 			decide(dkim->fields[i], PW_DKIM_PERMERROR, reason);
 }
 
+/* libopendkim finds nothing to do: what is our own work stays. */
+static void decide_others(struct pw_dkim *dkim, const char *reason)
+{
+	for (size_t i = 0; i < dkim->count; i++)
+		if (!dkim->fields[i]->is_decided && !dkim->fields[i]->is_draft)
+			decide(dkim->fields[i], PW_DKIM_PERMERROR, reason);
+}
+
+/* What a draft's signature says of the body: c= and l=. */
+static enum pw_status begin_body(struct field *field)
+{
+	struct pw_str canon = field->canon, body;
+	int64_t body_max = INT64_MAX;
+
+	(void)pw_str_cut(&canon, '/'); /* of the header; alone: the body is simple */
+	body = canon.at != NULL ? canon : PW_STR("simple");
+	if (field->verdict.has_length &&
+	    pw_str_to_int64(field->length, 0, INT64_MAX, &body_max) != PW_OK)
+		return PW_OK;
+	return pw_arc_body_new(&field->body, pw_str_eq_nocase(body, PW_STR("simple")),
+	                       body_max);
+}
+
+static enum pw_status begin_bodies(struct pw_dkim *dkim)
+{
+	enum pw_status r = PW_OK;
+
+	for (size_t i = 0; i < dkim->count && r == PW_OK; i++)
+		if (dkim->fields[i]->is_draft && dkim->fields[i]->is_selected)
+			r = begin_body(dkim->fields[i]);
+	return r;
+}
+
 enum pw_status pw_dkim_eoh(struct pw_dkim *dkim, struct pw_str from_domain)
 {
 	enum pw_status r;
@@ -362,12 +450,14 @@ enum pw_status pw_dkim_eoh(struct pw_dkim *dkim, struct pw_str from_domain)
 			return r;
 	if (dkim->malformed || dkim->count == 0)
 		return PW_OK;
+	if ((r = begin_bodies(dkim)) != PW_OK)
+		return r;
 	stat = dkim_eoh(dkim->handle);
 	dkim->has_work = stat == DKIM_STAT_OK;
 	if (stat == DKIM_STAT_SYNTAX)
 		decide_all(dkim, "From missing or unreadable");
 	else if (stat != DKIM_STAT_OK)
-		decide_all(dkim, "header cannot be verified");
+		decide_others(dkim, "header cannot be verified");
 	return PW_OK;
 }
 
@@ -376,6 +466,9 @@ enum pw_status pw_dkim_body(struct pw_dkim *dkim, struct pw_str chunk)
 	PW_AUTO(pw_buf_done) struct pw_buf copy = { 0 };
 	DKIM_STAT stat;
 
+	for (size_t i = 0; i < dkim->count; i++)
+		if (dkim->fields[i]->body != NULL)
+			pw_arc_body_add(dkim->fields[i]->body, chunk);
 	if (!dkim->has_work || chunk.len == 0)
 		return PW_OK;
 	pw_buf_puts(&copy, chunk); /* the interface does not promise to leave it alone */
@@ -411,19 +504,121 @@ static enum pw_status fetch_key(struct pw_dkim *dkim, struct field *field,
 	r = pw_dkim_check_key(&key, &record, &reason, &answer, field->verdict.algorithm);
 	if (r == PW_ERR_NOMEM)
 		return r;
+	if (r != PW_OK && field->is_draft) {
+		decide(field, PW_DKIM_PERMERROR, PW_DKIM_NO_VERSION);
+		return PW_OK;
+	}
 	if (r != PW_OK) {
 		decide(field, r == PW_ERR_AWAY ? PW_DKIM_TEMPERROR : PW_DKIM_PERMERROR,
 		       reason);
 		return PW_OK;
 	}
+	field->is_wide = key.bits > PW_DKIM_RSA_BITS_MAX;
 	field->verdict.key_bits = key.bits;
 	field->verdict.is_test_key = key.is_test;
 	field->weakness = key.weakness;
 	return pw_arena_copy(dkim->arena, pw_buf_str(&record), &field->record);
 }
 
+void pw_dkim_lend_header(struct pw_dkim *dkim, const struct pw_arc_field *fields,
+                         size_t count)
+{
+	dkim->header = fields;
+	dkim->header_count = count;
+}
+
+/* Under the stand-in the signature is wrong, so libopendkim does not compare by itself.
+ */
+static enum pw_status put_body_hash(struct pw_buf *out, struct field *field)
+{
+	size_t header_len, body_len;
+	void *header, *body;
+	bool has_stray;
+
+	if (field->body != NULL)
+		return pw_arc_body_end(field->body, out, &body_len, &has_stray);
+	if (dkim_sig_gethashes(field->sig, &header, &header_len, &body, &body_len) ==
+	    DKIM_STAT_OK)
+		pw_base64_put(out, PW_BASE64, body, body_len);
+	return pw_buf_status(out);
+}
+
+/* Do body and header fit the signature? A verdict, once.
+ *
+ * Errors  PW_ERR_NOMEM; PW_ERR_CRYPTO */
+static enum pw_status check_by_own(struct pw_dkim *dkim, size_t nth,
+                                   const char **mismatch_out)
+{
+	struct field *field = dkim->fields[nth];
+	PW_AUTO(pw_buf_done) struct pw_buf want = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf have = { 0 };
+	enum pw_status r = put_body_hash(&have, field);
+
+	if (r != PW_OK && r != PW_ERR_RANGE)
+		return r;
+	pw_tag_put_packed(&want, field->body_hash);
+	if ((r = pw_buf_status(&want)) != PW_OK)
+		return r;
+	*mismatch_out = "body hash mismatch";
+	if (!pw_str_eq(pw_buf_str(&have), pw_buf_str(&want)))
+		return PW_OK;
+	r = pw_dkim_check_header(dkim->header, dkim->header_count, nth, field->record);
+	*mismatch_out = r == PW_OK ? NULL : "signature mismatch";
+	return r == PW_ERR_NOMEM ? r : PW_OK;
+}
+
+/* A signature without v= is permerror (RFC 6376 6.1.1: ignored with PERMFAIL). In mail
+ * that is older than the tag, an archive's, that tells nothing: what does not fit is
+ * fail. */
+static enum pw_status judge_draft(struct pw_dkim *dkim, size_t nth)
+{
+	const char *mismatch = NULL;
+	enum pw_status r = PW_OK;
+
+	if (dkim->header != NULL && dkim->fields[nth]->body != NULL)
+		r = check_by_own(dkim, nth, &mismatch);
+	if (mismatch != NULL)
+		decide(dkim->fields[nth], PW_DKIM_FAIL, mismatch);
+	else
+		decide(dkim->fields[nth], PW_DKIM_PERMERROR, PW_DKIM_NO_VERSION);
+	return r;
+}
+
+static const char *why_not_wide(const struct pw_dkim *dkim, const struct field *field)
+{
+	int error = dkim_sig_geterror(field->sig);
+	const char *text = dkim_sig_geterrorstr(error);
+
+	if (dkim->header == NULL)
+		return "key too large";
+	if (field->weakness)
+		return field->weakness;
+	if (error != DKIM_SIGERROR_BADSIG) /* as it must be under the stand-in */
+		return text ? text : "signature not usable";
+	return NULL;
+}
+
+static enum pw_status judge_wide(struct pw_dkim *dkim, size_t nth)
+{
+	struct field *field = dkim->fields[nth];
+	const char *reason = why_not_wide(dkim, field);
+	enum pw_status r;
+
+	if (reason != NULL) {
+		decide(field, PW_DKIM_PERMERROR, reason);
+		return PW_OK;
+	}
+	if ((r = check_by_own(dkim, nth, &reason)) != PW_OK)
+		return r;
+	if (reason == NULL)
+		decide(field, PW_DKIM_PASS, "");
+	else
+		decide(field, PW_DKIM_FAIL, reason);
+	return PW_OK;
+}
+
 /* What libopendkim found out about a signature it was left to judge. */
-static void judge(struct field *field)
+static void judge_plain(struct field *field)
 {
 	bool has_passed = (dkim_sig_getflags(field->sig) & DKIM_SIGFLAG_PASSED) != 0;
 	int error = dkim_sig_geterror(field->sig);
@@ -445,6 +640,23 @@ static void judge(struct field *field)
 	}
 }
 
+static enum pw_status judge(struct pw_dkim *dkim, size_t nth)
+{
+	struct field *field = dkim->fields[nth];
+
+	if (field->is_decided)
+		return PW_OK;
+	if (field->is_draft)
+		return judge_draft(dkim, nth);
+	if (field->sig && field->is_wide)
+		return judge_wide(dkim, nth);
+	if (field->sig)
+		judge_plain(field);
+	else
+		decide(field, PW_DKIM_PERMERROR, "signature cannot be read");
+	return PW_OK;
+}
+
 enum pw_status pw_dkim_eom(struct pw_dkim *dkim, int64_t deadline_ms,
                            const struct pw_dkim_verdict **verdicts_out, size_t *count_out)
 {
@@ -464,13 +676,9 @@ enum pw_status pw_dkim_eom(struct pw_dkim *dkim, int64_t deadline_ms,
 		(void)dkim_eom(dkim->handle,
 		               NULL); /* each signature has its own result */
 	for (size_t i = 0; i < dkim->count; i++) {
-		struct field *field = dkim->fields[i];
-
-		if (!field->is_decided && field->sig)
-			judge(field);
-		else if (!field->is_decided)
-			decide(field, PW_DKIM_PERMERROR, "signature cannot be read");
-		verdicts[i] = field->verdict;
+		if ((r = judge(dkim, i)) != PW_OK)
+			return r;
+		verdicts[i] = dkim->fields[i]->verdict;
 	}
 	*verdicts_out = verdicts;
 	*count_out = dkim->count;

@@ -9,6 +9,7 @@
 #include "core/arena.h"
 #include "core/str.h"
 #include "io/dns.h"
+#include "mail/arc_chain.h"
 
 #define PW_DKIM_SIGNATURES_MAX 8 /* verified a message; those aligned with From first */
 #define PW_DKIM_FIELDS_MAX 64    /* reported a message; further ones are not looked at */
@@ -82,6 +83,11 @@ PW_MUST_CHECK enum pw_status pw_dkim_eoh(struct pw_dkim *dkim, struct pw_str fro
  *
  * Errors  PW_ERR_NOMEM */
 PW_MUST_CHECK enum pw_status pw_dkim_body(struct pw_dkim *dkim, struct pw_str chunk);
+/* All of the header once more, for what libopendkim does not look at
+ * (mail/dkim_header.h); before pw_dkim_eom, borrowed until then. Without it such
+ * signatures are permerror. */
+void pw_dkim_lend_header(struct pw_dkim *dkim, const struct pw_arc_field *fields,
+                         size_t count);
 /* The message is complete. Waits for keys until deadline_ms (CLOCK_MONOTONIC); a key not
  * there by then is a temperror of its signature.
  *

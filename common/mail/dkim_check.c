@@ -62,8 +62,16 @@ bool pw_dkim_is_name(struct pw_str name)
 
 static bool version_ok(const struct pw_taglist *tags, int64_t now_s)
 {
+	struct pw_str v = get(tags, "v");
+
 	(void)now_s;
-	return pw_str_eq(get(tags, "v"), PW_STR("1"));
+	return v.at == NULL || pw_str_eq(v, PW_STR("1"));
+}
+
+static bool has_version(const struct pw_taglist *tags, int64_t now_s)
+{
+	(void)now_s;
+	return get(tags, "v").at != NULL;
 }
 
 static bool domain_ok(const struct pw_taglist *tags, int64_t now_s)
@@ -210,6 +218,7 @@ static const struct check {
 	{ identity_ok,       "i= is not within d=" },
 	{ body_hash_ok,      "bh= missing or not base64" },
 	{ signature_ok,      "b= missing or not base64" },
+	{ has_version,       PW_DKIM_NO_VERSION }, /* the last: see the header */
 	/* clang-format on */
 };
 
@@ -319,13 +328,13 @@ static const char *put_rsa(struct pw_dkim_public *out, struct pw_buf *record_out
 {
 	PW_AUTO(pkey_free) EVP_PKEY *pkey = rsa_from(der, len);
 	unsigned char *spki = NULL;
-	char text[1024]; /* base64 of the largest key is 736 */
+	char text[2048]; /* base64 of the largest key is 1420 */
 	int n;
 
 	if (!pkey || EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA || !exponent_ok(pkey))
 		return "key cannot be read";
 	out->bits = (unsigned)EVP_PKEY_get_bits(pkey);
-	if (out->bits > PW_DKIM_RSA_BITS_MAX)
+	if (out->bits > PW_DKIM_RSA_BITS_VERIFIED)
 		return "key too large";
 	if (out->bits < PW_DKIM_RSA_BITS_MIN)
 		out->weakness = "RSA key below 1024 bits";

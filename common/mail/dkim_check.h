@@ -8,6 +8,8 @@
 
 #define PW_DKIM_DRIFT_S 300 /* clocks of signers may be ahead by this */
 
+#define PW_DKIM_NO_VERSION "v= missing" /* the reason where nothing else is wrong */
+
 /* Judge the tags of a DKIM-Signature (RFC 6376 6.1.1, without the key).
  *
  * Returns NULL if fine, else why not, as static text. */
