@@ -240,7 +240,7 @@ enum pw_status daemon_open(struct daemon *daemon)
 	    (r = maker_start(&daemon->maker, &config, pw_buf_text(&path),
 	                     set->request_poll_ms)) != PW_OK)
 		return r;
-	if ((r = guard_start(&daemon->guard)) != PW_OK ||
+	if ((r = guard_start(&daemon->guard, &config)) != PW_OK ||
 	    (r = keystore_new(&daemon->keystore, daemon->seed)) != PW_OK)
 		return r;
 	return open_snapshot(daemon);

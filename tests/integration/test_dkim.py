@@ -9,6 +9,7 @@ import dkim
 import pytest
 
 from dkim_bed import DkimBed
+from stack.postward import build
 from stack.proc import wait_until
 
 
@@ -395,3 +396,31 @@ def answer_to(bed, sender, code):
     wait_until(ask, what=f"{code} for {sender}")
     line = bed.program.lines("action=", f"from=<{sender}>")[-1]
     return [part.strip() for part in line.split(",") if part.strip().startswith("cause=")]
+
+
+def alarms(bed, domain, count):
+    """Letters with a signature that does not hold, looked at by the guard; how many it found."""
+    done = subprocess.run(bed.ns.command(build() / "tests/probe/probe_guard", bed.pg.conninfo(user="postward_dkim"),
+                                         domain, str(count)), check=True, capture_output=True, text=True, timeout=120)
+    return int(done.stdout)
+
+
+def test_alarms_of_the_guard_are_events(bed):
+    """One an hour and domain, however many there are and from however many programs; mail.check() tells."""
+    assert alarms(bed, "example.test", 20) == 20
+    assert alarms(bed, "example.test", 1) == 1
+    assert alarms(bed, "other.test", 1) == 1
+    rows = bed.pg.sql("SELECT who, actor, detail ->> 'why', detail ->> 'queue_id' FROM mail.events WHERE kind = 'dkim_guard'"
+                      " ORDER BY id")
+    assert [tuple(row) for row in rows] == [(domain, "postward_dkim", "body hash mismatch", "4fQ2xT1z9Yz")
+                                            for domain in ("example.test", "other.test")]
+    assert bed.pg.value("SELECT count(*) FROM mail.check() WHERE what LIKE '%does not hold%'") == 2
+    bed.pg.sql("DELETE FROM mail.events WHERE kind = 'dkim_guard'")
+
+
+def test_an_alarm_without_a_database_is_a_line_in_the_log(bed):
+    """Fault 7 for the guard: it neither waits for PostgreSQL nor ends."""
+    done = subprocess.run(bed.ns.command(build() / "tests/probe/probe_guard", "host=/nonexistent user=postward_dkim",
+                                         "example.test", "3"), check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "3\n"
+    assert done.stderr.count("event=guard") == 3

@@ -46,7 +46,7 @@ $$VALUES
     ('postward_policy record_sending_blocks'), ('postward_policy senders'), ('postward_policy sender_owners'),
     ('postward_policy record_greylist'), ('postward_policy greylist_load'), ('postward_policy record_send_habits'),
     ('postward_policy send_habits_load'), ('postward_policy record_stolen'),
-    ('postward_dkim forwards'),
+    ('postward_dkim forwards'), ('postward_dkim record_dkim_alarms'),
     ('postward_score record_greylist'), ('postward_score greylist_load'),
     ('postward_policy node_seen'), ('postward_policy node_gone'), ('postward_policy rate_lease'),
     ('postward_policy rate_settle'), ('postward_policy rate_settle_free'), ('postward_policy record_over'),
