@@ -19,6 +19,7 @@ static struct json_object *signature_json(const struct pw_dkim_verdict *v)
 	tool_json_add(json, "domain", v->domain);
 	tool_json_add(json, "selector", v->selector);
 	tool_json_add(json, "algorithm", v->algorithm);
+	tool_json_add(json, "identity", v->identity);
 	tool_json_add(json, "result", pw_str_from(pw_dkim_result_text(v->result)));
 	tool_json_add(json, "reason", pw_str_from(v->reason));
 	json_object_object_add(json, "key_bits", json_object_new_int((int)v->key_bits));
@@ -47,6 +48,21 @@ struct json_object *tool_arc_json(const struct pw_arc_verdict *verdict)
 	return json;
 }
 
+static struct json_object *published_json(const struct pw_dmarc_record *record)
+{
+	struct json_object *json = json_object_new_object();
+
+	tool_json_add(json, "p", pw_str_from(pw_dmarc_policy_text(record->p)));
+	tool_json_add(json, "sp", pw_str_from(pw_dmarc_policy_text(record->sp)));
+	tool_json_add(json, "np", pw_str_from(pw_dmarc_policy_text(record->np)));
+	tool_json_add(json, "adkim", record->is_dkim_strict ? PW_STR("s") : PW_STR("r"));
+	tool_json_add(json, "aspf", record->is_spf_strict ? PW_STR("s") : PW_STR("r"));
+	json_object_object_add(json, "pct", json_object_new_int(record->pct));
+	json_object_object_add(json, "t", json_object_new_boolean(record->is_test));
+	tool_json_add(json, "rua", record->rua);
+	return json;
+}
+
 struct json_object *tool_dmarc_json(const struct pw_dmarc_outcome *outcome)
 {
 	struct json_object *json = json_object_new_object();
@@ -62,6 +78,10 @@ struct json_object *tool_dmarc_json(const struct pw_dmarc_outcome *outcome)
 	              pw_str_from(pw_dmarc_policy_text(outcome->disposition)));
 	json_object_object_add(json, "alignment", aligned);
 	tool_json_add(json, "domain", outcome->domain);
+	tool_json_add(json, "reason", pw_str_from(pw_dmarc_reason_text(outcome->reason)));
+	if (outcome->has_record)
+		json_object_object_add(json, "published",
+		                       published_json(&outcome->record));
 	return json;
 }
 

@@ -1,4 +1,5 @@
-/* postwardctl verify: SPF, DKIM, ARC and DMARC of messages in files, one object a file. */
+/* postwardctl verify: SPF, DKIM, ARC and DMARC of messages in files, one object a file.
+ */
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -16,7 +17,7 @@ static const char usage[] =
 	"       postwardctl verify --batch [OPTION...]\n"
 	"  --ip ADDRESS --helo NAME --from SENDER   the envelope, for SPF\n"
 	"  --batch           read {\"file\", \"now\", \"ip\", \"helo\", \"from\"} per "
-        "line,\n"
+	"line,\n"
 	"                    answer per line\n"
 	"  --now SECONDS     verify as of this Unix time\n"
 	"  --zone FILE       DNS answers come from this JSON zone file\n"
@@ -113,6 +114,8 @@ static void put_answer(struct json_object *json, const struct pw_auth *auth)
 	json_object_object_add(json, "spf",
 	                       auth->has_spf ? tool_spf_json(&auth->spf)
 	                                     : tool_none_json("no client address"));
+	if (auth->has_helo)
+		json_object_object_add(json, "spf_helo", tool_spf_json(&auth->helo));
 	json_object_object_add(json, "dmarc", tool_dmarc_json(&auth->dmarc));
 }
 

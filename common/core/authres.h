@@ -3,7 +3,7 @@
 
 #include "core/buf.h"
 
-#define PW_AUTHRES_PROPERTIES_MAX 4
+#define PW_AUTHRES_PROPERTIES_MAX 6
 #define PW_AUTHRES_VALUE_MAX 255 /* bytes of one value; what is over is cut */
 
 /* One method's result; texts borrowed, from strangers where they are values or reasons.

@@ -5,6 +5,14 @@
 static const char *const policies[] = { "none", "quarantine", "reject" };
 static const char *const results[] = { "none", "pass", "fail", "temperror", "permerror" };
 
+static const char *const reasons[] = { "", "sampled_out", "policy_test_mode",
+	                               "trusted_forwarder", "local_policy" };
+
+const char *pw_dmarc_reason_text(enum pw_dmarc_reason reason)
+{
+	return reasons[reason];
+}
+
 const char *pw_dmarc_result_text(enum pw_dmarc_result result)
 {
 	return results[result];
@@ -78,12 +86,80 @@ static void tag_t(struct draft *d, struct pw_str value)
 	d->record->is_test = pw_str_eq_nocase(value, PW_STR("y"));
 }
 
+static void tag_psd(struct draft *d, struct pw_str value)
+{
+	if (pw_str_eq_nocase(value, PW_STR("y")) || pw_str_eq_nocase(value, PW_STR("n")))
+		d->record->psd = pw_lower(value.at[0]);
+}
+
+/* Options parted by ':'; what is unknown is passed over (RFC 7489 6.3). */
+static void tag_fo(struct draft *d, struct pw_str value)
+{
+	static const char letters[] = "01ds"; /* in the order of the bits */
+	unsigned options = 0;
+
+	while (value.at != NULL) {
+		struct pw_str one = pw_str_trim(pw_str_cut(&value, ':'));
+
+		for (size_t i = 0; i < sizeof(letters) - 1; i++)
+			if (one.len == 1 && pw_lower(one.at[0]) == letters[i])
+				options |= 1U << i;
+	}
+	if (options != 0)
+		d->record->failure_options = options;
+}
+
+/* "!10m" at the end of a URI; false if what stands there is no size. */
+static bool split_size(struct pw_dmarc_uri *uri)
+{
+	static const char units[] = "kmgt";
+	size_t at = pw_str_rfind(uri->uri, '!');
+	struct pw_str size = pw_str_sub(uri->uri, at + 1, uri->uri.len);
+	unsigned shift = 0;
+	int64_t n;
+
+	uri->size_max = 0;
+	if (at == uri->uri.len)
+		return true;
+	for (size_t i = 0; i < sizeof(units) - 1 && size.len > 0; i++)
+		if (pw_lower(size.at[size.len - 1]) == units[i])
+			shift = 10 * (unsigned)(i + 1);
+	if (shift > 0)
+		size.len--;
+	if (size.len == 0 || !pw_is_digit(size.at[0]) ||
+	    pw_str_to_int64(size, 0, INT64_MAX >> shift, &n) != PW_OK)
+		return false;
+	uri->size_max = n << shift;
+	uri->uri = pw_str_sub(uri->uri, 0, at);
+	return true;
+}
+
+bool pw_dmarc_next_uri(struct pw_str *rest, struct pw_dmarc_uri *out)
+{
+	while (rest->at != NULL) {
+		out->uri = pw_str_trim(pw_str_cut(rest, ','));
+		if ((pw_str_starts_nocase(out->uri, PW_STR("mailto:")) ||
+		     pw_str_starts_nocase(out->uri, PW_STR("https:"))) &&
+		    split_size(out))
+			return true;
+	}
+	return false;
+}
+
+static void tag_ruf(struct draft *d, struct pw_str value)
+{
+	d->record->ruf = value;
+}
+
 /* Reports are another program's work; that somebody reads them decides what a broken
  * policy means. */
 static void tag_rua(struct draft *d, struct pw_str value)
 {
-	d->has_report_uri = pw_str_starts_nocase(value, PW_STR("mailto:")) ||
-	                    pw_str_starts_nocase(value, PW_STR("https:"));
+	struct pw_str rest = value;
+	struct pw_dmarc_uri uri;
+
+	d->record->rua = value;
+	d->has_report_uri = pw_dmarc_next_uri(&rest, &uri);
 }
 
 /* clang-format off */
@@ -99,6 +175,9 @@ static const struct tag {
 	{ "pct",   tag_pct },
 	{ "t",     tag_t },
 	{ "rua",   tag_rua },
+	{ "ruf",   tag_ruf },
+	{ "fo",    tag_fo },
+	{ "psd",   tag_psd },
 };
 /* clang-format on */
 
@@ -135,7 +214,9 @@ static void read_tags(struct draft *d, struct pw_str rest)
 
 enum pw_status pw_dmarc_parse(struct pw_dmarc_record *out, struct pw_str text)
 {
-	struct pw_dmarc_record record = { .pct = 100 };
+	struct pw_dmarc_record record = { .pct = 100,
+		                          .failure_options = PW_DMARC_FO_ALL,
+		                          .psd = 'u' };
 	struct draft d = { .record = &record };
 	struct pw_str rest = text, name, value;
 
@@ -215,12 +296,24 @@ static void align(struct pw_dmarc_outcome *out, bool *is_open,
 }
 
 /* pct and t soften by one step (RFC 7489 6.6.4). */
-static enum pw_dmarc_policy soften(enum pw_dmarc_policy policy,
-                                   const struct pw_dmarc_record *record, uint8_t sample)
+static void soften(struct pw_dmarc_outcome *out, uint8_t sample)
 {
-	if (policy == PW_DMARC_P_NONE || (sample < record->pct && !record->is_test))
-		return policy;
-	return policy - 1;
+	out->disposition = out->policy;
+	if (out->policy == PW_DMARC_P_NONE)
+		return;
+	if (sample >= out->record.pct)
+		pw_dmarc_override(out, out->policy - 1, PW_DMARC_SAMPLED_OUT);
+	else if (out->record.is_test)
+		pw_dmarc_override(out, out->policy - 1, PW_DMARC_TEST_MODE);
+}
+
+void pw_dmarc_override(struct pw_dmarc_outcome *outcome, enum pw_dmarc_policy disposition,
+                       enum pw_dmarc_reason reason)
+{
+	if (outcome->result != PW_DMARC_FAIL || outcome->disposition == disposition)
+		return;
+	outcome->disposition = disposition;
+	outcome->reason = disposition == outcome->policy ? PW_DMARC_AS_ASKED : reason;
 }
 
 static void judge(struct pw_dmarc_outcome *out, const struct pw_dmarc_input *input,
@@ -228,6 +321,8 @@ static void judge(struct pw_dmarc_outcome *out, const struct pw_dmarc_input *inp
 {
 	bool is_open;
 
+	out->has_record = true;
+	out->record = *record;
 	out->domain = is_of_org ? input->org : input->from;
 	out->policy = !is_of_org              ? record->p
 	              : input->is_nonexistent ? record->np
@@ -239,7 +334,7 @@ static void judge(struct pw_dmarc_outcome *out, const struct pw_dmarc_input *inp
 		out->result = PW_DMARC_TEMPERROR;
 	else {
 		out->result = PW_DMARC_FAIL;
-		out->disposition = soften(out->policy, record, input->sample);
+		soften(out, input->sample);
 	}
 }
 

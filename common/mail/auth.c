@@ -3,8 +3,9 @@
 #include "io/spf.h"
 #include "mail/arc_results.h"
 
-#define SPF_PREFETCH 3 /* questions most SPF records lead to, asked before they do */
-#define RESULTS_MAX (PW_DKIM_FIELDS_MAX + 4)
+#define SPF_PREFETCH 3  /* questions most SPF records lead to, asked before they do */
+#define HELO_PREFETCH 2 /* TXT and A: a host name's record says "a" more often than not  \
+	                 */
 
 struct pw_auth_run {
 	struct pw_arena *arena;
@@ -12,8 +13,9 @@ struct pw_auth_run {
 	const struct pw_psl *psl;
 	struct pw_dkim *dkim;
 	struct pw_arc *arc;
-	struct pw_spf *spf;
+	struct pw_spf *spf, *helo; /* helo: beside MAIL FROM */
 	struct pw_spf_input spf_input;
+	struct pw_dns_ticket *helo_prefetch[HELO_PREFETCH];
 	struct pw_dns_ticket *prefetch[SPF_PREFETCH]; /* only to fill the cache */
 	struct pw_str author, org; /* domains; empty without an author */
 	struct pw_dns_ticket *policy, *org_policy, *existence;
@@ -49,6 +51,8 @@ void pw_auth_free(struct pw_auth_run **run)
 	pw_arc_free(&(*run)->arc);
 	for (size_t i = 0; i < SPF_PREFETCH; i++)
 		pw_dns_drop(&(*run)->prefetch[i]);
+	for (size_t i = 0; i < HELO_PREFETCH; i++)
+		pw_dns_drop(&(*run)->helo_prefetch[i]);
 	pw_dns_drop(&(*run)->policy);
 	pw_dns_drop(&(*run)->org_policy);
 	pw_dns_drop(&(*run)->existence);
@@ -61,6 +65,28 @@ static enum pw_status file(struct pw_auth_run *run, enum pw_dns_type type,
 	struct pw_dns_question question = { type, name };
 
 	return pw_dns_ask(run->resolver, &question, out);
+}
+
+/* A host name, not an address literal: HELO can have a policy (RFC 7208 2.3). */
+static bool is_host_name(struct pw_str helo)
+{
+	return helo.len > 0 && helo.at[0] != '[' && pw_str_find(helo, '.') < helo.len &&
+	       pw_dns_name_is_valid(helo);
+}
+
+static enum pw_status ask_helo(struct pw_auth_run *run)
+{
+	static const enum pw_dns_type types[HELO_PREFETCH] = { PW_DNS_TXT, PW_DNS_A };
+	struct pw_spf_input input = run->spf_input;
+	enum pw_status r;
+
+	if (input.from.len == 0 || !is_host_name(input.helo))
+		return PW_OK;
+	input.from = (struct pw_str){ "", 0 };
+	r = pw_spf_new(&run->helo, run->arena, &input);
+	for (size_t i = 0; i < HELO_PREFETCH && r == PW_OK; i++)
+		r = file(run, types[i], input.helo, &run->helo_prefetch[i]);
+	return r;
 }
 
 /* The machine asks one question after another; its record, and the A and MX that half of
@@ -79,7 +105,8 @@ enum pw_status pw_auth_spf(struct pw_auth_run *run, const struct pw_spf_input *i
 		return r;
 	run->spf_input = *input;
 	if ((r = pw_arena_copy(run->arena, input->helo, &run->spf_input.helo)) != PW_OK ||
-	    (r = pw_arena_copy(run->arena, input->from, &run->spf_input.from)) != PW_OK)
+	    (r = pw_arena_copy(run->arena, input->from, &run->spf_input.from)) != PW_OK ||
+	    (r = ask_helo(run)) != PW_OK)
 		return r;
 	if (input->from.len > 0)
 		domain = pw_str_sub(input->from, at + 1, input->from.len);
@@ -161,7 +188,11 @@ static enum pw_status end_spf(struct pw_auth_run *run, int64_t deadline_ms,
 	out->has_spf = true;
 	out->is_spf_helo = run->spf_input.from.len == 0;
 	out->spf_identity = out->is_spf_helo ? run->spf_input.helo : run->spf_input.from;
-	return PW_OK;
+	if (run->helo == NULL)
+		return PW_OK;
+	out->has_helo = true;
+	out->helo_name = run->spf_input.helo;
+	return pw_spf_run(&out->helo, run->helo, run->arena, run->resolver, deadline_ms);
 }
 
 static enum pw_status end_dkim(struct pw_auth_run *run, int64_t deadline_ms,
@@ -233,11 +264,48 @@ static enum pw_status wait_policy(struct pw_auth_run *run, struct pw_dns_ticket 
 	return pw_dns_wait(ticket, deadline_ms, run->arena, answer);
 }
 
+static bool is_empty(const struct pw_dns_answer *answer)
+{
+	return answer->count == 0 && !pw_dns_is_error(answer);
+}
+
+/* Neither A nor AAAA nor MX (RFC 9091 2.6). The last two are asked for only where the
+ * organisation's record may depend on it. */
+static enum pw_status look_for_author(struct pw_auth_run *run, int64_t deadline_ms,
+                                      const struct pw_dns_answer *own,
+                                      const struct pw_dns_answer *org,
+                                      bool *is_nonexistent_out)
+{
+	static const enum pw_dns_type types[] = { PW_DNS_AAAA, PW_DNS_MX };
+	struct pw_dns_answer answer;
+	enum pw_status r;
+
+	*is_nonexistent_out = false;
+	if (run->existence == NULL)
+		return PW_OK;
+	if ((r = pw_dns_wait(&run->existence, deadline_ms, run->arena, &answer)) != PW_OK)
+		return r;
+	if (!is_empty(&answer) || own->count > 0 || org->count == 0)
+		return PW_OK;
+	if (answer.rcode != PW_DNS_NXDOMAIN)
+		for (size_t i = 0; i < PW_LEN(types); i++) {
+			r = file(run, types[i], run->author, &run->existence);
+			if (r == PW_OK)
+				r = pw_dns_wait(&run->existence, deadline_ms, run->arena,
+				                &answer);
+			if (r != PW_OK || !is_empty(&answer))
+				return r;
+		}
+	*is_nonexistent_out = true;
+	return PW_OK;
+}
+
 static enum pw_status end_dmarc(struct pw_auth_run *run, int64_t deadline_ms,
                                 uint8_t sample, struct pw_auth *out)
 {
 	struct pw_dmarc_identity ids[PW_DMARC_IDENTITIES_MAX];
-	struct pw_dns_answer own, org, existence;
+	struct pw_dns_answer own, org;
+	bool is_nonexistent;
 	size_t count = 0;
 	enum pw_status r;
 
@@ -245,23 +313,21 @@ static enum pw_status end_dmarc(struct pw_auth_run *run, int64_t deadline_ms,
 		return PW_OK;
 	if ((r = wait_policy(run, &run->policy, deadline_ms, &own)) != PW_OK ||
 	    (r = wait_policy(run, &run->org_policy, deadline_ms, &org)) != PW_OK ||
-	    (r = wait_policy(run, &run->existence, deadline_ms, &existence)) != PW_OK ||
+	    (r = look_for_author(run, deadline_ms, &own, &org, &is_nonexistent)) !=
+	            PW_OK ||
 	    (r = gather_identities(run, out, ids, &count)) != PW_OK)
 		return r;
 	out->is_dkim_aligned = is_aligned_dkim(ids, count, run->org);
-	pw_dmarc_decide(
-		&out->dmarc,
-		&(struct pw_dmarc_input){
-			.from = run->author,
-			.org = run->org,
-			.from_answer = &own,
-			.org_answer = &org,
-			.is_nonexistent = !pw_str_eq_nocase(run->author, run->org) &&
-	                                  existence.rcode == PW_DNS_NXDOMAIN,
-			.identities = ids,
-			.identity_count = count,
-			.sample = sample,
-		});
+	pw_dmarc_decide(&out->dmarc, &(struct pw_dmarc_input){
+					     .from = run->author,
+					     .org = run->org,
+					     .from_answer = &own,
+					     .org_answer = &org,
+					     .is_nonexistent = is_nonexistent,
+					     .identities = ids,
+					     .identity_count = count,
+					     .sample = sample,
+				     });
 	return PW_OK;
 }
 
@@ -288,103 +354,8 @@ void pw_auth_vouch(struct pw_auth *auth, struct pw_str author_domain,
 	    !auth->arc.covers_from)
 		return;
 	instance = pw_arc_vouched(auth->arc.chain, author_domain, is_trusted, user);
-	if (instance > 0)
-		auth->voucher = auth->arc.chain->sets[instance - 1].domain;
-}
-
-static size_t spf_result(struct pw_authres_result *out, const struct pw_auth *auth)
-{
-	if (!auth->has_spf)
-		return 0;
-	*out = (struct pw_authres_result){
-		.method = PW_STR("spf"),
-		.result = pw_str_from(pw_spf_result_text(auth->spf.result)),
-	};
-	out->properties[0].name =
-		auth->is_spf_helo ? PW_STR("smtp.helo") : PW_STR("smtp.mailfrom");
-	out->properties[0].value = auth->spf_identity;
-	return 1;
-}
-
-static void dkim_result(struct pw_authres_result *out, const struct pw_dkim_verdict *v)
-{
-	size_t n = 0;
-
-	*out = (struct pw_authres_result){
-		.method = PW_STR("dkim"),
-		.result = pw_str_from(pw_dkim_result_text(v->result)),
-		.reason = pw_str_from(v->reason),
-	};
-	if (v->domain.len > 0) {
-		out->properties[n].name = PW_STR("header.d");
-		out->properties[n++].value = v->domain;
-	}
-	if (v->selector.len > 0) {
-		out->properties[n].name = PW_STR("header.s");
-		out->properties[n++].value = v->selector;
-	}
-	if (v->signature_start.len > 0) {
-		out->properties[n].name = PW_STR("header.b");
-		out->properties[n++].value = v->signature_start;
-	}
-}
-
-/* With how many sets were looked at: who seals goes on from there. */
-static size_t arc_result(struct pw_authres_result *out, const struct pw_auth *auth,
-                         struct pw_buf *sets)
-{
-	if (auth->arc.chain == NULL)
-		return 0;
-	pw_buf_put_int(sets, auth->arc.chain->count);
-	*out = (struct pw_authres_result){
-		.method = PW_STR("arc"),
-		.result = pw_str_from(pw_arc_result_text(auth->arc.result)),
-		.reason = pw_str_from(auth->arc.reason),
-	};
-	out->properties[0].name = PW_STR(PW_ARC_SETS_PROPERTY);
-	out->properties[0].value = pw_buf_str(sets);
-	return 1;
-}
-
-static void dmarc_result(struct pw_authres_result *out, const struct pw_auth *auth,
-                         struct pw_str author_domain)
-{
-	*out = (struct pw_authres_result){
-		.method = PW_STR("dmarc"),
-		.result = pw_str_from(pw_dmarc_result_text(auth->dmarc.result)),
-	};
-	if (auth->dmarc.result == PW_DMARC_FAIL) {
-		out->properties[1].name = PW_STR("policy.published");
-		out->properties[1].value =
-			pw_str_from(pw_dmarc_policy_text(auth->dmarc.policy));
-	}
-	if (auth->voucher.len > 0) {
-		out->properties[2].name = PW_STR("policy.arc-sealer");
-		out->properties[2].value = auth->voucher;
-	}
-	out->properties[0].name = PW_STR("header.from");
-	out->properties[0].value = author_domain;
-}
-
-void pw_auth_put_results(struct pw_buf *out, const struct pw_auth *auth,
-                         struct pw_str authserv_id, struct pw_str author_domain,
-                         struct pw_str login)
-{
-	PW_AUTO(pw_buf_done) struct pw_buf sets = { 0 };
-	struct pw_authres_result results[RESULTS_MAX];
-	size_t count = 0;
-
-	if (login.len > 0) {
-		results[count] = (struct pw_authres_result){ .method = PW_STR("auth"),
-			                                     .result = PW_STR("pass") };
-		results[count].properties[0].name = PW_STR("smtp.auth");
-		results[count++].properties[0].value = login;
-	}
-	count += spf_result(&results[count], auth);
-	for (size_t i = 0; i < auth->dkim_count && count + 2 < RESULTS_MAX; i++)
-		dkim_result(&results[count++], &auth->dkim[i]);
-	count += arc_result(&results[count], auth, &sets);
-	if (author_domain.len > 0 && login.len == 0)
-		dmarc_result(&results[count++], auth, author_domain);
-	pw_authres_put(out, authserv_id, results, count);
+	if (instance == 0)
+		return;
+	auth->voucher = auth->arc.chain->sets[instance - 1].domain;
+	pw_dmarc_override(&auth->dmarc, PW_DMARC_P_NONE, PW_DMARC_TRUSTED_FORWARDER);
 }

@@ -16,12 +16,19 @@ struct pw_auth {
 	struct pw_spf_outcome spf;
 	struct pw_str spf_identity; /* address checked: MAIL FROM, or postmaster@HELO */
 	bool is_spf_helo;
+	bool has_helo; /* HELO was asked for beside MAIL FROM */
+	struct pw_spf_outcome
+		helo; /* its result (RFC 7208 2.3); DMARC does not know it */
+	struct pw_str helo_name;
 	const struct pw_dkim_verdict *dkim;
 	size_t dkim_count;
 	enum pw_dkim_result dkim_overall;
 	bool is_dkim_aligned; /* a pass by the author's own organisation */
 	struct pw_arc_verdict arc;
 	struct pw_dmarc_outcome dmarc;
+	/* Of the client, for Authentication-Results; whoever knows them fills them in. */
+	struct pw_str client;  /* address; empty = not known */
+	const char *iprev;     /* RFC 8601 2.7.3: static text; NULL = not looked at */
 	struct pw_str voucher; /* trusted sealer that saw DMARC pass where it fails here;
 	                          empty = none, see pw_auth_vouch */
 };
@@ -65,7 +72,8 @@ void pw_auth_vouch(struct pw_auth *auth, struct pw_str author_domain,
                    bool (*is_trusted)(const void *user, struct pw_str domain),
                    const void *user);
 
-/* Append the value of our Authentication-Results field. */
+/* Append the value of our Authentication-Results field (RFC 8601): SPF of both names,
+ * every signature, ARC, DMARC and iprev (mail/auth_results.c). */
 void pw_auth_put_results(struct pw_buf *out, const struct pw_auth *auth,
                          struct pw_str authserv_id, struct pw_str author_domain,
                          struct pw_str login);

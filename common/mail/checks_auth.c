@@ -14,7 +14,7 @@ static const enum pw_symbol dkim_symbols[PW_DKIM_RESULTS] = {
 	[PW_DKIM_NONE]      = PW_SYM_DKIM_NA,
 	[PW_DKIM_PASS]      = PW_SYM_DKIM_PASS,
 	[PW_DKIM_FAIL]      = PW_SYM_DKIM_FAIL,
-	[PW_DKIM_POLICY]    = PW_SYM_DKIM_PERMERR,
+	[PW_DKIM_POLICY]    = PW_SYM_DKIM_WEAK_KEY,
 	[PW_DKIM_NEUTRAL]   = PW_SYM_DKIM_NA,
 	[PW_DKIM_TEMPERROR] = PW_SYM_DKIM_TEMPERR,
 	[PW_DKIM_PERMERROR] = PW_SYM_DKIM_PERMERR,
@@ -39,6 +39,8 @@ static void fire_results(const struct pw_check *c)
 
 	if (auth->has_spf)
 		pw_fire(c, spf_symbols[auth->spf.result], auth->spf.domain);
+	if (auth->has_helo && auth->helo.result == PW_SPF_FAIL)
+		pw_fire(c, PW_SYM_SPF_HELO_FAIL, auth->helo_name);
 	pw_fire(c, dkim_symbols[auth->dkim_overall],
 	        auth->dkim_count > 0 ? auth->dkim[0].domain : PW_STR(""));
 	if (auth->is_dkim_aligned)

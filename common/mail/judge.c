@@ -107,6 +107,39 @@ static uint8_t sample(const struct pw_message *m)
 	return (uint8_t)(pw_siphash(key, id != NULL ? id->text : PW_STR("")) % 100);
 }
 
+/* What the connection says beside SPF, DKIM and ARC (RFC 8601 2.7.3). */
+static enum pw_status note_client(const struct pw_judge *j, struct pw_auth *auth)
+{
+	static const char *const words[] = { [PW_NAME_KNOWN] = "pass",
+		                             [PW_NAME_NONE] = "permerror",
+		                             [PW_NAME_TEMPORARY] = "temperror" };
+	const struct pw_origin *origin = &j->envelope->origin;
+	PW_AUTO(pw_buf_done) struct pw_buf address = { 0 };
+
+	if (origin->address.family == PW_IP_NONE)
+		return PW_OK;
+	pw_ip_put(&address, origin->address);
+	auth->iprev = words[origin->name_state];
+	if (origin->name_state == PW_NAME_NONE && origin->ptr.len > 0)
+		auth->iprev = "fail"; /* there is a name, and it does not lead back */
+	return pw_arena_copy(j->arena, pw_buf_str(&address), &auth->client);
+}
+
+static void override(const struct pw_judge *j, struct pw_auth *auth)
+{
+	const struct pw_judge_tools *tools = j->tools;
+	enum pw_dmarc_policy disposition;
+
+	if (!j->message->has_from)
+		return;
+	if (tools->is_trusted_sealer != NULL)
+		pw_auth_vouch(auth, j->message->from.domain, tools->is_trusted_sealer,
+		              tools->user);
+	if (auth->voucher.len == 0 && tools->dmarc_override != NULL &&
+	    tools->dmarc_override(tools->user, j->message->from.domain, &disposition))
+		pw_dmarc_override(&auth->dmarc, disposition, PW_DMARC_LOCAL_POLICY);
+}
+
 enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights,
                             int64_t deadline_ms, struct pw_verdict *out)
 {
@@ -117,13 +150,11 @@ enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights
 	out->message = j->message;
 	out->has_auth = j->auth != NULL;
 	out->auth = (struct pw_auth){ 0 };
-	if (j->auth != NULL)
-		r = pw_auth_end(j->auth, deadline_ms, sample(j->message), &out->auth);
-	if (r != PW_OK)
+	if (j->auth != NULL && ((r = pw_auth_end(j->auth, deadline_ms, sample(j->message),
+	                                         &out->auth)) != PW_OK ||
+	                        (r = note_client(j, &out->auth)) != PW_OK))
 		return r;
-	if (j->message->has_from && j->tools->is_trusted_sealer != NULL)
-		pw_auth_vouch(&out->auth, j->message->from.domain,
-		              j->tools->is_trusted_sealer, j->tools->user);
+	override(j, &out->auth);
 	pw_checks_run(&(struct pw_check){
 		.message = j->message,
 		.envelope = j->envelope,

@@ -12,7 +12,11 @@ struct pw_judge_tools {
 	bool (*is_local_domain)(const void *user, struct pw_str domain); /* or NULL */
 	/* Is a sealer of ARC chains believed about DMARC? NULL: none is. */
 	bool (*is_trusted_sealer)(const void *user, struct pw_str domain);
-	const void *user; /* of both */
+	/* Does the admin do otherwise with mail of an author's domain that fails DMARC?
+	 * NULL: never. */
+	bool (*dmarc_override)(const void *user, struct pw_str domain,
+	                       enum pw_dmarc_policy *disposition_out);
+	const void *user; /* of them all */
 };
 
 struct pw_verdict {

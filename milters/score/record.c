@@ -2,6 +2,7 @@
 
 #include "core/json.h"
 #include "core/score_text.h"
+#include "score/record_auth.h"
 
 static void put_key(struct pw_buf *out, const char *key)
 {
@@ -109,8 +110,11 @@ void record_put(struct pw_buf *out, const struct record *record)
 	put_text(out, "subject", m->subject);
 	put_key(out, "size");
 	pw_buf_put_int(out, m->size_bytes);
-	if (record->verdict->has_auth)
+	if (record->verdict->has_auth) {
 		put_auth(out, &record->verdict->auth);
+		put_key(out, "auth");
+		record_put_auth(out, record);
+	}
 	put_key(out, "score");
 	pw_milli_put(out, plan->score_milli);
 	put_text(out, "action", record->action);

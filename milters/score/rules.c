@@ -20,12 +20,16 @@ const struct pw_snapshot_query rules_queries[RULES_QUERIES] = {
 	                    3 },
 	[RULES_DOMAINS] = { "SELECT name FROM mail.snapshot_domains", 1 },
 	[RULES_SEALERS] = { "SELECT domain FROM mail.snapshot_arc_sealers", 1 },
+	[RULES_OVERRIDES] = { "SELECT domain, disposition FROM "
+	                      "mail.snapshot_dmarc_overrides",
+	                      2 },
 };
 
 struct rules {
 	struct pw_weights weights;
 	struct pw_arena *arena;
-	struct pw_map *domains, *sealers;
+	struct pw_map *domains, *sealers, *overrides;
+	enum pw_dmarc_policy dispositions[PW_DMARC_POLICIES]; /* what overrides lead to */
 };
 
 enum pw_status rules_new(struct rules **out)
@@ -38,9 +42,12 @@ enum pw_status rules_new(struct rules **out)
 	if (rules == NULL)
 		return PW_ERR_NOMEM;
 	pw_weights_default(&rules->weights);
+	for (size_t i = 0; i < PW_DMARC_POLICIES; i++)
+		rules->dispositions[i] = (enum pw_dmarc_policy)i;
 	if ((r = pw_arena_new(&rules->arena, ARENA_BYTES)) != PW_OK ||
 	    (r = pw_map_new(&rules->domains, seed, DOMAINS_MAX)) != PW_OK ||
-	    (r = pw_map_new(&rules->sealers, seed, DOMAINS_MAX)) != PW_OK)
+	    (r = pw_map_new(&rules->sealers, seed, DOMAINS_MAX)) != PW_OK ||
+	    (r = pw_map_new(&rules->overrides, seed, DOMAINS_MAX)) != PW_OK)
 		return r;
 	*out = PW_TAKE(rules);
 	return PW_OK;
@@ -52,6 +59,7 @@ void rules_free(struct rules **rules)
 		return;
 	pw_map_free(&(*rules)->domains);
 	pw_map_free(&(*rules)->sealers);
+	pw_map_free(&(*rules)->overrides);
 	pw_arena_free(&(*rules)->arena);
 	free(*rules);
 	*rules = NULL;
@@ -82,6 +90,29 @@ bool rules_is_sealer(const void *user, struct pw_str domain)
 	const struct rules *rules = user;
 
 	return has(rules->sealers, domain);
+}
+
+bool rules_dmarc_override(const void *user, struct pw_str domain,
+                          enum pw_dmarc_policy *disposition_out)
+{
+	const struct rules *rules = user;
+	PW_AUTO(pw_buf_done) struct pw_buf lower = { 0 };
+	const enum pw_dmarc_policy *found;
+	struct pw_str name;
+
+	pw_buf_put_lower(&lower, domain);
+	name = pw_buf_str(&lower);
+	found = pw_map_get(rules->overrides, name);
+	for (size_t dot = pw_str_find(name, '.'); found == NULL && dot < name.len;
+	     dot = pw_str_find(name, '.')) {
+		name = pw_str_sub(name, dot, name.len);
+		found = pw_map_get(rules->overrides, name);
+		name = pw_str_sub(name, 1, name.len);
+	}
+	if (found == NULL)
+		return false;
+	*disposition_out = *found;
+	return true;
 }
 
 static void complain(struct pw_buf *out, struct pw_str name, enum pw_status status)
@@ -168,6 +199,31 @@ static enum pw_status read_names(struct rules *rules, struct pw_map *names,
 	return r;
 }
 
+static enum pw_status read_overrides(struct rules *rules,
+                                     const struct pw_snapshot_data *data)
+{
+	enum pw_status r = PW_OK;
+	struct pw_str copy;
+
+	for (size_t i = 0; i < pw_snapshot_rows(data, RULES_OVERRIDES) && r == PW_OK;
+	     i++) {
+		struct pw_str word = pw_snapshot_value(data, RULES_OVERRIDES, i, 1);
+		size_t d = 0;
+
+		while (d < PW_DMARC_POLICIES &&
+		       !pw_str_eq(word, pw_str_from(pw_dmarc_policy_text(
+						rules->dispositions[d]))))
+			d++;
+		if (d == PW_DMARC_POLICIES)
+			continue; /* a word of a later schema */
+		r = pw_arena_copy(rules->arena,
+		                  pw_snapshot_value(data, RULES_OVERRIDES, i, 0), &copy);
+		if (r == PW_OK)
+			r = pw_map_put(rules->overrides, copy, &rules->dispositions[d]);
+	}
+	return r;
+}
+
 enum pw_status rules_read(struct rules **out, const struct pw_snapshot_data *data,
                           struct pw_buf *complaints)
 {
@@ -196,7 +252,8 @@ enum pw_status rules_read(struct rules **out, const struct pw_snapshot_data *dat
 				         r);
 		}
 	if ((r = read_names(rules, rules->domains, data, RULES_DOMAINS)) != PW_OK ||
-	    (r = read_names(rules, rules->sealers, data, RULES_SEALERS)) != PW_OK)
+	    (r = read_names(rules, rules->sealers, data, RULES_SEALERS)) != PW_OK ||
+	    (r = read_overrides(rules, data)) != PW_OK)
 		return r;
 	*out = PW_TAKE(rules);
 	return PW_OK;

@@ -2,6 +2,7 @@
  * Immutable. */
 #pragma once
 
+#include "core/dmarc.h"
 #include "core/score.h"
 #include "db/snapshot.h"
 
@@ -13,6 +14,7 @@ enum {
 	RULES_ACTIONS,
 	RULES_DOMAINS,
 	RULES_SEALERS,
+	RULES_OVERRIDES,
 	RULES_QUERIES
 };
 extern const struct pw_snapshot_query rules_queries[RULES_QUERIES];
@@ -36,6 +38,9 @@ const struct pw_weights *rules_weights(const struct rules *rules);
 /* For struct pw_judge_tools; rules is a struct rules. */
 bool rules_is_local(const void *rules, struct pw_str domain);
 bool rules_is_sealer(const void *rules, struct pw_str domain);
+/* The row of the domain itself, else of the nearest one above it. */
+bool rules_dmarc_override(const void *rules, struct pw_str domain,
+                          enum pw_dmarc_policy *disposition_out);
 
 /* The table of symbols and groups for mail.offer_symbols: {"symbols": [...], "groups":
  * [...]}. */

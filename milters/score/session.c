@@ -186,6 +186,7 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 		.psl = shared->psl,
 		.is_local_domain = rules_is_local,
 		.is_trusted_sealer = rules_is_sealer,
+		.dmarc_override = rules_dmarc_override,
 		.user = rules_of(s),
 	};
 	own->client = own->address;
@@ -415,6 +416,7 @@ static void record(struct kit_session *s, const struct answer *answer,
 				 .action = pw_str_from(action_text(answer, v)),
 				 .envelope = &own->envelope,
 				 .verdict = v,
+				 .is_dmarc_refused = answer->kind == ANSWER_DMARC_REJECT,
 				 .at_ms = pw_clock_wall_ms(),
 			 });
 	if (pw_buf_status(&row) == PW_OK)

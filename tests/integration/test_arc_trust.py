@@ -61,7 +61,8 @@ def test_whom_sql_trusts_is_believed(bed):
     assert bed.send(bed.seal(text, "list.test", f"arc=none; {PASS}")).code == 250
     left = bed.left(one).replace("\r\n\t", " ")
     assert "arc=pass policy.arc-sets=1" in left
-    assert "dmarc=fail header.from=bank.test policy.published=reject policy.arc-sealer=list.test" in left
+    assert ('dmarc=fail reason="trusted_forwarder" header.from=bank.test policy.dmarc=none policy.published=reject'
+            " policy.arc-sealer=list.test") in left
     row = bed.row(one)
     names = {symbol["name"] for symbol in row["symbols"]}
     assert (row["dmarc"], row["arc"]) == ("fail", "pass")

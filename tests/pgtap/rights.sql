@@ -80,7 +80,7 @@ $$VALUES
     ('postward_policy snapshot_rate_resets SELECT'), ('postward_policy snapshot_rate_notices SELECT'),
     ('postward_policy snapshot_sending_blocks SELECT'),
     ('postward_policy snapshot_senders SELECT'), ('postward_policy snapshot_settings SELECT'),
-    ('postward_score snapshot_arc_sealers SELECT'),
+    ('postward_score snapshot_arc_sealers SELECT'), ('postward_score snapshot_dmarc_overrides SELECT'),
     ('postward_score snapshot_actions SELECT'), ('postward_score snapshot_domains SELECT'),
     ('postward_score snapshot_groups SELECT'), ('postward_score snapshot_symbols SELECT')$$,
 'programs: tables and views');

@@ -12,6 +12,21 @@ static void must(bool claim)
 		abort();
 }
 
+/* Each lies inside of the record and has a scheme that reports can go to. */
+static void check_uris(struct pw_str rest)
+{
+	struct pw_str all = rest;
+	struct pw_dmarc_uri uri;
+
+	while (pw_dmarc_next_uri(&rest, &uri)) {
+		must(uri.uri.at >= all.at &&
+		     uri.uri.at + uri.uri.len <= all.at + all.len);
+		must(uri.size_max >= 0);
+		must(pw_str_starts_nocase(uri.uri, PW_STR("mailto:")) ||
+		     pw_str_starts_nocase(uri.uri, PW_STR("https:")));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pw_str input = { (const char *)data, size };
@@ -30,8 +45,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool is_record = pw_dmarc_parse(&parsed, input) == PW_OK;
 
 	if (is_record)
+		check_uris(parsed.rua);
+	if (is_record)
 		must(parsed.pct <= 100 && parsed.p <= PW_DMARC_P_REJECT &&
 		     parsed.sp <= PW_DMARC_P_REJECT && parsed.np <= PW_DMARC_P_REJECT);
+	must(!is_record || (parsed.failure_options > 0 && parsed.failure_options < 16));
 	pw_dmarc_decide(&out, &in);
 	must((out.result == PW_DMARC_PASS) == is_record);
 	must(out.disposition == PW_DMARC_P_NONE);

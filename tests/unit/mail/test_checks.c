@@ -289,7 +289,10 @@ static struct auth_row auth_rows[] = {
 	AUTH(DKIM_PASS, NONE, PASS, false, NONE, NONE, true),
 	AUTH(DKIM_FAIL, NONE, FAIL, false, NONE, NONE, true),
 	AUTH(DKIM_FAIL, NONE, TEMPERROR, false, NONE, NONE, false),
-	AUTH(DKIM_PERMERR, NONE, POLICY, false, NONE, NONE, true),
+	AUTH(DKIM_PERMERR, NONE, PERMERROR, false, NONE, NONE, true),
+	AUTH(DKIM_WEAK_KEY, NONE, POLICY, false, NONE, NONE, true),
+	AUTH(DKIM_WEAK_KEY, NONE, PASS, false, NONE, NONE, false),
+	AUTH(DKIM_WEAK_KEY, NONE, FAIL, false, NONE, NONE, false),
 	AUTH(DKIM_ALIGNED, NONE, PASS, true, NONE, NONE, true),
 	AUTH(DMARC_PASS, PASS, NONE, false, PASS, NONE, true),
 	AUTH(DMARC_FAIL_REJECT, FAIL, NONE, false, FAIL, REJECT, true),
@@ -317,6 +320,28 @@ static void check_auth(void **state)
 
 	assert_int_equal(fires(FOLDER "ORDINARY.silent.eml", &nobody, &auth, row->symbol),
 	                 row->fires);
+}
+
+/* A host name that forbids its client; MAIL FROM has a word of its own. */
+static void the_name_of_helo_is_looked_at(void **state)
+{
+	struct pw_envelope nobody = { 0 };
+	struct pw_auth auth = { .has_spf = true,
+		                .spf = { .result = PW_SPF_PASS },
+		                .has_helo = true,
+		                .helo = { .result = PW_SPF_FAIL } };
+
+	(void)state;
+	assert_true(fires(FOLDER "ORDINARY.silent.eml", &nobody, &auth,
+	                  PW_SYM_SPF_HELO_FAIL));
+	assert_true(fires(FOLDER "ORDINARY.silent.eml", &nobody, &auth, PW_SYM_SPF_PASS));
+	auth.helo.result = PW_SPF_SOFTFAIL;
+	assert_false(fires(FOLDER "ORDINARY.silent.eml", &nobody, &auth,
+	                   PW_SYM_SPF_HELO_FAIL));
+	auth.helo.result = PW_SPF_FAIL;
+	auth.has_helo = false;
+	assert_false(fires(FOLDER "ORDINARY.silent.eml", &nobody, &auth,
+	                   PW_SYM_SPF_HELO_FAIL));
 }
 
 static void ordinary_mail_fires_nothing(void **state)
@@ -371,14 +396,15 @@ static int close_list(void **state)
 int main(void)
 {
 	struct CMUnitTest
-		tests[PW_LEN(pair_rows) + PW_LEN(client_rows) + PW_LEN(auth_rows) + 2] = {
+		tests[PW_LEN(pair_rows) + PW_LEN(client_rows) + PW_LEN(auth_rows) + 3] = {
 			cmocka_unit_test(ordinary_mail_fires_nothing),
+			cmocka_unit_test(the_name_of_helo_is_looked_at),
 			cmocka_unit_test(submission_is_not_asked_who_it_is),
 		};
 
-	PW_TABLE_TESTS(tests, 2, pair_rows, check_pair);
-	PW_TABLE_TESTS(tests, 2 + PW_LEN(pair_rows), client_rows, check_client);
-	PW_TABLE_TESTS(tests, 2 + PW_LEN(pair_rows) + PW_LEN(client_rows), auth_rows,
+	PW_TABLE_TESTS(tests, 3, pair_rows, check_pair);
+	PW_TABLE_TESTS(tests, 3 + PW_LEN(pair_rows), client_rows, check_client);
+	PW_TABLE_TESTS(tests, 3 + PW_LEN(pair_rows) + PW_LEN(client_rows), auth_rows,
 	               check_auth);
 	return cmocka_run_group_tests(tests, open_list, close_list);
 }

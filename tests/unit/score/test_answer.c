@@ -18,17 +18,19 @@ struct row {
 };
 
 #define RESULTS(dmarc)                                                                   \
-	"+Authentication-Results: mx.test;\n\tdmarc=" dmarc " header.from=a.test"
-#define FAILED RESULTS("fail") " policy.published=reject\n"
+	"+Authentication-Results: mx.test;\n\tdkim=none;\n\tdmarc=" dmarc                \
+	" header.from=a.test policy.dmarc="
+#define FAILED RESULTS("fail") "reject policy.published=reject\n"
+#define PASSED RESULTS("pass") "none"
 #define FORGED "-Authentication-Results 2\n-X-Spam 1\n"
 
 /* clang-format off */
 static struct row rows[] = {
 	{ "ham", -500, PW_ACTION_NONE, PW_DMARC_P_NONE, DMARC_REJECT, "",
-	  "accept\n" FORGED RESULTS("pass") "\n+X-Spam-Score: -0.500\n"
+	  "accept\n" FORGED PASSED "\n+X-Spam-Score: -0.500\n"
 	  "+X-Spam-Status: No, score=-0.500 required=6.000\n\ttests=[]\n" },
 	{ "spam", 7000, PW_ACTION_ADD_HEADER, PW_DMARC_P_NONE, DMARC_REJECT, "",
-	  "accept\n" FORGED RESULTS("pass") "\n+X-Spam: Yes\n+X-Spam-Score: 7.000\n"
+	  "accept\n" FORGED PASSED "\n+X-Spam: Yes\n+X-Spam-Score: 7.000\n"
 	  "+X-Spam-Status: Yes, score=7.000 required=6.000\n\ttests=[]\n" },
 	{ "rejected", 20000, PW_ACTION_REJECT, PW_DMARC_P_NONE, DMARC_REJECT, "",
 	  "reject Rejected: this message looks like spam\n" },
@@ -88,6 +90,7 @@ static void set_up(struct pw_arena **arena, struct pw_message *message,
 	verdict->plan.required_milli = 6000;
 	verdict->auth.dmarc.result = PW_DMARC_PASS;
 	verdict->auth.dmarc.domain = PW_STR("a.test");
+	verdict->auth.dmarc.has_record = true;
 }
 
 static void check(void **state)
@@ -142,6 +145,8 @@ static void a_voucher_overrules_dmarc(void **state)
 	verdict.auth.dmarc.policy = verdict.auth.dmarc.disposition = PW_DMARC_P_REJECT;
 	verdict.auth.arc = (struct pw_arc_verdict){ PW_ARC_PASS, "", true, &chain };
 	verdict.auth.voucher = PW_STR("list.test");
+	pw_dmarc_override(&verdict.auth.dmarc, PW_DMARC_P_NONE,
+	                  PW_DMARC_TRUSTED_FORWARDER);
 	forged.arena = arena;
 	assert_int_equal(answer_decide(&answer, arena,
 	                               &(struct answer_input){
@@ -153,13 +158,15 @@ static void a_voucher_overrules_dmarc(void **state)
 				       }),
 	                 PW_OK);
 	print(&printed, &answer);
-	assert_string_equal(pw_buf_text(&printed),
-	                    "accept\n+Authentication-Results: mx.test;\n"
-	                    "\tarc=pass policy.arc-sets=2;\n"
-	                    "\tdmarc=fail header.from=a.test policy.published=reject\n"
-	                    "\tpolicy.arc-sealer=list.test\n"
-	                    "+X-Spam-Score: 0.000\n+X-Spam-Status: No, score=0.000 "
-	                    "required=6.000\n\ttests=[]\n");
+	assert_string_equal(
+		pw_buf_text(&printed),
+		"accept\n+Authentication-Results: mx.test;\n"
+		"\tdkim=none;\n\tarc=pass policy.arc-sets=2;\n"
+		"\tdmarc=fail reason=\"trusted_forwarder\" header.from=a.test "
+		"policy.dmarc=none\n"
+		"\tpolicy.published=reject policy.arc-sealer=list.test\n"
+		"+X-Spam-Score: 0.000\n+X-Spam-Status: No, score=0.000 "
+		"required=6.000\n\ttests=[]\n");
 }
 
 static void forgeries_go_unjudged_too(void **state)
@@ -220,6 +227,7 @@ static void a_row_of_the_history(void **state)
 	e.origin.helo = PW_STR("h");
 	assert_int_equal(pw_ip_parse(&e.origin.address, PW_STR("192.0.2.7")), PW_OK);
 	verdict.auth.has_spf = true;
+	verdict.auth.dmarc.has_record = false;
 	verdict.plan.score_milli = 2000;
 	verdict.plan.lines[0] = (struct pw_score_line){ .name = PW_STR("X"),
 		                                        .evidence = PW_STR("e"),
@@ -238,13 +246,16 @@ static void a_row_of_the_history(void **state)
 		pw_buf_text(&out),
 		"{\"queue_id\": \"4f\", \"host\": \"mx\", \"at\": 1795249800.123, "
 		"\"client_address\": \"192.0.2.7\", \"client_name\": \"\", \"helo\": "
-	        "\"h\", "
+		"\"h\", "
 		"\"sender\": \"\", \"recipients\": [\"bob@b.test\", \"\\\"x "
-	        "y\\\"@b.test\"], "
+		"y\\\"@b.test\"], "
 		"\"from\": \"a \\\"b\\\" \\\\ \\u0001\xef\xbf\xbd\", "
 		"\"subject\": \"'; DROP TABLE mail.messages; --\", \"size\": 1234, "
-		"\"spf\": \"none\", \"dkim\": \"none\", \"dmarc\": \"pass\", \"arc\": \"none\", \"score\": "
-	        "2.000, "
+		"\"spf\": \"none\", \"dkim\": \"none\", \"dmarc\": \"pass\", \"arc\": "
+	        "\"none\", "
+		"\"auth\": {\"from\": \"a.test\", \"spf\": [{\"domain\": \"\", "
+	        "\"scope\": \"mfrom\", "
+		"\"result\": \"none\"}], \"dkim\": []}, \"score\": 2.000, "
 		"\"action\": \"none\", \"symbols\": [{\"name\": \"X\", \"score\": 2.500, "
 		"\"evidence\": \"e\"}, {\"name\": \"text\", \"score\": -0.500, "
 		"\"evidence\": \"most points of the group\"}]}");
