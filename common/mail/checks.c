@@ -54,6 +54,7 @@ static const struct {
 	{ pw_check_links,    true },
 	{ pw_check_subject,  true },
 	{ pw_check_text,     true },
+	{ pw_check_bayes,    false },
 };
 /* clang-format on */
 

@@ -2,6 +2,7 @@
  * for the milter and for `postwardctl scan`. Pure but for libpsl's list. */
 #pragma once
 
+#include "core/bayes.h"
 #include "core/origin.h"
 #include "core/score.h"
 #include "mail/auth.h"
@@ -22,7 +23,8 @@ struct pw_envelope {
 struct pw_check {
 	const struct pw_message *message;
 	const struct pw_envelope *envelope;
-	const struct pw_auth *auth; /* NULL: nothing was verified */
+	const struct pw_auth *auth;          /* NULL: nothing was verified */
+	const struct pw_bayes_result *bayes; /* NULL: nobody was asked */
 	const struct pw_psl *psl;
 	/* Is a domain ours? NULL: none is. */
 	bool (*is_local_domain)(const void *user, struct pw_str domain);

@@ -43,3 +43,4 @@ void pw_check_html(const struct pw_check *c);     /* checks_html.c */
 void pw_check_links(const struct pw_check *c);    /* checks_links.c */
 void pw_check_subject(const struct pw_check *c);  /* checks_subject.c */
 void pw_check_text(const struct pw_check *c);     /* checks_text.c */
+void pw_check_bayes(const struct pw_check *c);    /* checks_bayes.c */

@@ -1,6 +1,7 @@
 #include "mail/judge.h"
 
 #include "core/map.h"
+#include "mail/message_tokens.h"
 
 struct pw_judge {
 	struct pw_arena *arena;
@@ -140,6 +141,33 @@ static void override(const struct pw_judge *j, struct pw_auth *auth)
 		pw_dmarc_override(&auth->dmarc, disposition, PW_DMARC_LOCAL_POLICY);
 }
 
+/* Last of all: it is the dearest, and only the answer is kept.
+ *
+ * Errors  PW_ERR_NOMEM */
+static enum pw_status ask_bayes(struct pw_judge *j, struct pw_verdict *out)
+{
+	struct pw_tokens *tokens;
+	struct pw_bayes_counts *counts;
+	struct pw_bayes_result *result;
+
+	out->tokens = NULL;
+	out->bayes = NULL;
+	if (j->tools->recall == NULL || j->envelope->origin.login.len > 0)
+		return PW_OK;
+	tokens = pw_arena_alloc(j->arena, sizeof(*tokens));
+	counts = pw_arena_alloc(j->arena, sizeof(*counts));
+	result = pw_arena_alloc(j->arena, sizeof(*result));
+	if (tokens == NULL || counts == NULL || result == NULL)
+		return PW_ERR_NOMEM;
+	pw_message_tokens(tokens, j->message, j->envelope->origin.address);
+	out->tokens = tokens;
+	if (!j->tools->recall(j->tools->memory, j->envelope, tokens, counts))
+		return PW_OK;
+	pw_bayes_decide(result, counts, tokens->count);
+	out->bayes = result;
+	return PW_OK;
+}
+
 enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights,
                             int64_t deadline_ms, struct pw_verdict *out)
 {
@@ -155,10 +183,13 @@ enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights
 	                        (r = note_client(j, &out->auth)) != PW_OK))
 		return r;
 	override(j, &out->auth);
+	if ((r = ask_bayes(j, out)) != PW_OK)
+		return r;
 	pw_checks_run(&(struct pw_check){
 		.message = j->message,
 		.envelope = j->envelope,
 		.auth = out->has_auth ? &out->auth : NULL,
+		.bayes = out->bayes,
 		.psl = j->tools->psl,
 		.is_local_domain = j->tools->is_local_domain,
 		.user = j->tools->user,

@@ -17,13 +17,20 @@ struct pw_judge_tools {
 	bool (*dmarc_override)(const void *user, struct pw_str domain,
 	                       enum pw_dmarc_policy *disposition_out);
 	const void *user; /* of them all */
+	/* What is known of a message's tokens; false: nobody knows. Not asked about mail
+	 * of a login. NULL: no Bayes. */
+	bool (*recall)(void *memory, const struct pw_envelope *envelope,
+	               const struct pw_tokens *tokens, struct pw_bayes_counts *out);
+	void *memory; /* of recall */
 };
 
 struct pw_verdict {
 	struct pw_score_plan plan;
 	struct pw_auth auth;
-	bool has_auth;                    /* auth was looked at */
-	const struct pw_message *message; /* lives until pw_judge_free */
+	bool has_auth;                       /* auth was looked at */
+	const struct pw_tokens *tokens;      /* NULL: Bayes was not asked */
+	const struct pw_bayes_result *bayes; /* NULL: it did not answer */
+	const struct pw_message *message;    /* lives until pw_judge_free */
 };
 
 struct pw_judge; /* one message, one thread */

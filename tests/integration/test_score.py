@@ -117,7 +117,7 @@ def test_every_symbol_is_offered_to_sql(bed):
     count, bare = bed.pg.sql("SELECT count(*), count(*) FILTER (WHERE description = '')"
                              " FROM mail.score_symbols")[0]
     assert count > 100 and bare == 0
-    assert bed.pg.value("SELECT count(*) FROM mail.score_groups") == 8
+    assert bed.pg.value("SELECT count(*) FROM mail.score_groups") == 9
 
 
 def test_own_domain_from_a_stranger(bed):
