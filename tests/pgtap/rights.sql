@@ -1,6 +1,6 @@
 -- Who may what: by function, by table and view, by column. What is not listed is refused.
 BEGIN;
-SELECT plan(27);
+SELECT plan(29);
 
 CREATE TEMP TABLE daemons (role text);
 INSERT INTO daemons VALUES ('postward_score'), ('postward_dkim'), ('postward_policy'),
@@ -54,6 +54,7 @@ $$VALUES
     ('postward_postfix postfix_domain'), ('postward_postfix postfix_mailbox'),
     ('postward_postfix postfix_senders'),
     ('postward_score generation'), ('postward_score offer_symbols'),
+    ('postward_score bayes_recall'), ('postward_score record_lessons'),
     ('postward_score record_events'), ('postward_score record_messages')$$,
 'programs: functions');
 
@@ -128,7 +129,7 @@ FROM (VALUES ('INSERT INTO mail.app_passwords (user_id, name, password) SELECT i
              ('UPDATE mail.app_passwords SET password = ''{SSHA512}'''), ('SELECT password FROM mail.app_passwords'),
              ('SELECT password FROM mail.master_users'), ('INSERT INTO mail.rehashes VALUES (''1'')')) AS v (s);
 SELECT is(pg_temp.as_role('postward_admin', s), 'denied', 'people do not: ' || s)
-FROM (VALUES ('SELECT mail.record_stolen(''[]'')'), ('INSERT INTO mail.greylist (client, sender, recipient, first_at) VALUES (''192.0.2.0/24'', '''', ''x@n.test'', now())')) AS v (s);
+FROM (VALUES ('SELECT mail.record_stolen(''[]'')'), ('DELETE FROM mail.learn_requests'), ('UPDATE mail.bayes_tokens SET spam = 9'), ('INSERT INTO mail.greylist (client, sender, recipient, first_at) VALUES (''192.0.2.0/24'', '''', ''x@n.test'', now())')) AS v (s);
 SELECT is(pg_temp.as_role('postward_policy', s), 'denied', 'policyd suspends only by what it saw: ' || s)
 FROM (VALUES ('UPDATE mail.virtual_users SET suspended = ''x'''), ('UPDATE mail.settings SET value = ''yes'' WHERE name = ''stolen_suspend''')) AS v (s);
 SELECT is(pg_temp.as_role('postward_admin', s), 'ok', 'people: ' || s)
@@ -158,6 +159,9 @@ FROM (VALUES
      'INSERT INTO mail.access_lists (kind, pattern, action) VALUES (''network'', ''192.0.2.0/24'', ''deny'');'
      'UPDATE mail.access_lists SET who = ''x@n.test''; DELETE FROM mail.access_lists;'
      'INSERT INTO mail.arc_trusted_sealers VALUES (''Lists.Example.ORG''); DELETE FROM mail.arc_trusted_sealers;'
+     'INSERT INTO mail.bayes_settings (domain) VALUES (''n.test''); UPDATE mail.bayes_settings SET learned_min = 5;'
+     'DELETE FROM mail.bayes_settings WHERE domain <> ''*''; SELECT mail.bayes_forget('''');'
+     'SELECT mail.bayes_learn(''x@n.test'', ''spam'', ''command'', sha256(''x''), ''{1}'', 1, '''');'
      'INSERT INTO mail.posting_rights (alias) VALUES (''y@n.test''); DELETE FROM mail.posting_rights;'
      'DELETE FROM mail.greylist; DELETE FROM mail.send_habits;'
      'INSERT INTO mail.auth_blocks (login, until, why) VALUES (''x@n.test'', now(), ''y''); UPDATE mail.auth_blocks SET until = now();'
@@ -167,6 +171,7 @@ FROM (VALUES
     ('SELECT * FROM mail.users, mail.events, mail.messages, mail.quota_usage, mail.rate_usage,'
      'mail.dns_records, mail.dns_seen, mail.check(), mail.who_gets(''y@n.test''), mail.why_limited(''x@n.test''),'
      'mail.why_no_login(''x@n.test''), mail.app_password_usage, mail.app_password_uses, mail.logins, mail.last_logins,'
+     'mail.bayes_status, mail.bayes_settings, mail.learn_requests, mail.bayes_lessons,'
      'mail.arc_trusted_sealers, mail.access_lists, mail.posting_rights, mail.greylist, mail.send_habits,'
      'mail.auth_limits, mail.auth_blocks, mail.bans, mail.rate_exemptions, mail.sending_blocks, mail.rate_resets, mail.rate_notices,'
      ' mail.domain_usage, mail.quota_warned, mail.quota_warnings, mail.login_changes LIMIT 1')) AS v (s);
