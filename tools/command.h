@@ -25,6 +25,7 @@ int command_edge(int argc, char **argv);
 int command_schema(int argc, char **argv);
 int command_passwd(int argc, char **argv);
 int command_dkim(int argc, char **argv);
+int command_learn(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_scan(int argc, char **argv);
 int command_spf(int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	{ "import", command_import, "take over users, domains and aliases of another system" },
 	{ "spf", command_spf, "evaluate SPF for a client, HELO name and sender" },
 	{ "scan", command_scan, "judge messages in files: score, symbols, action" },
+	{ "learn", command_learn, "teach Bayes messages in files: spam or ham" },
 	{ "verify", command_verify, "verify the DKIM signatures of messages in files" },
 };
 /* clang-format on */

@@ -2,7 +2,7 @@
 
 #include "io/file.h"
 
-static void put_message(struct pw_buf *out, struct pw_str text)
+void tool_message_put(struct pw_buf *out, struct pw_str text)
 {
 	if (pw_str_starts(text, PW_STR("From ")) || pw_str_starts(text, PW_STR(">From ")))
 		pw_str_cut(&text, '\n');
@@ -25,6 +25,6 @@ enum pw_status tool_message_read(struct pw_buf *out, const char *path)
 
 	if (r != PW_OK)
 		return r;
-	put_message(out, pw_buf_str(&raw));
+	tool_message_put(out, pw_buf_str(&raw));
 	return pw_buf_status(out);
 }

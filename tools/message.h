@@ -3,6 +3,8 @@
 
 #include "core/buf.h"
 
+/* Append a message as a milter sees it, failures remembered by out: see below. */
+void tool_message_put(struct pw_buf *out, struct pw_str text);
 /* Append the message as a milter sees it: every line ends with CRLF, whatever the file
  * has; an mbox line in front is no part of it.
  *

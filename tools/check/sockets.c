@@ -81,6 +81,7 @@ static const struct listening *listening_of(const char *path)
 		{ "map.sock", "postward-map", "postward-policyd" },
 		{ "usage.sock", "postward-usage", "postward-policyd" },
 		{ "auth.sock", "postward-auth", "postward-policyd" },
+		{ "learn.sock", "postward-learn", "postward-score" },
 	};
 	const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
 
