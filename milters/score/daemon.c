@@ -5,7 +5,7 @@
 #include "kit/kit.h"
 #include "score/counters.h"
 
-enum { STREAM_MESSAGES, STREAM_OFFER, STREAMS };
+enum { STREAM_MESSAGES, STREAM_OFFER, STREAM_LESSONS, STREAMS };
 
 static const struct pw_writer_stream streams[STREAMS] = {
 	[STREAM_MESSAGES] = { "SELECT mail.record_messages($1::jsonb)", 10000, 100,
@@ -14,6 +14,8 @@ static const struct pw_writer_stream streams[STREAMS] = {
 	[STREAM_OFFER] = { "SELECT mail.offer_symbols(e -> 'symbols', e -> 'groups') "
 	                   "FROM jsonb_array_elements($1::jsonb) AS e",
 	                   1, 1, true },
+	/* The same lesson twice teaches nothing. */
+	[STREAM_LESSONS] = { "SELECT mail.record_lessons($1::jsonb)", 500, 20, true },
 };
 
 #define HISTORY_FLUSH_MS 500
@@ -73,6 +75,26 @@ static enum pw_status open_writer(struct daemon *daemon, struct pw_buf *why)
 	return pw_writer_add(daemon->writer, STREAM_OFFER, pw_buf_str(&offer));
 }
 
+static enum pw_status open_memory(struct daemon *daemon, struct pw_buf *why)
+{
+	struct pw_db_config config = database(daemon);
+
+	return memory_open(&daemon->memory, &config,
+	                   (unsigned int)settings_of(daemon)->common.database_connections,
+	                   why);
+}
+
+static enum pw_status open_learner(struct daemon *daemon, struct pw_buf *why)
+{
+	return learner_open(&daemon->learner,
+	                    &(struct learner_config){
+				    .path = settings_of(daemon)->learn_socket,
+				    .learned = daemon_learn,
+				    .arg = daemon,
+			    },
+	                    why);
+}
+
 static enum pw_status open_snapshot(struct daemon *daemon, struct pw_buf *why)
 {
 	const struct settings *set = settings_of(daemon);
@@ -123,12 +145,20 @@ enum pw_status daemon_open(struct daemon *daemon)
 	r = open_writer(daemon, &why);
 	if (complain("history", r, &why) != PW_OK)
 		return r;
+	r = open_memory(daemon, &why);
+	if (complain("bayes", r, &why) != PW_OK)
+		return r;
+	r = open_learner(daemon, &why);
+	if (complain("learn_socket", r, &why) != PW_OK)
+		return r;
 	return complain("snapshot", open_snapshot(daemon, &why), &why);
 }
 
 void daemon_close(struct daemon *daemon)
 {
+	learner_close(&daemon->learner);
 	pw_writer_close(&daemon->writer);
+	memory_close(&daemon->memory);
 	pw_snapshot_close(&daemon->snapshot);
 	rules_free(&daemon->built_in);
 	pw_psl_free(&daemon->psl);
@@ -141,6 +171,21 @@ void daemon_record(struct daemon *daemon, struct pw_str row)
 {
 	/* a row that cannot be queued is counted by the writer */
 	(void)!pw_writer_add(daemon->writer, STREAM_MESSAGES, row);
+}
+
+void daemon_learn(void *user, struct pw_str lesson)
+{
+	struct daemon *daemon = user;
+
+	(void)!pw_writer_add(daemon->writer, STREAM_LESSONS, lesson); /* as above */
+}
+
+/* The next one listens on the same socket of systemd's. */
+void daemon_stop(void *user)
+{
+	struct daemon *daemon = user;
+
+	learner_close(&daemon->learner);
 }
 
 enum pw_status daemon_reload(void *user)
@@ -156,11 +201,15 @@ void daemon_report(void *user)
 	struct daemon *daemon = user;
 	struct pw_writer_numbers history =
 		pw_writer_numbers(daemon->writer, STREAM_MESSAGES);
+	struct pw_writer_numbers lessons =
+		pw_writer_numbers(daemon->writer, STREAM_LESSONS);
 	int64_t age_ms = pw_snapshot_age_ms(daemon->snapshot);
 
 	pw_count_set(&counters, COUNT_age, age_ms < 0 ? -1 : age_ms / 1000);
 	pw_count_set(&counters, COUNT_queued, history.queued);
 	pw_count_set(&counters, COUNT_dropped, history.dropped);
+	pw_count_set(&counters, COUNT_lessons_queued, lessons.queued);
+	pw_count_set(&counters, COUNT_lessons_dropped, lessons.dropped);
 	pw_count_set(&counters, COUNT_sessions, kit_sessions());
 	if (pw_counters_write(&counters, settings_of(daemon)->common.state_directory) !=
 	    PW_OK)

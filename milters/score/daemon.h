@@ -5,6 +5,8 @@
 #include "db/writer.h"
 #include "kit/live.h"
 #include "mail/judge.h"
+#include "score/learner.h"
+#include "score/memory.h"
 #include "score/rules.h"
 #include "score/settings.h"
 
@@ -17,6 +19,8 @@ struct daemon {
 	struct rules *built_in; /* while there is no snapshot */
 	struct pw_snapshot *snapshot;
 	struct pw_writer *writer;
+	struct memory *memory;
+	struct learner *learner; /* NULL: nowhere */
 };
 
 /* Open DNS, lists, snapshot and history. Neither an absent database nor an absent
@@ -29,6 +33,9 @@ void daemon_close(struct daemon *daemon);
 
 /* Queue a row of the history. */
 void daemon_record(struct daemon *daemon, struct pw_str row);
+/* Queue a lesson; daemon is a struct daemon. */
+void daemon_learn(void *daemon, struct pw_str lesson);
 /* Callbacks of struct kit_daemon; user is the daemon. */
 enum pw_status daemon_reload(void *user);
 void daemon_report(void *user);
+void daemon_stop(void *user);

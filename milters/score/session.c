@@ -11,7 +11,9 @@
 #include "kit/edit.h"
 #include "kit/reply.h"
 #include "score/answer.h"
+#include "score/autolearn.h"
 #include "score/counters.h"
+#include "score/lesson.h"
 #include "score/record.h"
 
 #define SESSION_BYTES ((size_t)64 * 1024) /* names of one client */
@@ -33,6 +35,7 @@ struct session {
 	bool has_client_field;
 	struct pw_mailbox *recipients;
 	size_t recipient_room;
+	struct recall recall;
 	struct pw_judge_tools tools;
 	struct pw_judge *judge;
 	struct forged forged;
@@ -180,6 +183,8 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 	own->started_ms = pw_clock_mono_ms();
 	own->view = pw_snapshot_get(shared->snapshot);
 	own->forged.arena = own->arena;
+	own->recall = (struct recall){ shared->memory,
+		                       settings_of(own)->bayes_deadline_ms };
 	own->tools = (struct pw_judge_tools){
 		.resolver = shared->resolver,
 		.dkim = shared->dkim,
@@ -188,6 +193,8 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 		.is_trusted_sealer = rules_is_sealer,
 		.dmarc_override = rules_dmarc_override,
 		.user = rules_of(s),
+		.recall = memory_recall,
+		.memory = &own->recall,
 	};
 	own->client = own->address;
 	remember(own, learn_envelope(s, argv[0]));
@@ -322,6 +329,20 @@ static const char *action_text(const struct answer *answer,
 	return pw_action_text(verdict->plan.action);
 }
 
+static void count_bayes(const struct pw_verdict *v)
+{
+	static const size_t ids[] = {
+		[PW_BAYES_SILENT] = COUNT_bayes_silent,
+		[PW_BAYES_UNDECIDED] = COUNT_bayes_open,
+		[PW_BAYES_SPAM] = COUNT_bayes_spam,
+		[PW_BAYES_HAM] = COUNT_bayes_ham,
+	};
+
+	if (v->tokens != NULL)
+		pw_count(&counters,
+		         v->bayes != NULL ? ids[v->bayes->verdict] : COUNT_bayes_away, 1);
+}
+
 static void count(const struct answer *answer, const struct pw_verdict *v, size_t forged)
 {
 	static const size_t ids[PW_ACTIONS] = {
@@ -335,6 +356,7 @@ static void count(const struct answer *answer, const struct pw_verdict *v, size_
 	         answer->kind == ANSWER_DMARC_REJECT ? COUNT_dmarc_reject
 	                                             : ids[v->plan.action],
 	         1);
+	count_bayes(v);
 	pw_count(&counters, COUNT_forged, (int64_t)forged);
 	pw_count(&counters, COUNT_arc_passed, v->auth.arc.result == PW_ARC_PASS);
 	pw_count(&counters, COUNT_arc_failed, v->auth.arc.result == PW_ARC_FAIL);
@@ -423,6 +445,28 @@ static void record(struct kit_session *s, const struct answer *answer,
 		daemon_record(shared_of(s), pw_buf_str(&row));
 }
 
+/* For the base all share: nobody has said whose mail this is like. */
+static void learn_by_itself(struct kit_session *s, const struct pw_verdict *v)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 };
+	enum autolearn what = AUTOLEARN_NOTHING;
+	enum pw_status r;
+
+	if (settings_of(s->own)->autolearn == SELF_TEACHING_ON)
+		what = autolearn_decide(v);
+	if (what == AUTOLEARN_NOTHING)
+		return;
+	r = lesson_put(&row, &(struct lesson){ .login = PW_STR(""),
+	                                       .is_spam = what == AUTOLEARN_SPAM,
+	                                       .origin = "auto",
+	                                       .message = v->message,
+	                                       .tokens = v->tokens });
+	if (r != PW_OK)
+		return; /* one lesson less */
+	pw_count(&counters, COUNT_autolearned, 1);
+	daemon_learn(shared_of(s), pw_buf_str(&row));
+}
+
 static sfsistat carry_out(struct kit_session *s, const struct answer *answer)
 {
 	struct session *own = s->own;
@@ -463,6 +507,7 @@ static sfsistat judge(struct kit_session *s, struct pw_verdict *verdict)
 	if (own->failure == PW_OK) {
 		report(s, &answer, verdict);
 		record(s, &answer, verdict);
+		learn_by_itself(s, verdict);
 	}
 	return result;
 }
@@ -504,4 +549,5 @@ void session_describe(struct kit_daemon *kit, struct daemon *shared)
 	kit->user = shared;
 	kit->reload = daemon_reload;
 	kit->report = daemon_report;
+	kit->stop = daemon_stop;
 }

@@ -5,6 +5,7 @@
 #include "io/settings.h"
 
 enum { DMARC_REJECT, DMARC_REJECT_DRY_RUN, DMARC_REJECT_SCORE };
+enum { SELF_TEACHING_OFF, SELF_TEACHING_ON };
 enum { ON_FAILURE_DEFER, ON_FAILURE_ACCEPT };
 
 struct settings {

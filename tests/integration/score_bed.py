@@ -63,12 +63,12 @@ class ScoreBed(Bed):
                               capture_output=True, text=True).stdout
 
     def send(self, text, sender="ann@sender.test", source=SENDER, helo="mail.sender.test",
-             before=()):
+             before=(), rcpts=("ann@example.test",)):
         """One message to ann; the reply to its final dot. before: commands ahead of MAIL."""
         with SmtpClient(self.ns, HOST, 25, source=source, helo=helo) as client:
             for command in before:
                 client.command(command)
-            return client.send(sender, ["ann@example.test"], text)["data"]
+            return client.send(sender, list(rcpts), text)["data"]
 
     def left(self, message_id):
         """The text of a message as it reached the sink."""
