@@ -20,11 +20,11 @@ def unpack_peers(folder, peers):
 
 
 def unpack(folder, package):
-    """A package, and what apt would install for it."""
-    plan = apt("install", "-s", "--no-install-recommends", package)
+    """A package or several (NAME- for one that may not stand beside them), and what apt would install for it."""
+    plan = apt("install", "-s", "--no-install-recommends", *package.split())
     if plan is None:
         apt("update", "-qq")
-        plan = apt("install", "-s", "--no-install-recommends", package)
+        plan = apt("install", "-s", "--no-install-recommends", *package.split())
     if plan is None:
         return False
     wanted = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
