@@ -1,5 +1,6 @@
 """The benches still run: with sizes that say nothing about speed."""
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -153,3 +154,14 @@ def test_the_accuracy_bench_runs(mail_folders, tmp_path):
     assert ("rspamd" in rows) == ("rspamd" not in said["missing"])
     if "rspamd" in rows:
         assert rows["rspamd"]["auc"][0] > 0.9 and len(list((tmp_path / "cache").iterdir())) == 1
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not os.environ.get("PW_TEST_DATA"), reason="no corpora: set PW_TEST_DATA")
+def test_the_score_bench_runs():
+    said = ratios_of(SOURCE / "tests/bench/score", "--json", "--quick")
+    assert said["rows"]["DNS at once"]["postward"]["rate"] > 0
+    if "rspamd" not in said["missing"]:
+        assert set(said["ratios"]) == {"rate_vs_rspamd", "cpu_vs_rspamd", "p99_vs_rspamd", "pss_vs_rspamd",
+                                       "p50_vs_rspamd_slow_dns"}
+        assert said["questions"]["rspamd"]["zen.spamhaus.org A"] > 0
