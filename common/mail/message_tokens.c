@@ -3,7 +3,7 @@
 #include <openssl/evp.h>
 
 #include "core/ascii.h"
-#include "mail/url.h"
+#include "core/url.h"
 
 /* "a.b.example.org": itself and its last two labels. */
 static void put_domain(struct pw_tokens *t, const char *kind, struct pw_str domain)
