@@ -23,7 +23,7 @@ size_t pw_tokens_find(const struct pw_tokens *t, uint64_t token)
 	return place != 0 ? (size_t)place - 1 : t->count;
 }
 
-static void add(struct pw_tokens *t, uint64_t token)
+void pw_tokens_add(struct pw_tokens *t, uint64_t token)
 {
 	size_t i;
 
@@ -67,7 +67,7 @@ static uint64_t hash_pair(uint64_t first, uint64_t second)
 void pw_tokens_put(struct pw_tokens *t, const char *kind, struct pw_str value)
 {
 	if (value.len > 0)
-		add(t, hash_word(kind, value));
+		pw_tokens_add(t, hash_word(kind, value));
 }
 
 static bool is_word_byte(char c)
@@ -137,9 +137,9 @@ void pw_tokens_words(struct pw_tokens *t, const char *kind, struct pw_str text,
 			continue;
 		hash = is_number(word) ? hash_number(kind, word.len)
 		                       : hash_word(kind, word);
-		add(t, hash);
+		pw_tokens_add(t, hash);
 		if (with_pairs && has_last)
-			add(t, hash_pair(last, hash));
+			pw_tokens_add(t, hash_pair(last, hash));
 		last = hash;
 		has_last = true;
 	}

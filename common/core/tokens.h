@@ -38,5 +38,7 @@ void pw_tokens_put(struct pw_tokens *t, const char *kind, struct pw_str value);
  * four or more digits alone is known by their number. */
 void pw_tokens_words(struct pw_tokens *t, const char *kind, struct pw_str text,
                      bool with_pairs);
+/* One that was hashed elsewhere; beyond PW_TOKENS_MAX it is dropped. */
+void pw_tokens_add(struct pw_tokens *t, uint64_t token);
 /* Place of a token in `at`; t->count if it has none. */
 size_t pw_tokens_find(const struct pw_tokens *t, uint64_t token);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/score_text.h"
 #include "mail/checks_room.h"
 
 struct pw_str pw_check_org(const struct pw_check *c, struct pw_str domain)
@@ -42,9 +43,11 @@ bool pw_has(struct pw_str text, const char *needle)
 static const struct {
 	void (*run)(const struct pw_check *c);
 	bool on_submission; /* a user of ours is not asked who he is */
-} checks[] = {
+} session_checks[] = {
 	{ pw_check_auth,     true },
 	{ pw_check_client,   false },
+	{ pw_check_bayes,    false },
+}, content_checks[] = {
 	{ pw_check_identity, false },
 	{ pw_check_ids,      false },
 	{ pw_check_mailer,   false },
@@ -54,7 +57,6 @@ static const struct {
 	{ pw_check_links,    true },
 	{ pw_check_subject,  true },
 	{ pw_check_text,     true },
-	{ pw_check_bayes,    false },
 };
 /* clang-format on */
 
@@ -71,12 +73,32 @@ static void forgive_lists(const struct pw_check *c)
 		pw_hits_drop(c->hits, forgiven[i]);
 }
 
-void pw_checks_run(const struct pw_check *check)
+static bool is_submission(const struct pw_check *check)
 {
-	bool is_submission = check->envelope->origin.login.len > 0;
+	return check->envelope->origin.login.len > 0;
+}
 
-	for (size_t i = 0; i < PW_LEN(checks); i++)
-		if (!is_submission || checks[i].on_submission)
-			checks[i].run(check);
+void pw_checks_content(const struct pw_check *check)
+{
+	for (size_t i = 0; i < PW_LEN(content_checks); i++)
+		if (!is_submission(check) || content_checks[i].on_submission)
+			content_checks[i].run(check);
+}
+
+void pw_checks_session(const struct pw_check *check)
+{
+	for (size_t i = 0; i < PW_LEN(session_checks); i++)
+		if (!is_submission(check) || session_checks[i].on_submission)
+			session_checks[i].run(check);
 	forgive_lists(check);
+}
+
+bool pw_checks_is_of_content(enum pw_symbol symbol)
+{
+	static const bool is_content[PW_GROUPS] = {
+		[PW_GRP_identity] = true, [PW_GRP_mailer] = true, [PW_GRP_mime] = true,
+		[PW_GRP_html] = true,     [PW_GRP_url] = true,    [PW_GRP_text] = true,
+	};
+
+	return is_content[pw_symbol_group(symbol)];
 }

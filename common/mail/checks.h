@@ -34,5 +34,9 @@ struct pw_check {
 	int64_t now_s; /* when the message arrived */
 };
 
-/* Run them all. */
-void pw_checks_run(const struct pw_check *check);
+/* Those of what strangers wrote; auth and bayes are not looked at. */
+void pw_checks_content(const struct pw_check *check);
+/* Those of client and authentication, once the others are done. */
+void pw_checks_session(const struct pw_check *check);
+/* Is it one that pw_checks_content fires? */
+bool pw_checks_is_of_content(enum pw_symbol symbol);

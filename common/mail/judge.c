@@ -2,6 +2,7 @@
 
 #include "core/map.h"
 #include "mail/message_tokens.h"
+#include "mail/reading.h"
 
 struct pw_judge {
 	struct pw_arena *arena;
@@ -10,6 +11,7 @@ struct pw_judge {
 	struct pw_message *message;
 	struct pw_auth_run *auth; /* NULL when nothing is verified */
 	struct pw_hits hits;
+	struct pw_tokens *tokens; /* NULL when Bayes is not asked */
 	int64_t now_ms;
 };
 
@@ -146,36 +148,87 @@ static void override(const struct pw_judge *j, struct pw_auth *auth)
  * Errors  PW_ERR_NOMEM */
 static enum pw_status ask_bayes(struct pw_judge *j, struct pw_verdict *out)
 {
-	struct pw_tokens *tokens;
 	struct pw_bayes_counts *counts;
 	struct pw_bayes_result *result;
 
-	out->tokens = NULL;
 	out->bayes = NULL;
-	if (j->tools->recall == NULL || j->envelope->origin.login.len > 0)
+	out->tokens = j->tokens;
+	if (j->tokens == NULL)
 		return PW_OK;
-	tokens = pw_arena_alloc(j->arena, sizeof(*tokens));
 	counts = pw_arena_alloc(j->arena, sizeof(*counts));
 	result = pw_arena_alloc(j->arena, sizeof(*result));
-	if (tokens == NULL || counts == NULL || result == NULL)
+	if (counts == NULL || result == NULL)
 		return PW_ERR_NOMEM;
-	pw_message_tokens(tokens, j->message, j->envelope->origin.address);
-	out->tokens = tokens;
-	if (!j->tools->recall(j->tools->memory, j->envelope, tokens, counts))
+	if (!j->tools->recall(j->tools->memory, j->envelope, j->tokens, counts))
 		return PW_OK;
-	pw_bayes_decide(result, counts, tokens->count);
+	pw_bayes_decide(result, counts, j->tokens->count);
 	out->bayes = result;
 	return PW_OK;
 }
 
-enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights,
-                            int64_t deadline_ms, struct pw_verdict *out)
+static struct pw_check check_of(struct pw_judge *j, const struct pw_verdict *verdict)
+{
+	return (struct pw_check){
+		.message = j->message,
+		.envelope = j->envelope,
+		.auth = verdict != NULL && verdict->has_auth ? &verdict->auth : NULL,
+		.bayes = verdict != NULL ? verdict->bayes : NULL,
+		.psl = j->tools->psl,
+		.is_local_domain = j->tools->is_local_domain,
+		.user = j->tools->user,
+		.arena = j->arena,
+		.hits = &j->hits,
+		.now_s = j->now_ms / 1000,
+	};
+}
+
+static enum pw_status read_here(struct pw_judge *j)
+{
+	struct pw_check check = check_of(j, NULL);
+	enum pw_status r = pw_message_end(j->message);
+
+	if (r != PW_OK)
+		return r;
+	pw_checks_content(&check);
+	if (j->tokens != NULL)
+		pw_message_tokens(j->tokens, j->message, j->envelope->origin.address);
+	return PW_OK;
+}
+
+static enum pw_status read_elsewhere(struct pw_judge *j, const struct pw_weights *weights)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf job = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf answer = { 0 };
+	struct pw_reading reading = { .hits = &j->hits,
+		                      .weights = weights,
+		                      .tokens = j->tokens,
+		                      .links = &j->message->links };
+	enum pw_status r;
+
+	r = pw_reading_put_job(&job, j->message, j->envelope, j->tokens != NULL,
+	                       j->now_ms / 1000);
+	if (r != PW_OK ||
+	    (r = j->tools->read(j->tools->reader, pw_buf_str(&job), &answer)) != PW_OK)
+		return r;
+	return pw_reading_take(&reading, j->arena, pw_buf_str(&answer));
+}
+
+/* Mail of a login is not asked about in Bayes. */
+static enum pw_status read_content(struct pw_judge *j, const struct pw_weights *weights)
+{
+	if (j->tools->recall != NULL && j->envelope->origin.login.len == 0) {
+		j->tokens = pw_arena_alloc(j->arena, sizeof(*j->tokens));
+		if (j->tokens == NULL)
+			return PW_ERR_NOMEM;
+	}
+	return j->tools->read != NULL ? read_elsewhere(j, weights) : read_here(j);
+}
+
+static enum pw_status end_auth(struct pw_judge *j, int64_t deadline_ms,
+                               struct pw_verdict *out)
 {
 	enum pw_status r;
 
-	if ((r = pw_message_end(j->message)) != PW_OK)
-		return r;
-	out->message = j->message;
 	out->has_auth = j->auth != NULL;
 	out->auth = (struct pw_auth){ 0 };
 	if (j->auth != NULL && ((r = pw_auth_end(j->auth, deadline_ms, sample(j->message),
@@ -183,20 +236,29 @@ enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights
 	                        (r = note_client(j, &out->auth)) != PW_OK))
 		return r;
 	override(j, &out->auth);
-	if ((r = ask_bayes(j, out)) != PW_OK)
+	return PW_OK;
+}
+
+enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights,
+                            int64_t deadline_ms, struct pw_verdict *out)
+{
+	enum pw_status r = read_content(j, weights);
+	struct pw_check check;
+
+	out->message = j->message;
+	out->is_unread = r == PW_ERR_DENIED;
+	if (out->is_unread) {
+		pw_hits_add(&j->hits, PW_SYM_UNREADABLE, 1000, PW_STR(""));
+		j->tokens = NULL;
+		r = PW_OK;
+	}
+	if (r != PW_OK || (r = end_auth(j, deadline_ms, out)) != PW_OK ||
+	    (r = ask_bayes(j, out)) != PW_OK)
 		return r;
-	pw_checks_run(&(struct pw_check){
-		.message = j->message,
-		.envelope = j->envelope,
-		.auth = out->has_auth ? &out->auth : NULL,
-		.bayes = out->bayes,
-		.psl = j->tools->psl,
-		.is_local_domain = j->tools->is_local_domain,
-		.user = j->tools->user,
-		.arena = j->arena,
-		.hits = &j->hits,
-		.now_s = j->now_ms / 1000,
-	});
+	check = check_of(j, out);
+	pw_checks_session(&check);
 	pw_score_decide(&out->plan, &j->hits, weights);
+	if (out->is_unread)
+		out->plan.action = out->plan.dry_action = PW_ACTION_NONE;
 	return PW_OK;
 }

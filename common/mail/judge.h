@@ -22,6 +22,14 @@ struct pw_judge_tools {
 	bool (*recall)(void *memory, const struct pw_envelope *envelope,
 	               const struct pw_tokens *tokens, struct pw_bayes_counts *out);
 	void *memory; /* of recall */
+	/* Read the content elsewhere (pw_reading_put_job, pw_reading_take) instead of
+	 * here; NULL: here.
+	 *
+	 * Errors  what pw_judge_end then returns; PW_ERR_DENIED: nobody reads it, the
+	 *         message is judged without */
+	enum pw_status (*read)(void *reader, struct pw_str job,
+	                       struct pw_buf *answer_out);
+	void *reader;
 };
 
 struct pw_verdict {
@@ -30,6 +38,7 @@ struct pw_verdict {
 	bool has_auth;                       /* auth was looked at */
 	const struct pw_tokens *tokens;      /* NULL: Bayes was not asked */
 	const struct pw_bayes_result *bayes; /* NULL: it did not answer */
+	bool is_unread;                      /* nobody could read the content */
 	const struct pw_message *message;    /* lives until pw_judge_free */
 };
 
@@ -56,7 +65,7 @@ PW_MUST_CHECK enum pw_status pw_judge_eoh(struct pw_judge *judge, bool is_cut);
 PW_MUST_CHECK enum pw_status pw_judge_body(struct pw_judge *judge, struct pw_str chunk);
 /* Answer. DNS is waited for until deadline_ms (CLOCK_MONOTONIC).
  *
- * Errors  PW_ERR_NOMEM; PW_ERR_CRYPTO */
+ * Errors  PW_ERR_NOMEM; PW_ERR_CRYPTO; what read of the tools returned */
 PW_MUST_CHECK enum pw_status pw_judge_end(struct pw_judge *judge,
                                           const struct pw_weights *weights,
                                           int64_t deadline_ms, struct pw_verdict *out);

@@ -19,7 +19,7 @@ static void put_domain(struct pw_tokens *t, const char *kind, struct pw_str doma
 	pw_tokens_put(t, kind, rest);
 }
 
-enum pw_status pw_message_read(struct pw_message **out, struct pw_arena *arena,
+enum pw_status pw_message_feed(struct pw_message **out, struct pw_arena *arena,
                                struct pw_str text)
 {
 	PW_AUTO(pw_message_done) struct pw_message *m = NULL;
@@ -31,8 +31,19 @@ enum pw_status pw_message_read(struct pw_message **out, struct pw_arena *arena,
 	while (pw_header_next(&text, &field))
 		if ((r = pw_message_field(m, field.name, field.value)) != PW_OK)
 			return r;
-	if ((r = pw_message_eoh(m)) != PW_OK || (r = pw_message_body(m, text)) != PW_OK ||
-	    (r = pw_message_end(m)) != PW_OK)
+	if ((r = pw_message_eoh(m)) != PW_OK || (r = pw_message_body(m, text)) != PW_OK)
+		return r;
+	*out = PW_TAKE(m);
+	return PW_OK;
+}
+
+enum pw_status pw_message_read(struct pw_message **out, struct pw_arena *arena,
+                               struct pw_str text)
+{
+	PW_AUTO(pw_message_done) struct pw_message *m = NULL;
+	enum pw_status r = pw_message_feed(&m, arena, text);
+
+	if (r != PW_OK || (r = pw_message_end(m)) != PW_OK)
 		return r;
 	*out = PW_TAKE(m);
 	return PW_OK;

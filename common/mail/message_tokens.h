@@ -17,6 +17,10 @@
 PW_MUST_CHECK enum pw_status pw_message_read(struct pw_message **out,
                                              struct pw_arena *arena, struct pw_str text);
 
+/* The same without pw_message_end: who reads what strangers wrote does that. */
+PW_MUST_CHECK enum pw_status pw_message_feed(struct pw_message **out,
+                                             struct pw_arena *arena, struct pw_str text);
+
 /* What the header tells first, then subject and visible text. Nothing that says what a
  * filter or a person thought of the message becomes a token: no X-Spam-*, no
  * Authentication-Results, no list's name.

@@ -34,10 +34,10 @@ static enum pw_status compile(void *arg, const struct pw_snapshot_data *data,
                               void **compiled_out, struct pw_buf *why_out)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf complaints = { 0 };
+	struct daemon *daemon = arg;
 	struct rules *rules = NULL;
 	enum pw_status r = rules_read(&rules, data, &complaints);
 
-	(void)arg;
 	for (struct pw_str rest = pw_buf_str(&complaints); rest.len > 0;)
 		pw_log(PW_LOG_WARNING, "", PW_KV("event", "row_unusable"),
 		       PW_KV("why", pw_str_cut(&rest, '\n')), PW_KV_END);
@@ -45,6 +45,8 @@ static enum pw_status compile(void *arg, const struct pw_snapshot_data *data,
 		pw_buf_puts(why_out, pw_str_from(pw_status_text(r)));
 	else
 		*compiled_out = rules;
+	if (r == PW_OK)
+		reader_load(daemon->reader, data);
 	return r;
 }
 
@@ -89,6 +91,8 @@ static enum pw_status open_learner(struct daemon *daemon, struct pw_buf *why)
 	return learner_open(&daemon->learner,
 	                    &(struct learner_config){
 				    .path = settings_of(daemon)->learn_socket,
+				    .read = reader_read,
+				    .reader = daemon->reader,
 				    .learned = daemon_learn,
 				    .arg = daemon,
 			    },
@@ -130,14 +134,17 @@ enum pw_status daemon_open(struct daemon *daemon)
 	const struct settings *set = settings_of(daemon);
 	enum pw_status r;
 
+	r = pw_psl_new(&daemon->psl);
+	if (complain("public_suffixes", r, &why) != PW_OK)
+		return r;
+	r = reader_open(&daemon->reader, set, daemon->psl, &why); /* before any thread */
+	if (complain("readers", r, &why) != PW_OK)
+		return r;
 	r = pw_dns_open(&daemon->resolver, pw_str_from(set->dns_servers));
 	if (complain("dns", r, &why) != PW_OK)
 		return r;
 	r = pw_dkim_lib_new(&daemon->dkim, 0);
 	if (complain("dkim", r, &why) != PW_OK)
-		return r;
-	r = pw_psl_new(&daemon->psl);
-	if (complain("public_suffixes", r, &why) != PW_OK)
 		return r;
 	r = rules_new(&daemon->built_in);
 	if (complain("rules", r, &why) != PW_OK)
@@ -161,9 +168,10 @@ void daemon_close(struct daemon *daemon)
 	memory_close(&daemon->memory);
 	pw_snapshot_close(&daemon->snapshot);
 	rules_free(&daemon->built_in);
-	pw_psl_free(&daemon->psl);
 	pw_dkim_lib_free(&daemon->dkim);
 	pw_resolver_close(&daemon->resolver);
+	reader_close(&daemon->reader);
+	pw_psl_free(&daemon->psl);
 	kit_live_put(daemon->live, &daemon->start);
 }
 
@@ -204,6 +212,7 @@ void daemon_report(void *user)
 	struct pw_writer_numbers lessons =
 		pw_writer_numbers(daemon->writer, STREAM_LESSONS);
 	int64_t age_ms = pw_snapshot_age_ms(daemon->snapshot);
+	struct workers_numbers readers = reader_numbers(daemon->reader);
 
 	pw_count_set(&counters, COUNT_age, age_ms < 0 ? -1 : age_ms / 1000);
 	pw_count_set(&counters, COUNT_queued, history.queued);
@@ -211,6 +220,8 @@ void daemon_report(void *user)
 	pw_count_set(&counters, COUNT_lessons_queued, lessons.queued);
 	pw_count_set(&counters, COUNT_lessons_dropped, lessons.dropped);
 	pw_count_set(&counters, COUNT_sessions, kit_sessions());
+	pw_count_set(&counters, COUNT_readers, readers.running);
+	pw_count_set(&counters, COUNT_crashed, readers.crashed);
 	if (pw_counters_write(&counters, settings_of(daemon)->common.state_directory) !=
 	    PW_OK)
 		pw_log(PW_LOG_WARNING, "", PW_KV("event", "counters"),

@@ -7,6 +7,7 @@
 #include "mail/judge.h"
 #include "score/learner.h"
 #include "score/memory.h"
+#include "score/reader.h"
 #include "score/rules.h"
 #include "score/settings.h"
 
@@ -16,6 +17,7 @@ struct daemon {
 	struct pw_resolver *resolver;
 	struct pw_dkim_lib *dkim;
 	struct pw_psl *psl;
+	struct reader *reader;
 	struct rules *built_in; /* while there is no snapshot */
 	struct pw_snapshot *snapshot;
 	struct pw_writer *writer;

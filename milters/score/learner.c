@@ -6,6 +6,7 @@
 #include "io/listen.h"
 #include "io/log.h"
 #include "io/notify.h"
+#include "mail/reading.h"
 #include "score/counters.h"
 #include "score/lesson.h"
 
@@ -34,7 +35,24 @@ static void talk_close(void *arg, void *session)
 	free(session);
 }
 
-/* Errors  PW_ERR_NOMEM, PW_ERR_CRYPTO */
+/* Errors  PW_ERR_NOMEM; those of read */
+static enum pw_status read_tokens(struct learner *learner, struct pw_tokens *tokens,
+                                  const struct pw_message *message)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf job = { 0 };
+	PW_AUTO(pw_buf_done) struct pw_buf answer = { 0 };
+	const struct pw_envelope nobody = { 0 };
+	struct pw_reading reading = { .tokens = tokens };
+	enum pw_status r = pw_reading_put_job(&job, message, &nobody, true, 0);
+
+	if (r == PW_OK)
+		r = learner->config.read(learner->config.reader, pw_buf_str(&job),
+		                         &answer);
+	return r == PW_OK ? pw_reading_take(&reading, learner->arena, pw_buf_str(&answer))
+	                  : r;
+}
+
+/* Errors  PW_ERR_NOMEM, PW_ERR_CRYPTO; those of read */
 static enum pw_status teach(struct learner *learner, const struct pw_learn_line *line,
                             struct pw_str text)
 {
@@ -45,9 +63,9 @@ static enum pw_status teach(struct learner *learner, const struct pw_learn_line 
 
 	if (tokens == NULL)
 		return PW_ERR_NOMEM;
-	if ((r = pw_message_read(&message, learner->arena, text)) != PW_OK)
+	if ((r = pw_message_feed(&message, learner->arena, text)) != PW_OK ||
+	    (r = read_tokens(learner, tokens, message)) != PW_OK)
 		return r;
-	pw_message_tokens(tokens, message, (struct pw_ip){ 0 });
 	r = lesson_put(&row, &(struct lesson){ .login = line->user,
 	                                       .is_spam = line->verdict == PW_LEARN_SPAM,
 	                                       .origin = "move",

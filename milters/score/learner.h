@@ -12,6 +12,10 @@ struct learner;
 
 struct learner_config {
 	const char *path; /* of the socket, unless systemd passes one; "" = none */
+	/* Who takes messages apart: reader_read. */
+	enum pw_status (*read)(void *reader, struct pw_str job,
+	                       struct pw_buf *answer_out);
+	void *reader;
 	/* One lesson as mail.record_lessons takes it. */
 	void (*learned)(void *arg, struct pw_str lesson);
 	void *arg;

@@ -183,8 +183,8 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 	own->started_ms = pw_clock_mono_ms();
 	own->view = pw_snapshot_get(shared->snapshot);
 	own->forged.arena = own->arena;
-	own->recall = (struct recall){ shared->memory,
-		                       settings_of(own)->bayes_deadline_ms };
+	own->recall =
+		(struct recall){ shared->memory, settings_of(own)->bayes_deadline_ms };
 	own->tools = (struct pw_judge_tools){
 		.resolver = shared->resolver,
 		.dkim = shared->dkim,
@@ -195,6 +195,8 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 		.user = rules_of(s),
 		.recall = memory_recall,
 		.memory = &own->recall,
+		.read = reader_read,
+		.reader = shared->reader,
 	};
 	own->client = own->address;
 	remember(own, learn_envelope(s, argv[0]));
@@ -326,6 +328,8 @@ static const char *action_text(const struct answer *answer,
 {
 	if (answer->kind == ANSWER_DMARC_REJECT)
 		return "dmarc reject";
+	if (verdict->is_unread)
+		return "unread";
 	return pw_action_text(verdict->plan.action);
 }
 
@@ -358,6 +362,7 @@ static void count(const struct answer *answer, const struct pw_verdict *v, size_
 	         1);
 	count_bayes(v);
 	pw_count(&counters, COUNT_forged, (int64_t)forged);
+	pw_count(&counters, COUNT_unread, v->is_unread);
 	pw_count(&counters, COUNT_arc_passed, v->auth.arc.result == PW_ARC_PASS);
 	pw_count(&counters, COUNT_arc_failed, v->auth.arc.result == PW_ARC_FAIL);
 	pw_count(&counters, COUNT_arc_vouched, v->auth.voucher.len > 0);

@@ -7,6 +7,7 @@
 enum { DMARC_REJECT, DMARC_REJECT_DRY_RUN, DMARC_REJECT_SCORE };
 enum { SELF_TEACHING_OFF, SELF_TEACHING_ON };
 enum { ON_FAILURE_DEFER, ON_FAILURE_ACCEPT };
+enum { SANDBOX_YES, SANDBOX_NO };
 
 struct settings {
 	struct pw_settings_common common;

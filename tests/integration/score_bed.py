@@ -36,6 +36,11 @@ class ScoreBed(Bed):
     parts = ("postfix", "score", "pg", "dns", "sink")
     records = RECORDS
 
+    def __init__(self, **settings):
+        """settings: of postward-score."""
+        super().__init__()
+        self.settings = settings
+
     def _start(self):
         self.ns = self.namespace()
         self.ns.create(NAMESERVER, f"{HOST} mx.example.test\n")
@@ -52,7 +57,8 @@ class ScoreBed(Bed):
         (self.root / "conf").mkdir()
         self.score = Program("postward-score", self.root / "conf", self.ns,
                              {"socket": f"unix:{folder}/score.sock", "dns_servers": NAMESERVER,
-                              "snapshot_poll": "1s"}, [folder / "score.sock"], self.pg)
+                              "snapshot_poll": "1s", **self.settings},
+                             [folder / "score.sock"], self.pg)
         self.score.start()
         self.postfix.start()
 

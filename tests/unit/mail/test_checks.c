@@ -24,6 +24,7 @@ static void run(struct pw_hits *hits, struct pw_arena *arena, struct pw_str text
 {
 	PW_AUTO(pw_message_done) struct pw_message *m = NULL;
 	struct pw_header field;
+	struct pw_check check;
 
 	assert_int_equal(pw_message_new(&m, arena), PW_OK);
 	while (pw_header_next(&text, &field))
@@ -32,7 +33,7 @@ static void run(struct pw_hits *hits, struct pw_arena *arena, struct pw_str text
 	assert_int_equal(pw_message_body(m, text), PW_OK);
 	assert_int_equal(pw_message_end(m), PW_OK);
 	memset(hits, 0, sizeof(*hits));
-	pw_checks_run(&(struct pw_check){
+	check = (struct pw_check){
 		.message = m,
 		.envelope = envelope,
 		.auth = auth,
@@ -41,7 +42,9 @@ static void run(struct pw_hits *hits, struct pw_arena *arena, struct pw_str text
 		.arena = arena,
 		.hits = hits,
 		.now_s = NOW_S,
-	});
+	};
+	pw_checks_content(&check);
+	pw_checks_session(&check);
 }
 
 static bool fires(const char *path, const struct pw_envelope *envelope,

@@ -158,7 +158,7 @@ static bool fires(const char *path, enum pw_symbol symbol)
 	recall(&counts, &one);
 	pw_bayes_decide(&result, &counts, one.count);
 	hits.count = 0;
-	pw_checks_run(&(struct pw_check){ .message = m,
+	pw_checks_session(&(struct pw_check){ .message = m,
 	                                  .envelope = &nobody,
 	                                  .bayes = &result,
 	                                  .psl = psl,
