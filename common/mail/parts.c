@@ -26,7 +26,8 @@ static enum pw_status walk(struct pw_message *m, struct pw_mime *mime)
 /* What a part shows; of what was cut off here, nothing is held against it. */
 static uint32_t flags_of(const struct pw_message *m, const struct pw_mime_part *part)
 {
-	bool ends_message = part->body.at + part->body.len == m->body.at + m->body.len;
+	bool ends_message = m->body.len == 0 ||
+	                    part->body.at + part->body.len == m->body.at + m->body.len;
 
 	if (!m->is_body_cut || !ends_message)
 		return part->flags;
