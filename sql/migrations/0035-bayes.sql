@@ -168,7 +168,7 @@ COMMENT ON FUNCTION mail.bayes_mailbox(text[]) IS
 CREATE FUNCTION mail.bayes_recall(recipients text[], tokens bigint[], OUT base int, OUT token bigint, OUT spam bigint,
                                   OUT ham bigint) RETURNS SETOF record
 LANGUAGE plpgsql STABLE ROWS 500 SECURITY DEFINER SET search_path = pg_catalog, mail, pg_temp
-SET enable_seqscan = off AS $$
+SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     mailbox constant text := bayes_mailbox(recipients);
