@@ -4,6 +4,7 @@
 
 #include "core/ascii.h"
 #include "core/buf.h"
+#include "core/url.h"
 
 /* One piece of a parameter, as it stands in the field. */
 struct piece {
@@ -217,20 +218,6 @@ static void put_unescaped(struct pw_buf *out, struct pw_str s)
 	}
 }
 
-static void put_percent(struct pw_buf *out, struct pw_str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.at[i] == '%' && i + 2 < s.len && pw_hex_value(s.at[i + 1]) >= 0 &&
-		    pw_hex_value(s.at[i + 2]) >= 0) {
-			pw_buf_putc(out, (char)(pw_hex_value(s.at[i + 1]) * 16 +
-			                        pw_hex_value(s.at[i + 2])));
-			i += 2;
-		} else {
-			pw_buf_putc(out, s.at[i]);
-		}
-	}
-}
-
 /* Take "charset'language'" off; without two quotes all of it is text. */
 static struct pw_str take_charset(struct reader *r, struct pw_str raw,
                                   struct pw_str *charset)
@@ -257,7 +244,7 @@ static void put_piece(struct reader *r, struct pw_buf *out, struct piece piece,
 	}
 	if (is_first)
 		piece.raw = take_charset(r, piece.raw, charset);
-	put_percent(out, piece.raw);
+	pw_url_unescape(out, piece.raw);
 }
 
 static enum pw_status assemble(struct reader *r, struct pw_arena *arena,
