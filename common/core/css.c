@@ -86,10 +86,19 @@ static bool take_number(struct pw_str *s, int32_t *out)
 	return true;
 }
 
+/* One of red, green and blue, 0 to 255, of thousandths of 1 or of a percent. */
+static int32_t channel(int32_t thousandths, bool is_percent)
+{
+	int64_t value = is_percent ? (int64_t)thousandths * 255 / 100 : thousandths;
+
+	return value < 0 ? 0 : value > 255000 ? 255 : (int32_t)(value / 1000);
+}
+
 /* "rgb(255 0 0 / 10%)", "rgba(100%, 0, 0, 0)". */
 static int32_t rgb_colour(struct pw_str s)
 {
 	int32_t rgb = 0, value;
+	bool is_percent;
 
 	for (int i = 0; i < 4; i++) {
 		while (s.len > 0 &&
@@ -99,12 +108,9 @@ static int32_t rgb_colour(struct pw_str s)
 			return i == 3 ? rgb : PW_CSS_NONE;
 		if (i == 3)
 			return value <= 50 ? PW_CSS_CLEAR : rgb;
-		if (pw_str_starts(s, PW_STR("%"))) {
-			s = pw_str_sub(s, 1, s.len);
-			value = value * 2 + value / 2 + value / 20;
-		}
-		value = value < 0 ? 0 : value > 255000 ? 255 : value / 1000;
-		rgb = rgb << 8 | value;
+		is_percent = pw_str_starts(s, PW_STR("%"));
+		s = pw_str_sub(s, is_percent ? 1 : 0, s.len);
+		rgb = rgb << 8 | channel(value, is_percent);
 	}
 	return rgb;
 }

@@ -122,6 +122,7 @@ static struct fact_row fact_rows[] = {
 	{ "white on url()",         "<td style='background:#fff url(x)'><b style='color:#fff'>abc", FACT(same_colour_chars), 0 },
 	{ "by rgb()",               "<b style='color:rgb(255, 255, 255)'>abc", FACT(same_colour_chars), 3 },
 	{ "by rgb() in percent",    "<b style='color:rgb(100%,100%,100%)'>abc", FACT(same_colour_chars), 3 },
+	{ "by more than all of it", "<b style='color:rgb(99999999%,100%,999)'>abc", FACT(same_colour_chars), 3 },
 	{ "by sheet",               "<style>.w{color:#fff}</style><b class=w>abc", FACT(same_colour_chars), 3 },
 	{ "by body's text",         "<body text=white>abc", FACT(same_colour_chars), 3 },
 	{ "ended colour",           "<td style='color:#fff'></td>abc", FACT(same_colour_chars), 0 },
