@@ -132,7 +132,8 @@ static enum pw_status order(struct workers *workers, struct nursery_message *mes
 	return message->status;
 }
 
-/* A new worker, once it has said that it stands. */
+/* A new worker, once it has said that it stands. PW_ERR_AWAY only where the nursery is
+ * gone. */
 static enum pw_status spawn(struct workers *workers, struct worker *out)
 {
 	struct nursery_message message = { .order = NURSERY_FORK };
@@ -152,7 +153,7 @@ static enum pw_status spawn(struct workers *workers, struct worker *out)
 	if (r == PW_OK && said == PW_OK)
 		return PW_OK;
 	worker_end(out, true);
-	return PW_ERR_AWAY;
+	return PW_ERR_IO;
 }
 
 /* ---- taking turns */
@@ -251,7 +252,7 @@ enum pw_status workers_ask(struct workers *workers, struct pw_str job,
 		return r;
 	if (r != PW_OK) {
 		give_back(workers, NULL, false);
-		return PW_ERR_AWAY;
+		return r;
 	}
 	r = exchange(workers, &worker, job, answer_out, &said);
 	give_back(workers, &worker, r != PW_OK);

@@ -46,8 +46,10 @@ PW_MUST_CHECK enum pw_status workers_load(struct workers *workers, struct pw_str
  *
  * Errors  PW_ERR_TIMEOUT  no worker was free by then
  *         PW_ERR_PROTOCOL this job ended its worker, or took longer than job_ms: it may
- * be to blame PW_ERR_AWAY     no worker can be had: the nursery is gone PW_ERR_LIMIT job
- * over WORKERS_JOB_MAX; or what work returned */
+ *                         be to blame
+ *         PW_ERR_IO       no worker can be had now: no process, or it ended at its birth
+ *         PW_ERR_AWAY     nor ever: the nursery is gone
+ *         PW_ERR_LIMIT    job over WORKERS_JOB_MAX; or what work returned */
 PW_MUST_CHECK enum pw_status workers_ask(struct workers *workers, struct pw_str job,
                                          struct pw_buf *answer_out, int64_t deadline_ms);
 

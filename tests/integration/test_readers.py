@@ -1,6 +1,7 @@
 """Messages are read in processes that can do nothing else: the jail holds, a crash costs one
 message a deferral, the third time it passes without a score."""
 import re
+import resource
 import subprocess
 from pathlib import Path
 
@@ -108,6 +109,24 @@ def test_a_reader_killed_from_outside_is_replaced(bed):
         subprocess.run(["kill", "-9", str(pid)], check=True)
     answers = [bed.send(message(f"after{n}", f"hello {n}")).code for n in range(4)]
     assert answers == [250] * 4  # it stood idle: no message is to blame
+
+
+def test_where_no_reader_can_be_made_mail_waits(bed):
+    """No process to be had: nothing is broken, and the daemon stays."""
+    nursery, pids = readers(bed)
+    owner = Path(f"/proc/{nursery[0]}").stat()
+
+    def limit(count):
+        subprocess.run(["prlimit", "--pid", str(nursery[0]), f"--nproc={count}:"], check=True,
+                       user=owner.st_uid, group=owner.st_gid, extra_groups=[])
+
+    limit(1)
+    for pid in pids:
+        subprocess.run(["kill", "-9", str(pid)], check=True)
+    assert bed.send(message("full", "hello")).code // 100 == 4
+    limit(resource.getrlimit(resource.RLIMIT_NPROC)[0])
+    assert bed.send(message("room", "hello")).code == 250
+    assert bed.score.is_running()
 
 
 def test_without_a_nursery_the_daemon_ends_to_be_started_again(bed):
