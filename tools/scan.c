@@ -19,7 +19,7 @@ static const char usage[] =
 	"usage: postwardctl scan [OPTION...] FILE...\n"
 	"       postwardctl scan --batch [OPTION...]\n"
 	"  --json            one JSON object a file instead of text\n"
-	"  --no-database     built-in weights, not those in SQL\n"
+	"  --no-database     built-in weights, no rules of SQL\n"
 	"  --database CONNINFO  where SQL is, instead of what postward.conf says\n"
 	"  --ip A --helo H --from F --rcpt R   the envelope, as far as it is known\n"
 	"  --zone FILE       verify SPF, DKIM, DMARC with this JSON zone file\n"
@@ -29,7 +29,7 @@ static const char usage[] =
 	"  --timeout MS      for all DNS questions of one message; default 10000\n"
 	"  --now SECONDS     as of this Unix time; default: when it was received\n"
 	"  --batch           read {\"file\", \"ip\", \"helo\", \"from\", \"rcpt\", "
-        "\"now\"}\n"
+	"\"now\"}\n"
 	"                    per line, answer per line\n";
 
 struct options {
@@ -48,6 +48,8 @@ struct bench {
 	struct pw_psl *psl;
 	struct pw_judge_tools tools; /* the three above */
 	struct pw_weights weights;
+	struct pw_own_rules *rules;
+	struct pw_arena *names; /* of own symbols */
 	struct pw_arena *arena;
 };
 
@@ -154,6 +156,16 @@ static void print_account(const char *path, const struct pw_verdict *v)
 	fflush(stdout);
 }
 
+static void tell_limited(const struct bench *bench, const char *path,
+                         const struct pw_rules_limited *limited)
+{
+	for (size_t i = 0; i < limited->count; i++)
+		(void)fprintf(stderr,
+		              "postwardctl scan: %s: rule %.*s was given up: over its "
+		              "limit of steps\n",
+		              path, PW_FMT(bench->weights.symbols[limited->at[i]].name));
+}
+
 static enum pw_status judge(const struct bench *bench, const struct job *job)
 {
 	PW_AUTO(pw_judge_free) struct pw_judge *j = NULL;
@@ -173,6 +185,7 @@ static enum pw_status judge(const struct bench *bench, const struct job *job)
 	                 &verdict);
 	if (r != PW_OK)
 		return r;
+	tell_limited(bench, job->path, verdict.limited);
 	if (bench->opt->is_json)
 		print_json(job->path, &verdict);
 	else
@@ -276,6 +289,8 @@ static void bench_done(struct bench *bench)
 	pw_resolver_close(&bench->resolver);
 	pw_dkim_lib_free(&bench->dkim);
 	pw_psl_free(&bench->psl);
+	pw_own_rules_free(&bench->rules);
+	pw_arena_free(&bench->names);
 	pw_arena_free(&bench->arena);
 }
 
@@ -293,16 +308,20 @@ static int bench_init(struct bench *bench)
 		return code;
 	if ((r = pw_dkim_lib_new(&bench->dkim, PW_DKIM_ANY_TIME_S)) != PW_OK ||
 	    (r = pw_psl_new(&bench->psl)) != PW_OK ||
+	    (r = pw_own_rules_new(&bench->rules)) != PW_OK ||
+	    (r = pw_arena_new(&bench->names, 0)) != PW_OK ||
 	    (r = pw_arena_new(&bench->arena, PW_MESSAGE_ARENA_MAX)) != PW_OK) {
 		(void)fprintf(stderr, "postwardctl scan: %s\n", pw_status_text(r));
 		return EX_OSERR;
 	}
 	bench->tools = (struct pw_judge_tools){ .resolver = bench->resolver,
 		                                .dkim = bench->dkim,
-		                                .psl = bench->psl };
+		                                .psl = bench->psl,
+		                                .own_rules = bench->rules };
 	pw_weights_default(&bench->weights);
 	if (!opt->without_database)
-		(void)tool_weights_load(&bench->weights, opt->database, &code);
+		(void)tool_weights_load(&bench->weights, bench->rules, bench->names,
+		                        opt->database, &code);
 	return code;
 }
 

@@ -6,60 +6,136 @@
 #include "core/score_text.h"
 #include "tools/database.h"
 
-enum { SYMBOLS, GROUPS, ACTIONS, QUERIES };
+enum { SYMBOLS, GROUPS, ACTIONS, RULES, QUERIES };
 
-/* name, points, and what else there is */
-static const char *const queries[QUERIES] = {
-	[SYMBOLS] = "SELECT name, weight, enabled, dry_run FROM mail.snapshot_symbols",
-	[GROUPS] = "SELECT grp, max_score FROM mail.snapshot_groups",
-	[ACTIONS] = "SELECT action, threshold, dry_run FROM mail.snapshot_actions",
+/* Where rows go to. */
+struct load {
+	struct pw_weights *weights;
+	struct pw_own_rules *rules;
+	struct pw_arena *arena;
 };
 
-static enum pw_status set_row(struct pw_weights *w, int query,
-                              const struct pw_db_result *rows, size_t row)
+/* A symbol that is not built in is the admin's own. */
+static enum pw_status declare(const struct load *load, const struct pw_db_result *rows,
+                              size_t row)
 {
-	struct pw_str name = pw_db_value(rows, row, 0);
+	struct pw_str name = pw_db_value(rows, row, 0), group = pw_db_value(rows, row, 4);
+	unsigned symbol;
+	enum pw_status r;
+
+	if (pw_weights_find(load->weights, name, &symbol) == PW_OK)
+		return PW_OK;
+	if (group.len == 0)
+		group = PW_STR("own");
+	if ((r = pw_arena_copy(load->arena, name, &name)) != PW_OK ||
+	    (r = pw_arena_copy(load->arena, group, &group)) != PW_OK)
+		return r;
+	return pw_weights_own(load->weights, name, group, &symbol);
+}
+
+static enum pw_status set_symbol(const struct load *load, const struct pw_db_result *rows,
+                                 size_t row, struct pw_buf *why_out)
+{
 	int64_t milli;
 	enum pw_status r = pw_milli_parse(&milli, pw_db_value(rows, row, 1));
 
-	if (r != PW_OK)
+	(void)why_out;
+	if (r != PW_OK || (r = declare(load, rows, row)) != PW_OK)
 		return r;
-	if (query == SYMBOLS)
-		return pw_weights_symbol(w, name, milli, pw_db_bool(rows, row, 2),
-		                         pw_db_bool(rows, row, 3));
-	if (query == GROUPS)
-		return pw_weights_group(w, name, milli);
-	return pw_weights_action(w, name, milli, pw_db_bool(rows, row, 2));
+	return pw_weights_symbol(load->weights, pw_db_value(rows, row, 0), milli,
+	                         pw_db_bool(rows, row, 2), pw_db_bool(rows, row, 3));
 }
 
-static bool read_rows(struct pw_weights *w, int query, struct pw_db_session *session)
+static enum pw_status set_group(const struct load *load, const struct pw_db_result *rows,
+                                size_t row, struct pw_buf *why_out)
+{
+	int64_t milli;
+	enum pw_status r = pw_milli_parse(&milli, pw_db_value(rows, row, 1));
+
+	(void)why_out;
+	if (r != PW_OK)
+		return r;
+	return pw_weights_group(load->weights, pw_db_value(rows, row, 0), milli);
+}
+
+static enum pw_status set_action(const struct load *load, const struct pw_db_result *rows,
+                                 size_t row, struct pw_buf *why_out)
+{
+	int64_t milli;
+	enum pw_status r = pw_milli_parse(&milli, pw_db_value(rows, row, 1));
+
+	(void)why_out;
+	if (r != PW_OK)
+		return r;
+	return pw_weights_action(load->weights, pw_db_value(rows, row, 0), milli,
+	                         pw_db_bool(rows, row, 2));
+}
+
+static enum pw_status add_rule(const struct load *load, const struct pw_db_result *rows,
+                               size_t row, struct pw_buf *why_out)
+{
+	struct pw_own_rule rule = {
+		.name = pw_db_value(rows, row, 0),
+		.kind = pw_db_value(rows, row, 1),
+		.field = pw_db_value(rows, row, 2),
+		.pattern = pw_db_value(rows, row, 3),
+		.flags = pw_db_value(rows, row, 4),
+	};
+
+	return pw_own_rules_add(load->rules, load->weights, &rule, why_out);
+}
+
+/* In that order: rules need their symbols. The first column names the row. */
+static const struct {
+	const char *sql;
+	enum pw_status (*take)(const struct load *load, const struct pw_db_result *rows,
+	                       size_t row, struct pw_buf *why_out);
+} tables[QUERIES] = {
+	[SYMBOLS] = { "SELECT name, weight, enabled, dry_run, grp FROM "
+	              "mail.snapshot_symbols",
+	              set_symbol },
+	[GROUPS] = { "SELECT grp, max_score FROM mail.snapshot_groups", set_group },
+	[ACTIONS] = { "SELECT action, threshold, dry_run FROM mail.snapshot_actions",
+	              set_action },
+	[RULES] = { "SELECT name, kind, field, pattern, flags FROM "
+	            "mail.snapshot_score_rules",
+	            add_rule },
+};
+
+static bool read_rows(const struct load *load, int query, struct pw_db_session *session)
 {
 	PW_AUTO(pw_db_result_free)
-	struct pw_db_result *rows = tool_query(session, queries[query], 0, NULL);
+	struct pw_db_result *rows = tool_query(session, tables[query].sql, 0, NULL);
 
 	if (rows == NULL)
 		return false;
 	for (size_t i = 0; i < pw_db_rows(rows); i++) {
-		enum pw_status r = set_row(w, query, rows, i);
+		PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+		enum pw_status r = tables[query].take(load, rows, i, &why);
 
 		if (r != PW_OK)
 			(void)fprintf(stderr, "postwardctl scan: %.*s is left out: %s\n",
-			              PW_FMT(pw_db_value(rows, i, 0)), pw_status_text(r));
+			              PW_FMT(pw_db_value(rows, i, 0)),
+			              why.len > 0 ? pw_buf_text(&why)
+			                          : pw_status_text(r));
 	}
 	return true;
 }
 
-bool tool_weights_load(struct pw_weights *weights, const char *conninfo, int *exit_out)
+bool tool_weights_load(struct pw_weights *weights, struct pw_own_rules *rules,
+                       struct pw_arena *arena, const char *conninfo, int *exit_out)
 {
+	const struct load load = { weights, rules, arena };
 	PW_AUTO(pw_db_session_close)
 	struct pw_db_session *session = tool_database_open(conninfo, exit_out);
 
 	if (session == NULL)
 		return false;
 	for (int i = 0; i < QUERIES; i++)
-		if (!read_rows(weights, i, session)) {
+		if (!read_rows(&load, i, session)) {
 			*exit_out = EX_UNAVAILABLE;
 			return false;
 		}
+	*exit_out = EX_OK;
 	return true;
 }

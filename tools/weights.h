@@ -1,12 +1,17 @@
-/* Weights and thresholds as SQL has them. */
+/* Weights, thresholds and the admin's own rules as SQL has them. */
 #pragma once
 
+#include "core/arena.h"
 #include "core/score.h"
+#include "mail/own_rules.h"
 
-/* Override weights with the rows of mail.snapshot_symbols, _groups and _actions.
+/* Override weights with the rows of mail.snapshot_symbols, _groups and _actions, and add
+ * the rules of mail.snapshot_score_rules. What cannot be used is told on standard error.
  *
+ * arena     names of own symbols live there
  * conninfo  as in tool_database_open
- * exit_out  set on failure; why has been written to standard error
+ * exit_out  on failure: what to exit with, why has been written to standard error
  *
  * Returns false on failure. */
-bool tool_weights_load(struct pw_weights *weights, const char *conninfo, int *exit_out);
+bool tool_weights_load(struct pw_weights *weights, struct pw_own_rules *rules,
+                       struct pw_arena *arena, const char *conninfo, int *exit_out);

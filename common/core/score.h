@@ -46,6 +46,7 @@ struct pw_weights {
 		unsigned group; /* enum pw_group, or an own one behind PW_GROUPS */
 		bool is_off;
 		bool is_dry_run; /* shown, not counted */
+		bool is_of_rule; /* own, fired by who reads the content */
 	} symbols[PW_SYMBOLS_ALL];
 	size_t symbol_count;
 	struct pw_str group_names[PW_GROUPS_ALL];

@@ -57,6 +57,7 @@ static const struct {
 	{ pw_check_links,    true },
 	{ pw_check_subject,  true },
 	{ pw_check_text,     true },
+	{ pw_check_own_rules, true },
 };
 /* clang-format on */
 

@@ -7,6 +7,7 @@
 #include "core/score.h"
 #include "mail/auth.h"
 #include "mail/message.h"
+#include "mail/own_rules.h"
 #include "mail/psl.h"
 
 /* Who spoke to us and what was said. What is not known is empty and fires nothing. */
@@ -23,8 +24,10 @@ struct pw_envelope {
 struct pw_check {
 	const struct pw_message *message;
 	const struct pw_envelope *envelope;
-	const struct pw_auth *auth;          /* NULL: nothing was verified */
-	const struct pw_bayes_result *bayes; /* NULL: nobody was asked */
+	const struct pw_auth *auth;           /* NULL: nothing was verified */
+	const struct pw_bayes_result *bayes;  /* NULL: nobody was asked */
+	const struct pw_own_rules *own_rules; /* NULL: none */
+	struct pw_rules_limited *limited;     /* added to; may be NULL */
 	const struct pw_psl *psl;
 	/* Is a domain ours? NULL: none is. */
 	bool (*is_local_domain)(const void *user, struct pw_str domain);

@@ -11,6 +11,7 @@ struct pw_judge {
 	struct pw_message *message;
 	struct pw_auth_run *auth; /* NULL when nothing is verified */
 	struct pw_hits hits;
+	struct pw_rules_limited limited;
 	struct pw_tokens *tokens; /* NULL when Bayes is not asked */
 	int64_t now_ms;
 };
@@ -173,6 +174,8 @@ static struct pw_check check_of(struct pw_judge *j, const struct pw_verdict *ver
 		.envelope = j->envelope,
 		.auth = verdict != NULL && verdict->has_auth ? &verdict->auth : NULL,
 		.bayes = verdict != NULL ? verdict->bayes : NULL,
+		.own_rules = j->tools->own_rules,
+		.limited = &j->limited,
 		.psl = j->tools->psl,
 		.is_local_domain = j->tools->is_local_domain,
 		.user = j->tools->user,
@@ -202,7 +205,8 @@ static enum pw_status read_elsewhere(struct pw_judge *j, const struct pw_weights
 	struct pw_reading reading = { .hits = &j->hits,
 		                      .weights = weights,
 		                      .tokens = j->tokens,
-		                      .links = &j->message->links };
+		                      .links = &j->message->links,
+		                      .limited = &j->limited };
 	enum pw_status r;
 
 	r = pw_reading_put_job(&job, j->message, j->envelope, j->tokens != NULL,
@@ -246,6 +250,7 @@ enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights
 	struct pw_check check;
 
 	out->message = j->message;
+	out->limited = &j->limited;
 	out->is_unread = r == PW_ERR_DENIED;
 	if (out->is_unread) {
 		pw_hits_add(&j->hits, PW_SYM_UNREADABLE, 1000, PW_STR(""));

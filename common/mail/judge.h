@@ -21,7 +21,8 @@ struct pw_judge_tools {
 	 * of a login. NULL: no Bayes. */
 	bool (*recall)(void *memory, const struct pw_envelope *envelope,
 	               const struct pw_tokens *tokens, struct pw_bayes_counts *out);
-	void *memory; /* of recall */
+	void *memory;                         /* of recall */
+	const struct pw_own_rules *own_rules; /* where content is read here; NULL: none */
 	/* Read the content elsewhere (pw_reading_put_job, pw_reading_take) instead of
 	 * here; NULL: here.
 	 *
@@ -35,11 +36,12 @@ struct pw_judge_tools {
 struct pw_verdict {
 	struct pw_score_plan plan;
 	struct pw_auth auth;
-	bool has_auth;                       /* auth was looked at */
-	const struct pw_tokens *tokens;      /* NULL: Bayes was not asked */
-	const struct pw_bayes_result *bayes; /* NULL: it did not answer */
-	bool is_unread;                      /* nobody could read the content */
-	const struct pw_message *message;    /* lives until pw_judge_free */
+	bool has_auth;                          /* auth was looked at */
+	const struct pw_tokens *tokens;         /* NULL: Bayes was not asked */
+	const struct pw_bayes_result *bayes;    /* NULL: it did not answer */
+	bool is_unread;                         /* nobody could read the content */
+	const struct pw_rules_limited *limited; /* own rules that were given up */
+	const struct pw_message *message;       /* lives until pw_judge_free */
 };
 
 struct pw_judge; /* one message, one thread */

@@ -156,6 +156,15 @@ static void put_hits(struct pw_buf *out, const struct pw_hits *hits,
 	}
 }
 
+static void put_limited(struct pw_buf *out, const struct pw_rules_limited *limited,
+                        const struct pw_weights *weights)
+{
+	pw_pack_int(out, (int64_t)limited->total);
+	pw_pack_int(out, (int64_t)limited->count);
+	for (size_t i = 0; i < limited->count; i++)
+		pw_pack_str(out, weights->symbols[limited->at[i]].name);
+}
+
 static void put_tokens(struct pw_buf *out, const struct pw_tokens *tokens)
 {
 	pw_pack_int(out, tokens != NULL ? (int64_t)tokens->count : 0);
@@ -178,6 +187,7 @@ static enum pw_status read_job(struct pw_buf *out, struct pw_message *m,
 	struct pw_envelope envelope = { 0 };
 	struct pw_tokens *tokens = pw_arena_alloc(check->arena, sizeof(*tokens));
 	struct pw_hits *hits = pw_arena_alloc(check->arena, sizeof(*hits));
+	struct pw_rules_limited limited = { 0 };
 	bool wants_tokens;
 	enum pw_status r;
 
@@ -191,10 +201,12 @@ static enum pw_status read_job(struct pw_buf *out, struct pw_message *m,
 	check->message = m;
 	check->envelope = &envelope;
 	check->hits = hits;
+	check->limited = &limited;
 	pw_checks_content(check);
 	if (wants_tokens)
 		pw_message_tokens(tokens, m, envelope.origin.address);
 	put_hits(out, hits, weights);
+	put_limited(out, &limited, weights);
 	put_tokens(out, tokens);
 	put_links(out, &m->links);
 	return pw_buf_status(out);
@@ -212,6 +224,20 @@ enum pw_status pw_reading_do_job(struct pw_buf *out, struct pw_str job,
 	return r == PW_OK ? read_job(out, m, &check, &in, weights) : r;
 }
 
+/* A symbol of the own rules; lists and what else there is do not belong to a reader. */
+static enum pw_status take_own(unsigned *out, struct pw_unpack *in,
+                               const struct pw_weights *weights)
+{
+	struct pw_str name = pw_unpack_str(in);
+	unsigned symbol;
+
+	if (weights == NULL || pw_weights_find(weights, name, &symbol) != PW_OK ||
+	    symbol < PW_SYMBOLS || !weights->symbols[symbol].is_of_rule)
+		return PW_ERR_NOTFOUND;
+	*out = symbol;
+	return PW_OK;
+}
+
 /* Which symbol is meant; PW_ERR_NOTFOUND when there is none, or it is not for a reader.
  */
 static enum pw_status take_symbol(unsigned *out, struct pw_unpack *in,
@@ -219,14 +245,8 @@ static enum pw_status take_symbol(unsigned *out, struct pw_unpack *in,
 {
 	int64_t symbol = pw_unpack_int(in);
 
-	if (symbol == OWN_SYMBOL) {
-		struct pw_str name = pw_unpack_str(in);
-		enum pw_status r = PW_ERR_NOTFOUND;
-
-		if (weights != NULL)
-			r = pw_weights_find(weights, name, out);
-		return r == PW_OK && *out < PW_SYMBOLS ? PW_ERR_NOTFOUND : r;
-	}
+	if (symbol == OWN_SYMBOL)
+		return take_own(out, in, weights);
 	if (symbol < 0 || symbol >= PW_SYMBOLS ||
 	    !pw_checks_is_of_content((enum pw_symbol)symbol))
 		return PW_ERR_NOTFOUND;
@@ -254,6 +274,23 @@ static enum pw_status take_hits(struct pw_reading *out, struct pw_arena *arena,
 		pw_hits_add(out->hits, symbol, (int32_t)factor_milli, evidence);
 	}
 	return PW_OK;
+}
+
+static void take_limited(struct pw_reading *out, struct pw_unpack *in)
+{
+	int64_t total = pw_unpack_int(in), count = pw_unpack_int(in);
+	struct pw_rules_limited *limited = out->limited;
+
+	for (int64_t i = 0; i < count && !in->is_broken; i++) {
+		unsigned symbol;
+
+		if (take_own(&symbol, in, out->weights) == PW_OK && limited != NULL &&
+		    limited->count < PW_RULES_LIMITED_MAX)
+			limited->at[limited->count++] = symbol;
+	}
+	if (limited != NULL && total > 0)
+		limited->total =
+			total < PW_OWN_RULES_MAX ? (size_t)total : PW_OWN_RULES_MAX;
 }
 
 static void take_tokens(struct pw_reading *out, struct pw_unpack *in)
@@ -295,6 +332,7 @@ enum pw_status pw_reading_take(struct pw_reading *out, struct pw_arena *arena,
 
 	if (r != PW_OK)
 		return r;
+	take_limited(out, &in);
 	take_tokens(out, &in);
 	if ((r = take_links(out, arena, &in)) != PW_OK)
 		return r;

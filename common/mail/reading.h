@@ -2,7 +2,8 @@
  * which tells the other the symbols it found. The forms in between are here. Pure.
  *
  * A reader that was taken over may lie about the content, and about nothing else: what
- * authentication, the session and lists fire is never taken from it. */
+ * authentication, the session and lists fire is never taken from it; of own symbols,
+ * those of own rules alone. */
 #pragma once
 
 #include "mail/checks.h"
@@ -25,7 +26,7 @@ struct pw_str pw_reading_message_of(struct pw_str job);
  * they fired.
  *
  * job      as pw_reading_put_job made it
- * context  psl, is_local_domain and user of it are used; its arena, made for
+ * context  psl, is_local_domain, user and own_rules of it are used; its arena, made for
  *          PW_MESSAGE_ARENA_MAX, takes all
  * weights  names of own symbols
  *
@@ -40,6 +41,7 @@ struct pw_reading {
 	const struct pw_weights *weights; /* with hits: names of own symbols */
 	struct pw_tokens *tokens;
 	struct pw_links *links; /* their urls alone */
+	struct pw_rules_limited *limited;
 };
 
 /* Any bytes may be in answer: what is no symbol, or not for a reader to tell, is passed

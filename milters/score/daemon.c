@@ -5,7 +5,7 @@
 #include "kit/kit.h"
 #include "score/counters.h"
 
-enum { STREAM_MESSAGES, STREAM_OFFER, STREAM_LESSONS, STREAMS };
+enum { STREAM_MESSAGES, STREAM_OFFER, STREAM_LESSONS, STREAM_RULES, STREAMS };
 
 static const struct pw_writer_stream streams[STREAMS] = {
 	[STREAM_MESSAGES] = { "SELECT mail.record_messages($1::jsonb)", 10000, 100,
@@ -16,6 +16,11 @@ static const struct pw_writer_stream streams[STREAMS] = {
 	                   1, 1, true },
 	/* The same lesson twice teaches nothing. */
 	[STREAM_LESSONS] = { "SELECT mail.record_lessons($1::jsonb)", 500, 20, true },
+	/* What is wrong with own rules: the last word counts. */
+	[STREAM_RULES] = { "SELECT mail.tell_score_rules(e -> 'problems') FROM "
+	                   "jsonb_array_elements($1::jsonb) WITH ORDINALITY AS a (e, n) "
+	                   "ORDER BY n",
+	                   10, 10, true },
 };
 
 #define HISTORY_FLUSH_MS 500
@@ -28,6 +33,18 @@ static const struct settings *settings_of(const struct daemon *daemon)
 static struct pw_db_config database(const struct daemon *daemon)
 {
 	return pw_db_config_from(&settings_of(daemon)->common, settings_schema.program);
+}
+
+static void tell_problems(struct daemon *daemon, const struct rules *rules)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 };
+
+	pw_buf_puts(&row, PW_STR("{\"problems\": "));
+	pw_buf_puts(&row, rules_problems(rules));
+	pw_buf_putc(&row, '}');
+	/* one that cannot be queued is said again with the next snapshot */
+	if (pw_buf_status(&row) == PW_OK)
+		(void)!pw_writer_add(daemon->writer, STREAM_RULES, pw_buf_str(&row));
 }
 
 static enum pw_status compile(void *arg, const struct pw_snapshot_data *data,
@@ -45,8 +62,10 @@ static enum pw_status compile(void *arg, const struct pw_snapshot_data *data,
 		pw_buf_puts(why_out, pw_str_from(pw_status_text(r)));
 	else
 		*compiled_out = rules;
-	if (r == PW_OK)
-		reader_load(daemon->reader, data);
+	if (r != PW_OK)
+		return r;
+	reader_load(daemon->reader, data);
+	tell_problems(daemon, rules);
 	return r;
 }
 

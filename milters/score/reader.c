@@ -52,6 +52,7 @@ static enum pw_status work(void *arg, struct pw_str job, struct pw_buf *answer_o
 		.psl = reader->psl,
 		.is_local_domain = rules_is_local,
 		.user = reader->rules,
+		.own_rules = rules_own(reader->rules),
 		.arena = reader->arena,
 	};
 

@@ -23,6 +23,9 @@ const struct pw_snapshot_query rules_queries[RULES_QUERIES] = {
 	[RULES_OVERRIDES] = { "SELECT domain, disposition FROM "
 	                      "mail.snapshot_dmarc_overrides",
 	                      2 },
+	[RULES_OWN] = { "SELECT name, kind, field, pattern, flags FROM "
+	                "mail.snapshot_score_rules",
+	                5 },
 };
 
 struct rules {
@@ -30,6 +33,9 @@ struct rules {
 	struct pw_arena *arena;
 	struct pw_map *domains, *sealers, *overrides;
 	enum pw_dmarc_policy dispositions[PW_DMARC_POLICIES]; /* what overrides lead to */
+	struct pw_own_rules *own;
+	struct pw_buf problems; /* of own rules */
+	uint8_t *told;          /* a symbol each: was its rule complained about? */
 };
 
 enum pw_status rules_new(struct rules **out)
@@ -47,8 +53,12 @@ enum pw_status rules_new(struct rules **out)
 	if ((r = pw_arena_new(&rules->arena, ARENA_BYTES)) != PW_OK ||
 	    (r = pw_map_new(&rules->domains, seed, DOMAINS_MAX)) != PW_OK ||
 	    (r = pw_map_new(&rules->sealers, seed, DOMAINS_MAX)) != PW_OK ||
-	    (r = pw_map_new(&rules->overrides, seed, DOMAINS_MAX)) != PW_OK)
+	    (r = pw_map_new(&rules->overrides, seed, DOMAINS_MAX)) != PW_OK ||
+	    (r = pw_own_rules_new(&rules->own)) != PW_OK)
 		return r;
+	if ((rules->told = calloc(PW_SYMBOLS_ALL, 1)) == NULL)
+		return PW_ERR_NOMEM;
+	pw_buf_puts(&rules->problems, PW_STR("[]"));
 	*out = PW_TAKE(rules);
 	return PW_OK;
 }
@@ -60,6 +70,9 @@ void rules_free(struct rules **rules)
 	pw_map_free(&(*rules)->domains);
 	pw_map_free(&(*rules)->sealers);
 	pw_map_free(&(*rules)->overrides);
+	pw_own_rules_free(&(*rules)->own);
+	pw_buf_done(&(*rules)->problems);
+	free((*rules)->told);
 	pw_arena_free(&(*rules)->arena);
 	free(*rules);
 	*rules = NULL;
@@ -68,6 +81,21 @@ void rules_free(struct rules **rules)
 const struct pw_weights *rules_weights(const struct rules *rules)
 {
 	return &rules->weights;
+}
+
+const struct pw_own_rules *rules_own(const struct rules *rules)
+{
+	return rules->own;
+}
+
+struct pw_str rules_problems(const struct rules *rules)
+{
+	return pw_buf_str(&rules->problems);
+}
+
+bool rules_tell_once(const struct rules *rules, unsigned symbol)
+{
+	return __atomic_exchange_n(&rules->told[symbol], 1, __ATOMIC_RELAXED) == 0;
 }
 
 static bool has(struct pw_map *names, struct pw_str domain)
@@ -224,6 +252,45 @@ static enum pw_status read_overrides(struct rules *rules,
 	return r;
 }
 
+static void put_problem(struct pw_buf *out, struct pw_str name, struct pw_str why)
+{
+	pw_buf_truncate(out, out->len - 1); /* the ']' */
+	pw_buf_puts(out, out->len > 1 ? PW_STR(", {\"name\": ") : PW_STR("{\"name\": "));
+	pw_json_put_string(out, name);
+	pw_buf_puts(out, PW_STR(", \"problem\": "));
+	pw_json_put_string(out, why);
+	pw_buf_puts(out, PW_STR("}]"));
+}
+
+/* One that cannot be used is told; the others serve.
+ *
+ * Errors  PW_ERR_NOMEM */
+static enum pw_status read_own(struct rules *rules, const struct pw_snapshot_data *data,
+                               struct pw_buf *complaints)
+{
+	enum pw_status r = PW_OK;
+
+	for (size_t i = 0; i < pw_snapshot_rows(data, RULES_OWN) && r != PW_ERR_NOMEM;
+	     i++) {
+		PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+		struct pw_own_rule rule = {
+			.name = pw_snapshot_value(data, RULES_OWN, i, 0),
+			.kind = pw_snapshot_value(data, RULES_OWN, i, 1),
+			.field = pw_snapshot_value(data, RULES_OWN, i, 2),
+			.pattern = pw_snapshot_value(data, RULES_OWN, i, 3),
+			.flags = pw_snapshot_value(data, RULES_OWN, i, 4),
+		};
+
+		r = pw_own_rules_add(rules->own, &rules->weights, &rule, &why);
+		if (r == PW_OK || r == PW_ERR_NOMEM)
+			continue;
+		put_problem(&rules->problems, rule.name, pw_buf_str(&why));
+		pw_buf_puts(complaints, rule.name);
+		pw_buf_printf(complaints, ": %s\n", pw_buf_text(&why));
+	}
+	return r == PW_ERR_NOMEM ? r : pw_buf_status(&rules->problems);
+}
+
 enum pw_status rules_read(struct rules **out, const struct pw_snapshot_data *data,
                           struct pw_buf *complaints)
 {
@@ -253,7 +320,8 @@ enum pw_status rules_read(struct rules **out, const struct pw_snapshot_data *dat
 		}
 	if ((r = read_names(rules, rules->domains, data, RULES_DOMAINS)) != PW_OK ||
 	    (r = read_names(rules, rules->sealers, data, RULES_SEALERS)) != PW_OK ||
-	    (r = read_overrides(rules, data)) != PW_OK)
+	    (r = read_overrides(rules, data)) != PW_OK ||
+	    (r = read_own(rules, data, complaints)) != PW_OK)
 		return r;
 	*out = PW_TAKE(rules);
 	return PW_OK;

@@ -5,6 +5,7 @@
 #include "core/dmarc.h"
 #include "core/score.h"
 #include "db/snapshot.h"
+#include "mail/own_rules.h"
 
 struct rules;
 
@@ -15,10 +16,11 @@ enum {
 	RULES_DOMAINS,
 	RULES_SEALERS,
 	RULES_OVERRIDES,
+	RULES_OWN,
 	RULES_QUERIES
 };
 extern const struct pw_snapshot_query rules_queries[RULES_QUERIES];
-#define RULES_FORMAT 3
+#define RULES_FORMAT 4
 
 /* The built-in weights, no domain.
  *
@@ -35,6 +37,12 @@ PW_MUST_CHECK enum pw_status rules_read(struct rules **out,
                                         struct pw_buf *complaints);
 
 const struct pw_weights *rules_weights(const struct rules *rules);
+const struct pw_own_rules *rules_own(const struct rules *rules);
+/* Own rules that cannot be used and why, for mail.tell_score_rules:
+ * [{"name", "problem"}, ...]. */
+struct pw_str rules_problems(const struct rules *rules);
+/* Is it the first time this is asked about that symbol? Thread-safe. */
+bool rules_tell_once(const struct rules *rules, unsigned symbol);
 /* For struct pw_judge_tools; rules is a struct rules. */
 bool rules_is_local(const void *rules, struct pw_str domain);
 bool rules_is_sealer(const void *rules, struct pw_str domain);

@@ -333,6 +333,22 @@ static const char *action_text(const struct answer *answer,
 	return pw_action_text(verdict->plan.action);
 }
 
+/* Rules that were too slow for this message: counted, and each told once a snapshot. */
+static void tell_limited(const struct kit_session *s, const struct pw_verdict *v)
+{
+	const struct rules *rules = rules_of(s);
+
+	pw_count(&counters, COUNT_rules_limited, (int64_t)v->limited->total);
+	for (size_t i = 0; i < v->limited->count; i++) {
+		unsigned symbol = v->limited->at[i];
+
+		if (rules_tell_once(rules, symbol))
+			pw_log(PW_LOG_WARNING, kit_id(s), PW_KV("event", "rule_given_up"),
+			       PW_KV("rule", rules_weights(rules)->symbols[symbol].name),
+			       PW_KV("why", "over its limit of steps"), PW_KV_END);
+	}
+}
+
 static void count_bayes(const struct pw_verdict *v)
 {
 	static const size_t ids[] = {
@@ -511,6 +527,7 @@ static sfsistat judge(struct kit_session *s, struct pw_verdict *verdict)
 	result = carry_out(s, &answer);
 	if (own->failure == PW_OK) {
 		report(s, &answer, verdict);
+		tell_limited(s, verdict);
 		record(s, &answer, verdict);
 		learn_by_itself(s, verdict);
 	}

@@ -54,7 +54,7 @@ $$VALUES
     ('postward_postfix postfix_domain'), ('postward_postfix postfix_mailbox'),
     ('postward_postfix postfix_senders'),
     ('postward_score generation'), ('postward_score offer_symbols'),
-    ('postward_score bayes_recall'), ('postward_score record_lessons'),
+    ('postward_score bayes_recall'), ('postward_score record_lessons'), ('postward_score tell_score_rules'),
     ('postward_score record_events'), ('postward_score record_messages')$$,
 'programs: functions');
 
@@ -83,6 +83,7 @@ $$VALUES
     ('postward_policy snapshot_senders SELECT'), ('postward_policy snapshot_settings SELECT'),
     ('postward_score snapshot_arc_sealers SELECT'), ('postward_score snapshot_dmarc_overrides SELECT'),
     ('postward_score snapshot_actions SELECT'), ('postward_score snapshot_domains SELECT'),
+    ('postward_score snapshot_score_rules SELECT'),
     ('postward_score snapshot_groups SELECT'), ('postward_score snapshot_symbols SELECT')$$,
 'programs: tables and views');
 
