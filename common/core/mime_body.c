@@ -97,8 +97,8 @@ static void scan_qp(struct pw_mime_bytes *out, struct pw_str s)
 			i += 2;
 		} else if ((skip = soft_break(s, i + 1)) > 0) {
 			i += skip;
-		} else {
-			out->is_broken = out->is_broken || i + 1 < s.len;
+		} else if (i + 1 < s.len) { /* else the boundary took the line end */
+			out->is_broken = true;
 			out->decoded_len++;
 		}
 	}

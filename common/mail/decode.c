@@ -7,6 +7,7 @@
 #include "core/ascii.h"
 
 #define CHARSET_NAME_MAX 40
+#define SOFT_BLANKS_MAX 80 /* as core/mime_body.c counts them */
 
 static int base64_value(char c)
 {
@@ -42,14 +43,18 @@ void pw_decode_base64(struct pw_buf *out, struct pw_str text)
 	}
 }
 
-/* Length of the soft line break "=" [blanks] EOL at the start of s, or 0. */
-static size_t soft_break(struct pw_str s)
+/* Length of the soft line break "=" [blanks] EOL at the start of s, or 0. The EOL of the
+ * last line may be that of the boundary behind it. */
+static size_t soft_break(struct pw_str s, bool is_header)
 {
 	size_t i = 1;
 
-	while (i < s.len && (pw_is_wsp(s.at[i]) || s.at[i] == '\r'))
+	while (i < s.len && i <= SOFT_BLANKS_MAX &&
+	       (pw_is_wsp(s.at[i]) || s.at[i] == '\r'))
 		i++;
-	return i < s.len && s.at[i] == '\n' ? i + 1 : 0;
+	if (i == s.len)
+		return is_header ? 0 : i;
+	return s.at[i] == '\n' ? i + 1 : 0;
 }
 
 void pw_decode_qp(struct pw_buf *out, struct pw_str text, bool is_header)
@@ -69,7 +74,8 @@ void pw_decode_qp(struct pw_buf *out, struct pw_str text, bool is_header)
 			pw_buf_putc(out, (char)(pw_hex_value(text.at[i + 1]) * 16 +
 			                        pw_hex_value(text.at[i + 2])));
 			i += 2;
-		} else if ((skip = soft_break(pw_str_sub(text, i, text.len))) > 0) {
+		} else if ((skip = soft_break(pw_str_sub(text, i, text.len), is_header)) >
+		           0) {
 			i += skip - 1;
 		} else {
 			pw_buf_putc(out, c);

@@ -267,6 +267,8 @@ static void decoded_lengths(void **state)
 		{ PW_MIME_BASE64, "", 0 },
 		{ PW_MIME_QP, "a=3Db=\r\nc=  \nd", 5 },
 		{ PW_MIME_QP, "a=zb", 4 },
+		{ PW_MIME_QP, "a=", 1 },
+		{ PW_MIME_QP, "a= \t", 1 },
 	};
 
 	(void)state;
