@@ -13,12 +13,14 @@
 #include "tools/message.h"
 #include "tools/options.h"
 #include "tools/resolver.h"
+#include "tools/scan_tree.h"
 #include "tools/weights.h"
 
 static const char usage[] =
 	"usage: postwardctl scan [OPTION...] FILE...\n"
 	"       postwardctl scan --batch [OPTION...]\n"
 	"  --json            one JSON object a file instead of text\n"
+	"  --tree            the parts of the message, too, as they were read\n"
 	"  --no-database     built-in weights, no rules of SQL\n"
 	"  --database CONNINFO  where SQL is, instead of what postward.conf says\n"
 	"  --ip A --helo H --from F --rcpt R   the envelope, as far as it is known\n"
@@ -37,7 +39,7 @@ struct options {
 	struct tool_texts rcpt;
 	int64_t now_s; /* -1 = when the message says it arrived, else the clock's */
 	int64_t timeout_ms;
-	bool is_json, is_batch, without_database;
+	bool is_json, is_batch, with_tree, without_database;
 };
 
 /* What one run shares. */
@@ -126,7 +128,7 @@ static struct json_object *symbols_json(const struct pw_score_plan *plan)
 	return list;
 }
 
-static void print_json(const char *path, const struct pw_verdict *v)
+static void print_json(const char *path, const struct pw_verdict *v, bool with_tree)
 {
 	PW_AUTO(tool_json_put) struct json_object *json = json_object_new_object();
 	const struct pw_auth *auth = &v->auth;
@@ -141,10 +143,12 @@ static void print_json(const char *path, const struct pw_verdict *v)
 	              pw_str_from(pw_dmarc_result_text(auth->dmarc.result)));
 	tool_json_add(json, "arc", pw_str_from(pw_arc_result_text(auth->arc.result)));
 	json_object_object_add(json, "verified", json_object_new_boolean(v->has_auth));
+	if (with_tree)
+		json_object_object_add(json, "tree", scan_tree_json(v->message));
 	tool_json_print(json);
 }
 
-static void print_account(const char *path, const struct pw_verdict *v)
+static void print_account(const char *path, const struct pw_verdict *v, bool with_tree)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
 
@@ -152,6 +156,8 @@ static void print_account(const char *path, const struct pw_verdict *v)
 	for (size_t i = 0; i < text.len; i++) /* evidence comes from strangers */
 		if ((unsigned char)text.at[i] < ' ' && text.at[i] != '\n')
 			text.at[i] = '?';
+	if (with_tree)
+		scan_tree_put(&text, v->message);
 	printf("%s\n%s", path, pw_buf_text(&text));
 	fflush(stdout);
 }
@@ -187,9 +193,9 @@ static enum pw_status judge(const struct bench *bench, const struct job *job)
 		return r;
 	tell_limited(bench, job->path, verdict.limited);
 	if (bench->opt->is_json)
-		print_json(job->path, &verdict);
+		print_json(job->path, &verdict, bench->opt->with_tree);
 	else
-		print_account(job->path, &verdict);
+		print_account(job->path, &verdict, bench->opt->with_tree);
 	return PW_OK;
 }
 
@@ -354,6 +360,7 @@ int command_scan(int argc, char **argv)
 		  .max = TOOL_TIMEOUT_MS_MAX },
 		{ "now", .number = &opt.now_s, .min = 0, .max = TOOL_NOW_MAX },
 		{ "database", .text = &opt.database },
+		{ "tree", .flag = &opt.with_tree },
 		{ "no-database", .flag = &opt.without_database },
 		{ "batch", .flag = &opt.is_batch },
 		{ "json", .flag = &opt.is_json },
