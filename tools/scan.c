@@ -51,6 +51,7 @@ struct bench {
 	struct pw_judge_tools tools; /* the three above */
 	struct pw_weights weights;
 	struct pw_own_rules *rules;
+	struct pw_own_maps *maps;
 	struct pw_arena *names; /* of own symbols */
 	struct pw_arena *arena;
 };
@@ -296,6 +297,7 @@ static void bench_done(struct bench *bench)
 	pw_dkim_lib_free(&bench->dkim);
 	pw_psl_free(&bench->psl);
 	pw_own_rules_free(&bench->rules);
+	pw_own_maps_free(&bench->maps);
 	pw_arena_free(&bench->names);
 	pw_arena_free(&bench->arena);
 }
@@ -315,6 +317,7 @@ static int bench_init(struct bench *bench)
 	if ((r = pw_dkim_lib_new(&bench->dkim, PW_DKIM_ANY_TIME_S)) != PW_OK ||
 	    (r = pw_psl_new(&bench->psl)) != PW_OK ||
 	    (r = pw_own_rules_new(&bench->rules)) != PW_OK ||
+	    (r = pw_own_maps_new(&bench->maps)) != PW_OK ||
 	    (r = pw_arena_new(&bench->names, 0)) != PW_OK ||
 	    (r = pw_arena_new(&bench->arena, PW_MESSAGE_ARENA_MAX)) != PW_OK) {
 		(void)fprintf(stderr, "postwardctl scan: %s\n", pw_status_text(r));
@@ -323,11 +326,12 @@ static int bench_init(struct bench *bench)
 	bench->tools = (struct pw_judge_tools){ .resolver = bench->resolver,
 		                                .dkim = bench->dkim,
 		                                .psl = bench->psl,
-		                                .own_rules = bench->rules };
+		                                .own_rules = bench->rules,
+		                                .own_maps = bench->maps };
 	pw_weights_default(&bench->weights);
 	if (!opt->without_database)
-		(void)tool_weights_load(&bench->weights, bench->rules, bench->names,
-		                        opt->database, &code);
+		(void)tool_weights_load(&bench->weights, bench->rules, bench->maps,
+		                        bench->names, opt->database, &code);
 	return code;
 }
 

@@ -6,12 +6,13 @@
 #include "core/score_text.h"
 #include "tools/database.h"
 
-enum { SYMBOLS, GROUPS, ACTIONS, RULES, QUERIES };
+enum { SYMBOLS, GROUPS, ACTIONS, RULES, MAPS, MAP_ENTRIES, QUERIES };
 
 /* Where rows go to. */
 struct load {
 	struct pw_weights *weights;
 	struct pw_own_rules *rules;
+	struct pw_own_maps *maps;
 	struct pw_arena *arena;
 };
 
@@ -85,6 +86,25 @@ static enum pw_status add_rule(const struct load *load, const struct pw_db_resul
 	return pw_own_rules_add(load->rules, load->weights, &rule, why_out);
 }
 
+static enum pw_status add_map(const struct load *load, const struct pw_db_result *rows,
+                              size_t row, struct pw_buf *why_out)
+{
+	return pw_own_maps_add(load->maps, load->weights, pw_db_value(rows, row, 0),
+	                       pw_db_value(rows, row, 1), pw_db_bool(rows, row, 2),
+	                       why_out);
+}
+
+static enum pw_status add_entry(const struct load *load, const struct pw_db_result *rows,
+                                size_t row, struct pw_buf *why_out)
+{
+	struct pw_str entry = pw_db_value(rows, row, 1);
+	enum pw_status r = pw_own_maps_put(load->maps, pw_db_value(rows, row, 0), entry);
+
+	if (r != PW_OK)
+		pw_buf_printf(why_out, "%.*s: %s", PW_FMT(entry), pw_status_text(r));
+	return r;
+}
+
 /* In that order: rules need their symbols. The first column names the row. */
 static const struct {
 	const char *sql;
@@ -100,6 +120,10 @@ static const struct {
 	[RULES] = { "SELECT name, kind, field, pattern, flags FROM "
 	            "mail.snapshot_score_rules",
 	            add_rule },
+	[MAPS] = { "SELECT name, property, authenticated FROM mail.snapshot_score_maps",
+	           add_map },
+	[MAP_ENTRIES] = { "SELECT map, entry FROM mail.snapshot_score_map_entries",
+	                  add_entry },
 };
 
 static bool read_rows(const struct load *load, int query, struct pw_db_session *session)
@@ -123,9 +147,10 @@ static bool read_rows(const struct load *load, int query, struct pw_db_session *
 }
 
 bool tool_weights_load(struct pw_weights *weights, struct pw_own_rules *rules,
-                       struct pw_arena *arena, const char *conninfo, int *exit_out)
+                       struct pw_own_maps *maps, struct pw_arena *arena,
+                       const char *conninfo, int *exit_out)
 {
-	const struct load load = { weights, rules, arena };
+	const struct load load = { weights, rules, maps, arena };
 	PW_AUTO(pw_db_session_close)
 	struct pw_db_session *session = tool_database_open(conninfo, exit_out);
 

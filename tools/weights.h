@@ -3,10 +3,12 @@
 
 #include "core/arena.h"
 #include "core/score.h"
+#include "mail/own_maps.h"
 #include "mail/own_rules.h"
 
 /* Override weights with the rows of mail.snapshot_symbols, _groups and _actions, and add
- * the rules of mail.snapshot_score_rules. What cannot be used is told on standard error.
+ * the rules of mail.snapshot_score_rules and the maps of mail.snapshot_score_maps. What
+ * cannot be used is told on standard error.
  *
  * arena     names of own symbols live there
  * conninfo  as in tool_database_open
@@ -14,4 +16,5 @@
  *
  * Returns false on failure. */
 bool tool_weights_load(struct pw_weights *weights, struct pw_own_rules *rules,
-                       struct pw_arena *arena, const char *conninfo, int *exit_out);
+                       struct pw_own_maps *maps, struct pw_arena *arena,
+                       const char *conninfo, int *exit_out);

@@ -7,6 +7,7 @@
 #include "core/score.h"
 #include "mail/auth.h"
 #include "mail/message.h"
+#include "mail/own_maps.h"
 #include "mail/own_rules.h"
 #include "mail/psl.h"
 
@@ -27,6 +28,7 @@ struct pw_check {
 	const struct pw_auth *auth;           /* NULL: nothing was verified */
 	const struct pw_bayes_result *bayes;  /* NULL: nobody was asked */
 	const struct pw_own_rules *own_rules; /* NULL: none */
+	const struct pw_own_maps *own_maps;   /* NULL: none */
 	struct pw_rules_limited *limited;     /* added to; may be NULL */
 	const struct pw_psl *psl;
 	/* Is a domain ours? NULL: none is. */

@@ -175,6 +175,7 @@ static struct pw_check check_of(struct pw_judge *j, const struct pw_verdict *ver
 		.auth = verdict != NULL && verdict->has_auth ? &verdict->auth : NULL,
 		.bayes = verdict != NULL ? verdict->bayes : NULL,
 		.own_rules = j->tools->own_rules,
+		.own_maps = j->tools->own_maps,
 		.limited = &j->limited,
 		.psl = j->tools->psl,
 		.is_local_domain = j->tools->is_local_domain,

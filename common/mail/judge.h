@@ -23,6 +23,7 @@ struct pw_judge_tools {
 	               const struct pw_tokens *tokens, struct pw_bayes_counts *out);
 	void *memory;                         /* of recall */
 	const struct pw_own_rules *own_rules; /* where content is read here; NULL: none */
+	const struct pw_own_maps *own_maps;   /* NULL: none */
 	/* Read the content elsewhere (pw_reading_put_job, pw_reading_take) instead of
 	 * here; NULL: here.
 	 *

@@ -26,6 +26,11 @@ const struct pw_snapshot_query rules_queries[RULES_QUERIES] = {
 	[RULES_OWN] = { "SELECT name, kind, field, pattern, flags FROM "
 	                "mail.snapshot_score_rules",
 	                5 },
+	[RULES_MAPS] = { "SELECT name, property, authenticated FROM "
+	                 "mail.snapshot_score_maps",
+	                 3 },
+	[RULES_MAP_ENTRIES] = { "SELECT map, entry FROM mail.snapshot_score_map_entries",
+	                        2 },
 };
 
 struct rules {
@@ -34,6 +39,7 @@ struct rules {
 	struct pw_map *domains, *sealers, *overrides;
 	enum pw_dmarc_policy dispositions[PW_DMARC_POLICIES]; /* what overrides lead to */
 	struct pw_own_rules *own;
+	struct pw_own_maps *maps;
 	struct pw_buf problems; /* of own rules */
 	uint8_t *told;          /* a symbol each: was its rule complained about? */
 };
@@ -54,7 +60,8 @@ enum pw_status rules_new(struct rules **out)
 	    (r = pw_map_new(&rules->domains, seed, DOMAINS_MAX)) != PW_OK ||
 	    (r = pw_map_new(&rules->sealers, seed, DOMAINS_MAX)) != PW_OK ||
 	    (r = pw_map_new(&rules->overrides, seed, DOMAINS_MAX)) != PW_OK ||
-	    (r = pw_own_rules_new(&rules->own)) != PW_OK)
+	    (r = pw_own_rules_new(&rules->own)) != PW_OK ||
+	    (r = pw_own_maps_new(&rules->maps)) != PW_OK)
 		return r;
 	if ((rules->told = calloc(PW_SYMBOLS_ALL, 1)) == NULL)
 		return PW_ERR_NOMEM;
@@ -71,6 +78,7 @@ void rules_free(struct rules **rules)
 	pw_map_free(&(*rules)->sealers);
 	pw_map_free(&(*rules)->overrides);
 	pw_own_rules_free(&(*rules)->own);
+	pw_own_maps_free(&(*rules)->maps);
 	pw_buf_done(&(*rules)->problems);
 	free((*rules)->told);
 	pw_arena_free(&(*rules)->arena);
@@ -86,6 +94,11 @@ const struct pw_weights *rules_weights(const struct rules *rules)
 const struct pw_own_rules *rules_own(const struct rules *rules)
 {
 	return rules->own;
+}
+
+const struct pw_own_maps *rules_maps(const struct rules *rules)
+{
+	return rules->maps;
 }
 
 struct pw_str rules_problems(const struct rules *rules)
@@ -262,6 +275,14 @@ static void put_problem(struct pw_buf *out, struct pw_str name, struct pw_str wh
 	pw_buf_puts(out, PW_STR("}]"));
 }
 
+static void leave_out(struct rules *rules, struct pw_str name, const struct pw_buf *why,
+                      struct pw_buf *complaints)
+{
+	put_problem(&rules->problems, name, pw_buf_str(why));
+	pw_buf_puts(complaints, name);
+	pw_buf_printf(complaints, ": %s\n", pw_buf_text(why));
+}
+
 /* One that cannot be used is told; the others serve.
  *
  * Errors  PW_ERR_NOMEM */
@@ -284,9 +305,37 @@ static enum pw_status read_own(struct rules *rules, const struct pw_snapshot_dat
 		r = pw_own_rules_add(rules->own, &rules->weights, &rule, &why);
 		if (r == PW_OK || r == PW_ERR_NOMEM)
 			continue;
-		put_problem(&rules->problems, rule.name, pw_buf_str(&why));
-		pw_buf_puts(complaints, rule.name);
-		pw_buf_printf(complaints, ": %s\n", pw_buf_text(&why));
+		leave_out(rules, rule.name, &why, complaints);
+	}
+	return r == PW_ERR_NOMEM ? r : pw_buf_status(&rules->problems);
+}
+
+/* As read_own. */
+static enum pw_status read_maps(struct rules *rules, const struct pw_snapshot_data *data,
+                                struct pw_buf *complaints)
+{
+	enum pw_status r = PW_OK;
+
+	for (size_t i = 0; i < pw_snapshot_rows(data, RULES_MAPS) && r != PW_ERR_NOMEM;
+	     i++) {
+		PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+		struct pw_str name = pw_snapshot_value(data, RULES_MAPS, i, 0);
+
+		r = pw_own_maps_add(rules->maps, &rules->weights, name,
+		                    pw_snapshot_value(data, RULES_MAPS, i, 1),
+		                    pw_snapshot_bool(data, RULES_MAPS, i, 2), &why);
+		if (r != PW_OK && r != PW_ERR_NOMEM)
+			leave_out(rules, name, &why, complaints);
+	}
+	for (size_t i = 0;
+	     i < pw_snapshot_rows(data, RULES_MAP_ENTRIES) && r != PW_ERR_NOMEM; i++) {
+		struct pw_str entry = pw_snapshot_value(data, RULES_MAP_ENTRIES, i, 1);
+
+		r = pw_own_maps_put(rules->maps,
+		                    pw_snapshot_value(data, RULES_MAP_ENTRIES, i, 0),
+		                    entry);
+		if (r == PW_ERR_SYNTAX || r == PW_ERR_LIMIT)
+			complain(complaints, entry, r);
 	}
 	return r == PW_ERR_NOMEM ? r : pw_buf_status(&rules->problems);
 }
@@ -321,7 +370,8 @@ enum pw_status rules_read(struct rules **out, const struct pw_snapshot_data *dat
 	if ((r = read_names(rules, rules->domains, data, RULES_DOMAINS)) != PW_OK ||
 	    (r = read_names(rules, rules->sealers, data, RULES_SEALERS)) != PW_OK ||
 	    (r = read_overrides(rules, data)) != PW_OK ||
-	    (r = read_own(rules, data, complaints)) != PW_OK)
+	    (r = read_own(rules, data, complaints)) != PW_OK ||
+	    (r = read_maps(rules, data, complaints)) != PW_OK)
 		return r;
 	*out = PW_TAKE(rules);
 	return PW_OK;

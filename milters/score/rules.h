@@ -5,6 +5,7 @@
 #include "core/dmarc.h"
 #include "core/score.h"
 #include "db/snapshot.h"
+#include "mail/own_maps.h"
 #include "mail/own_rules.h"
 
 struct rules;
@@ -17,10 +18,12 @@ enum {
 	RULES_SEALERS,
 	RULES_OVERRIDES,
 	RULES_OWN,
+	RULES_MAPS,
+	RULES_MAP_ENTRIES,
 	RULES_QUERIES
 };
 extern const struct pw_snapshot_query rules_queries[RULES_QUERIES];
-#define RULES_FORMAT 4
+#define RULES_FORMAT 5
 
 /* The built-in weights, no domain.
  *
@@ -38,7 +41,8 @@ PW_MUST_CHECK enum pw_status rules_read(struct rules **out,
 
 const struct pw_weights *rules_weights(const struct rules *rules);
 const struct pw_own_rules *rules_own(const struct rules *rules);
-/* Own rules that cannot be used and why, for mail.tell_score_rules:
+const struct pw_own_maps *rules_maps(const struct rules *rules);
+/* Own rules and maps that cannot be used and why, for mail.tell_score_rules:
  * [{"name", "problem"}, ...]. */
 struct pw_str rules_problems(const struct rules *rules);
 /* Is it the first time this is asked about that symbol? Thread-safe. */

@@ -193,6 +193,7 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 		.is_trusted_sealer = rules_is_sealer,
 		.dmarc_override = rules_dmarc_override,
 		.user = rules_of(s),
+		.own_maps = rules_maps(rules_of(s)),
 		.recall = memory_recall,
 		.memory = &own->recall,
 		.read = reader_read,

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from exposition import read
-from score_bed import ScoreBed
+from score_bed import SENDER, THIEF, ScoreBed
 from stack.clients import message
 from stack.postward import build
 from stack.proc import wait_until
@@ -161,3 +161,48 @@ def test_scan_has_the_same_rules(bed, tmp_path):
                           capture_output=True, text=True, check=True)
     assert "R_BODY" not in done.stdout and not done.stderr
     bed.pg.sql("DELETE FROM mail.score_rules WHERE name = 'BAD_SCAN'")
+
+
+ELSEWHERE = {"source": THIEF, "helo": "mail.sender.test", "sender": "eve@away.test"}
+# property, entries, options of a message that fires, of one that is near
+MAPS = [
+    ("client", ["198.51.100.0/29", "2001:db8::/32"], {}, ELSEWHERE),
+    ("name", [".sender.test"], {}, ELSEWHERE),
+    ("helo", ["odd.sender.test"], {"helo": "ODD.sender.test"}, {"helo": "very.odd.sender.test"}),
+    ("sender", ["eve@sender.test"], {"sender": "Eve@Sender.test"}, {"sender": "steve@sender.test"}),
+    ("sender", [".club.test"], {"sender": "eve@members.club.test"}, {"sender": "eve@club.test"}),
+    ("from", ["writer.test"], {"author": "bob@writer.test"}, {"author": "bob@ghost.writer.test"}),
+    ("recipient", ["trap@example.test"], {"rcpts": ["ann@example.test", "trap+x@example.test"]},
+     {"rcpts": ["trapper@example.test"]}),
+]
+
+
+def shown(bed, author=None, **options):
+    one = marker("map")
+    author = author or options.get("sender", "ann@sender.test")
+    assert bed.send(message(author, "ann@example.test", message_id=one), **options).code == 250
+    return {s["name"]: s for s in bed.row(one)["symbols"]}
+
+
+def test_maps(bed):
+    for n, (prop, entries, _, _) in enumerate(MAPS):
+        bed.pg.sql("INSERT INTO mail.score_maps (name, property, weight) VALUES (%s, %s, %s)", f"m_{n}", prop, 0.5)
+        bed.pg.sql("INSERT INTO mail.score_map_entries (map, entry) SELECT %s, unnest(%s::text[])", f"m_{n}", entries)
+    wait_until(lambda: "M_0" in shown(bed), 30, "the maps")
+    for n, (_, _, fires, misses) in enumerate(MAPS):
+        assert shown(bed, **fires)[f"M_{n}"]["score"] == 0.5, MAPS[n]
+        assert f"M_{n}" not in shown(bed, **misses), MAPS[n]
+    assert shown(bed)["M_0"]["evidence"] == SENDER
+    bed.pg.sql("DELETE FROM mail.score_map_entries WHERE map = 'M_0' AND entry LIKE '198%%'")
+    wait_until(lambda: "M_0" not in shown(bed), 30, "the change")
+
+
+def test_a_map_may_want_an_author_who_is_one(bed):
+    bed.pg.sql("INSERT INTO mail.score_maps (name, property, weight, authenticated, dry_run)"
+               " VALUES ('FRIENDS', 'from', -5, true, true), ('MATES', 'sender', -5, true, true)")
+    bed.pg.sql("INSERT INTO mail.score_map_entries (map, entry) SELECT m, d FROM unnest('{FRIENDS,MATES}'::text[]) AS m,"
+               " unnest('{sender.test,club.test}'::text[]) AS d")
+    hit = wait_until(lambda: shown(bed).get("FRIENDS"), 30, "FRIENDS")
+    assert hit["dry_run"] and "MATES" in shown(bed)
+    said = shown(bed, author="ann@club.test", sender="ann@club.test")  # has neither SPF nor DMARC
+    assert "FRIENDS" not in said and "MATES" not in said

@@ -83,7 +83,8 @@ $$VALUES
     ('postward_policy snapshot_senders SELECT'), ('postward_policy snapshot_settings SELECT'),
     ('postward_score snapshot_arc_sealers SELECT'), ('postward_score snapshot_dmarc_overrides SELECT'),
     ('postward_score snapshot_actions SELECT'), ('postward_score snapshot_domains SELECT'),
-    ('postward_score snapshot_score_rules SELECT'),
+    ('postward_score snapshot_score_rules SELECT'), ('postward_score snapshot_score_maps SELECT'),
+    ('postward_score snapshot_score_map_entries SELECT'),
     ('postward_score snapshot_groups SELECT'), ('postward_score snapshot_symbols SELECT')$$,
 'programs: tables and views');
 
