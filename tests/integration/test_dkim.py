@@ -87,6 +87,7 @@ BODIES = {
 
 @pytest.mark.parametrize("label", BODIES)
 def test_bodies(bed, label):
+    """Bad input 10: bodies as RFC 6376 3.4 has them, no line end at the end or nothing but them among them."""
     data, message_id = message(body=BODIES[label])
     assert bed.submit(data, "ann@example.test").code == 250
     left = bed.left(message_id)
@@ -128,6 +129,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("label", FOREIGN)
 def test_from_must_be_the_logins(bed, label):
+    """Bad input 18."""
     data, message_id = message(**FOREIGN[label])
     reply = bed.submit(data, "ann@example.test")
     assert reply.code == 550 and reply.text.startswith("5.7.1 header From")
@@ -150,6 +152,7 @@ def test_form(bed):
 
 
 def test_a_second_from_breaks_both(bed):
+    """Bad input 19."""
     data, message_id = message()
     bed.submit(data, "ann@example.test")
     left = bed.left(message_id)

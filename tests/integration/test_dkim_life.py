@@ -85,7 +85,7 @@ def new(bed, selector):
     return answer["keys"][0]["name"], answer["keys"][0]["record"]
 
 
-def test_published_late_never_and_wrongly(bed):
+def test_fault_17_published_late_never_and_wrongly(bed):
     name, record = new(bed, "first")
     everywhere = (bed.resolver, bed.one, bed.two)
     assert bed.look()["first"][0] == "missing" and bed.signers() == []

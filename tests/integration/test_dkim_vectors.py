@@ -145,6 +145,7 @@ TAGS = {
 
 @pytest.mark.parametrize("label", TAGS)
 def test_signature_tags(label, key, tmp_path):
+    """Bad inputs 11, 13, 14 and 15: tags that are wrong, missing, twice, endless or garbage."""
     change, wanted = TAGS[label]
     signature = sign(MESSAGE, key, identity=b"@example.org")
     got, answer = results(zone_of(key[1]), change(signature) + MESSAGE, tmp_path)
@@ -152,10 +153,9 @@ def test_signature_tags(label, key, tmp_path):
 
 
 def test_key_above_4096_bits(tmp_path):
-    """RFC 8301 3.2: verifiers may take more than 4096 bits; up to 8192 are taken."""
-    pem = subprocess.run(["openssl", "genrsa", "4352"], capture_output=True, check=True).stdout
-    der = subprocess.run(["openssl", "rsa", "-pubout", "-outform", "DER"], input=pem, capture_output=True, check=True).stdout
-    record = "p=" + base64.b64encode(der).decode()
+    """Bad input 16: RFC 8301 3.2: verifiers may take more than 4096 bits; up to 8192 are taken."""
+    pem, public = rsa(4352)
+    record = "p=" + public
     signature = sign(MESSAGE, (pem, record))
     of_below = sign(MESSAGE, (pem, record), identity=b"@sub.example.org")
     below = b"DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=s; h=from; bh=AAAA; b=AAAA\r\n"
@@ -169,6 +169,50 @@ def test_key_above_4096_bits(tmp_path):
         got, answer = results(zone_of(text), message, tmp_path)
         assert got == wanted, answer
         assert answer["dkim"][-1]["key_bits"] == 4352
+
+
+def rsa(bits):
+    """p= of a fresh key, and the key."""
+    pem = subprocess.run(["openssl", "genrsa", str(bits)], capture_output=True, check=True).stdout
+    der = subprocess.run(["openssl", "rsa", "-pubout", "-outform", "DER"], input=pem, capture_output=True, check=True).stdout
+    return pem, base64.b64encode(der).decode()
+
+
+# What DNS says of the key, from its right record.
+RECORDS = {
+    "as it is": (lambda r: r, "pass"),
+    "revoked": (lambda r: "v=DKIM1; p=", "permerror"),
+    "no p=": (lambda r: "v=DKIM1; k=rsa", "permerror"),
+    "p= garbage": (lambda r: r.split("p=")[0] + "p=!!!!", "permerror"),
+    "1 MB of =": (lambda r: "v=DKIM1; p=" + "=" * 60000, "permerror"),
+    "k= unknown": (lambda r: r.replace("k=rsa", "k=dsa"), "permerror"),
+    "h= of another hash": (lambda r: r.replace("k=rsa", "k=rsa; h=sha1"), "permerror"),
+    "s= of another service": (lambda r: r.replace("k=rsa", "k=rsa; s=web"), "permerror"),
+    "testing": (lambda r: r.replace("k=rsa", "k=rsa; t=y"), "pass"),
+    "an Ed25519 key of 31 bytes": (lambda r: "v=DKIM1; k=ed25519; p=" + base64.b64encode(b"x" * 31).decode(), "permerror"),
+    "an Ed25519 key of 33 bytes": (lambda r: "v=DKIM1; k=ed25519; p=" + base64.b64encode(b"x" * 33).decode(), "permerror"),
+    "another RSA key, of 512 bits": (lambda r: "v=DKIM1; p=" + rsa(512)[1], "fail"),
+    "v= of SPF": (lambda r: "v=spf1 -all", "permerror"),
+    "16 KB of notes": (lambda r: r.replace("k=rsa", "k=rsa; n=" + "x" * 16000), "permerror"),
+}
+
+
+@pytest.mark.parametrize("label", RECORDS)
+def test_key_records(label, key, tmp_path):
+    """Bad inputs 15, 16 and 17: keys that are revoked, weak, broken, of another kind, endless."""
+    change, wanted = RECORDS[label]
+    got, answer = results(zone_of(change(key[1])), sign(MESSAGE, key) + MESSAGE, tmp_path)
+    assert got == [wanted], answer
+
+
+def test_several_records_at_one_name(key, tmp_path):
+    """Bad input 17: what else lies at the selector is passed over, or the key is not usable; never another
+    key's pass."""
+    name = "s._domainkey.example.org"
+    for records, wanted in (([key[1], "v=spf1 -all"], ("pass", "permerror")), (["v=spf1 -all", key[1]], ("pass", "permerror")),
+                            (["x" * 200] * 100, ("permerror",))):
+        got, answer = results({name: {"TXT": records}}, sign(MESSAGE, key) + MESSAGE, tmp_path)
+        assert got[0] in wanted and len(got) == 1, answer
 
 
 def versionless(made, key, tmp_path):
@@ -198,7 +242,7 @@ def test_without_version(key, tmp_path):
 
 
 def test_times(key, tmp_path):
-    """x= past, t= of the future; --now is believed, whatever the clock says."""
+    """Bad input 14: x= past, t= of the future; --now is believed, whatever the clock says."""
     signature = sign(MESSAGE, key)
     made = int(signature.split(b" t=")[1].split(b";")[0])
     for now, wanted in ((made, "pass"), (made - 200, "pass"), (made - 400, "permerror"),
@@ -208,13 +252,14 @@ def test_times(key, tmp_path):
 
 
 def test_length(key, tmp_path):
-    """l= is honoured and shown; what it leaves out may change."""
+    """Bad input 13: l= is honoured and shown; what it leaves out may change."""
     signature = sign(MESSAGE, key, length=True)
     got, answer = results(zone_of(key[1]), signature + MESSAGE + b"<p>more</p>\r\n", tmp_path)
     assert got == ["pass"] and answer["dkim"][0]["length_used"]
 
 
 def test_oversigned_from(key, tmp_path):
+    """Bad input 19: a From that comes later fails, above and below."""
     signature = sign(MESSAGE, key, include_headers=[b"from", b"from", b"subject"])
     assert results(zone_of(key[1]), signature + MESSAGE, tmp_path)[0] == ["pass"]
     for top in (True, False):
@@ -235,7 +280,7 @@ def test_every_field_used_up(key, tmp_path):
 
 @pytest.mark.parametrize("count", [9, 100, 10000])
 def test_many_signatures(count, key, tmp_path):
-    """Eight are verified, those of the author's domain first; sixty-four are reported."""
+    """Bad input 12: Eight are verified, those of the author's domain first; sixty-four are reported."""
     others = b"".join(b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/simple; d=x%d.example; s=s;\r\n"
                       b" h=from; bh=AAAA; b=AAAA\r\n" % i for i in range(min(count, 63)))
     rest = b"DKIM-Signature: v=1; a=rsa-sha256; d=y.example; s=s; h=from; bh=A; b=A\r\n"
@@ -263,6 +308,7 @@ FROMS = {
 
 @pytest.mark.parametrize("label", FROMS)
 def test_unusable_from(label, key, tmp_path):
+    """Bad input 18."""
     signature = sign(MESSAGE, key)
     got, _ = results(zone_of(key[1]), signature + FROMS[label] + b"\r\nHello\r\n", tmp_path)
     assert got == ["permerror"]
@@ -284,6 +330,7 @@ ODD = {
 
 @pytest.mark.parametrize("label", ODD)
 def test_any_bytes_get_an_answer(label, key, tmp_path):
+    """Bad inputs 8, 10 and 15."""
     signature = sign(MESSAGE, key)
     for message in (ODD[label], signature + ODD[label], ODD[label] + signature):
         _, answer = results(zone_of(key[1]), message, tmp_path)
