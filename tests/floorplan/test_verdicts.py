@@ -53,3 +53,13 @@ def test_a_report_that_is_not_there_is_a_failure(tmp_path):
     (tmp_path / "test_suite.py").write_text("def test_never(): assert False")
     run(tmp_path, "first.xml", "test_suite.py")
     assert say(tmp_path, "first.xml", "broken.xml") == "0 1\n"
+
+
+def test_a_file_that_cannot_be_read_hinders_no_second_run(tmp_path):
+    (tmp_path / "test_suite.py").write_text(SUITE)
+    (tmp_path / "test_other.py").write_text("import there_is_no_such_module")
+    run(tmp_path, "first.xml", "--continue-on-collection-errors", "test_suite.py", "test_other.py")
+    failed = say(tmp_path, "--failed", "first.xml").splitlines()
+    assert "test_other.py" in failed
+    run(tmp_path, "second.xml", "--continue-on-collection-errors", *failed)
+    assert say(tmp_path, "first.xml", "second.xml") == "2 4\n"
