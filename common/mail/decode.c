@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "core/ascii.h"
+#include "core/charset.h"
+#include "core/utf8.h"
 
-#define CHARSET_NAME_MAX 40
 #define SOFT_BLANKS_MAX 80 /* as core/mime_body.c counts them */
 
 static int base64_value(char c)
@@ -83,30 +84,44 @@ void pw_decode_qp(struct pw_buf *out, struct pw_str text, bool is_header)
 	}
 }
 
-/* iconv's name of a charset; NULL when there is nothing to convert. */
-static const char *iconv_name(char name[CHARSET_NAME_MAX], struct pw_str charset)
+static bool is_utf8(struct pw_str s)
 {
-	if (charset.len == 0 || charset.len >= CHARSET_NAME_MAX)
-		return NULL;
-	for (size_t i = 0; i < charset.len; i++) {
-		char c = charset.at[i];
+	size_t n;
 
-		if (!pw_is_alnum(c) &&
-		    strchr("-_.:", c) == NULL) /* "//IGNORE" and the like */
-			return NULL;
-		name[i] = pw_lower(c);
-	}
-	name[charset.len] = '\0';
-	if (strcmp(name, "utf-8") == 0 || strcmp(name, "utf8") == 0 ||
-	    strcmp(name, "us-ascii") == 0)
+	for (size_t i = 0; i < s.len; i += n)
+		if ((n = pw_utf8_length(pw_str_sub(s, i, s.len))) == 0)
+			return false;
+	return true;
+}
+
+/* iconv's name of what is to be converted; NULL when nothing is. Where US-ASCII is said
+ * and more is written, it is UTF-8 if it can be, else windows-1252, as in browsers. */
+static const char *from_name(struct pw_str charset, struct pw_str text)
+{
+	const char *name = pw_charset_find(charset);
+
+	if (name == NULL || strcmp(name, "UTF-8") == 0)
 		return NULL;
-	return strcmp(name, "gb2312") == 0 ? "gb18030" : name;
+	if (strcmp(name, "US-ASCII") == 0)
+		return is_utf8(text) ? NULL : "WINDOWS-1252";
+	return name;
+}
+
+/* A converter may hold a character back until it knows that no other one joins it. */
+static void put_held(struct pw_buf *out, iconv_t cd)
+{
+	char chunk[64];
+	char *to = chunk;
+	size_t room = sizeof(chunk);
+
+	(void)iconv(cd, NULL, NULL, &to, &room);
+	pw_buf_puts(out, (struct pw_str){ chunk, sizeof(chunk) - room });
 }
 
 void pw_decode_charset(struct pw_buf *out, struct pw_str charset, struct pw_str text)
 {
-	char name[CHARSET_NAME_MAX], chunk[1024];
-	const char *from = iconv_name(name, charset);
+	char chunk[1024];
+	const char *from = from_name(charset, text);
 	char *in;
 	size_t left = text.len;
 	iconv_t cd;
@@ -129,6 +144,7 @@ void pw_decode_charset(struct pw_buf *out, struct pw_str charset, struct pw_str 
 		pw_buf_putc(out, *in++);
 		left--;
 	}
+	put_held(out, cd);
 	iconv_close(cd);
 }
 

@@ -8,8 +8,9 @@
 void pw_decode_base64(struct pw_buf *out, struct pw_str text);
 void pw_decode_qp(struct pw_buf *out, struct pw_str text, bool is_header);
 
-/* Append text in UTF-8. An unknown charset, and bytes that it does not have, are kept as
- * they are; US-ASCII and UTF-8 pass unchanged. */
+/* Append text in UTF-8; which charset a label means: core/charset.def. What no label is,
+ * and bytes that a charset does not have, are kept as they are; UTF-8 passes
+ * unchanged. */
 void pw_decode_charset(struct pw_buf *out, struct pw_str charset, struct pw_str text);
 
 /* What encoded words there were in a header value. */

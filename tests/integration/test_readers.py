@@ -11,6 +11,7 @@ from score_bed import ScoreBed
 from stack.postward import build
 from stack.proc import wait_until
 
+SOURCE = Path(__file__).resolve().parents[2]
 CRASH = "please-crash-the-reader"
 
 
@@ -30,6 +31,8 @@ def test_a_jailed_process_can_do_nothing_else():
 
 def test_tables_of_charsets_are_there_without_a_file():
     assert workers("charset")[0] == "漢"
+    table = (SOURCE / "common/core/charset.def").read_text()
+    assert workers("charsets")[0] == str(table.count("\nPW_CHARSET("))
 
 
 def test_a_job_that_crashes_ends_its_worker_alone():

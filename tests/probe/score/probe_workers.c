@@ -12,7 +12,9 @@
  *     spin         for ever
  *     tear         ends without an answer
  *     try          each thing that a jailed process must not do; "name=errno" or
- * "name=ok" charset      converts from ISO-2022-JP, whose table is a file */
+ *                  "name=ok"
+ *     charset      converts from ISO-2022-JP, whose table is a file
+ *     charsets     how many of the table of charsets have a converter; those without */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +31,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/charset.h"
 #include "io/clock.h"
 #include "mail/charsets.h"
 #include "score/workers.h"
@@ -87,6 +90,23 @@ static void convert(struct pw_buf *out)
 		pw_buf_puts(out, PW_STR("no converter"));
 }
 
+static void open_all(struct pw_buf *out)
+{
+	const char *name;
+	unsigned there = 0;
+	iconv_t cd;
+
+	for (size_t i = 0; pw_charset_label(i, &name) != NULL; i++) {
+		if ((cd = iconv_open("UTF-8", name)) == (iconv_t)-1) {
+			pw_buf_printf(out, "%s ", name);
+			continue;
+		}
+		there++;
+		iconv_close(cd);
+	}
+	pw_buf_printf(out, "%u", there);
+}
+
 static enum pw_status work(void *arg, struct pw_str job, struct pw_buf *answer_out)
 {
 	(void)arg;
@@ -102,6 +122,8 @@ static enum pw_status work(void *arg, struct pw_str job, struct pw_buf *answer_o
 		try_all(answer_out);
 	else if (pw_str_eq(job, PW_STR("charset")))
 		convert(answer_out);
+	else if (pw_str_eq(job, PW_STR("charsets")))
+		open_all(answer_out);
 	else if (pw_str_eq(job, PW_STR("say")))
 		pw_buf_puts(answer_out, pw_str_from(taught));
 	else
