@@ -154,18 +154,72 @@ static struct pair_row pair_rows[] = {
 	PAIR(MIXED_SCRIPT_WORDS),
 	PAIR(ZERO_WIDTH_WORDS),
 	PAIR(TECH_TALK),
+	PAIR(BROKEN_HEADERS),
+	PAIR(MID_HOST_NOT_FQDN),
+	PAIR(SPOOF_DISPLAY_NAME),
+	PAIR(FREEMAIL_FROM),
+	PAIR(REPLYTO_DIFF_DOMAIN),
+	PAIR(FROM_EXCESS_B64),
+	PAIR(SUBJ_NEEDS_ENC),
+	PAIR(FROM_NO_SPACE),
+	PAIR(TO_MALFORMED),
+	PAIR(FROM_DIGITS),
+	PAIR(FROM_RANDOM),
+	PAIR(HAS_REFERENCES),
+	PAIR(OLD_MUA),
+	PAIR(FORGED_MUA),
+	PAIR(MISSING_MIMEOLE),
+	PAIR(X_MAILER_BAD),
+	PAIR(PHP_ORIGIN),
+	PAIR(PRIORITY_HIGH),
+	PAIR(BULK_PRECEDENCE),
+	PAIR(UNSUB_LINK),
+	PAIR(MIME_GOOD),
+	PAIR(MIME_B64_TEXT),
+	PAIR(MISSING_MIME_VERSION),
+	PAIR(MISSING_CHARSET),
+	PAIR(RARE_CHARSET),
+	PAIR(EMPTY_BODY),
+	PAIR(HTML_IMAGE_ONLY),
+	PAIR(HTML_META_REFRESH),
+	PAIR(HTML_SCRIPT),
+	PAIR(HTML_BIG_FONT),
+	PAIR(HTML_COLOURFUL),
+	PAIR(HTML_TITLE_ODD),
+	PAIR(HTML_ENTITY_OBFU),
+	PAIR(URL_BAD_TLD),
+	PAIR(URL_FREE_HOSTING),
+	PAIR(URL_RCPT_IN_LINK),
+	PAIR(URL_LONG_PATH),
+	PAIR(URL_DIGIT_HOST),
+	PAIR(MAILTO_REMOVE),
+	PAIR(SUBJ_HAS_LOCALPART),
+	PAIR(SUBJ_SPAM_WORDS),
+	PAIR(SUBJ_GAPPY),
+	PAIR(SUBJ_ENCODED),
+	PAIR(BITCOIN_ADDR),
+	PAIR(ADULT),
+	PAIR(LOAN_DEBT),
+	PAIR(BUSINESS_OFFER),
+	PAIR(GET_RICH),
+	PAIR(STOCK_PROMO),
+	PAIR(FORM_FILL),
+	PAIR(BODY_CAPS),
+	PAIR(BODY_EXCLAIM),
+	PAIR(GIBBERISH_TAIL),
 };
 
 static void check_pair(void **state)
 {
 	const struct pair_row *row = *state;
-	struct pw_envelope nobody = { 0 };
+	struct pw_mailbox bob = { PW_STR("bob"), PW_STR("example.net") };
+	struct pw_envelope to_bob = { .recipients = &bob, .recipient_count = 1 };
 	char path[512];
 
 	snprintf(path, sizeof(path), FOLDER "%s.fires.eml", row->label);
-	assert_true(fires(path, &nobody, NULL, row->symbol));
+	assert_true(fires(path, &to_bob, NULL, row->symbol));
 	snprintf(path, sizeof(path), FOLDER "%s.silent.eml", row->label);
-	assert_false(fires(path, &nobody, NULL, row->symbol));
+	assert_false(fires(path, &to_bob, NULL, row->symbol));
 }
 
 /* Symbols of the client: one ordinary message, two envelopes. */
@@ -303,6 +357,25 @@ static struct auth_row auth_rows[] = {
 	AUTH(DMARC_FAIL_QUARANTINE, FAIL, NONE, false, FAIL, QUARANTINE, true),
 	AUTH(DMARC_FAIL_NONE, FAIL, NONE, false, FAIL, NONE, true),
 	AUTH(DMARC_NA, FAIL, NONE, false, NONE, NONE, true),
+	AUTH(SPF_SOFTFAIL, NEUTRAL, NONE, false, NONE, NONE, false),
+	AUTH(SPF_NEUTRAL, NONE, NONE, false, NONE, NONE, false),
+	AUTH(SPF_NA, NEUTRAL, NONE, false, NONE, NONE, false),
+	AUTH(SPF_TEMPERR, PERMERROR, NONE, false, NONE, NONE, false),
+	AUTH(SPF_PERMERR, TEMPERROR, NONE, false, NONE, NONE, false),
+	AUTH(DKIM_PASS, PASS, FAIL, false, NONE, NONE, false),
+	AUTH(DKIM_NA, NONE, NONE, false, NONE, NONE, true),
+	AUTH(DKIM_NA, NONE, NEUTRAL, false, NONE, NONE, true),
+	AUTH(DKIM_NA, NONE, FAIL, false, NONE, NONE, false),
+	AUTH(DKIM_TEMPERR, NONE, TEMPERROR, false, NONE, NONE, true),
+	AUTH(DKIM_TEMPERR, NONE, PERMERROR, false, NONE, NONE, false),
+	AUTH(DKIM_PERMERR, NONE, TEMPERROR, false, NONE, NONE, false),
+	AUTH(DKIM_ALIGNED, NONE, PASS, false, NONE, NONE, false),
+	AUTH(DMARC_PASS, PASS, NONE, false, NONE, NONE, false),
+	AUTH(DMARC_FAIL_QUARANTINE, FAIL, NONE, false, FAIL, REJECT, false),
+	AUTH(DMARC_FAIL_NONE, FAIL, NONE, false, FAIL, QUARANTINE, false),
+	AUTH(DMARC_NA, FAIL, NONE, false, PASS, NONE, false),
+	AUTH(DMARC_TEMPERR, FAIL, NONE, false, TEMPERROR, NONE, true),
+	AUTH(DMARC_TEMPERR, FAIL, NONE, false, FAIL, NONE, false),
 	AUTH(AUTH_NONE, NONE, NONE, false, NONE, NONE, true),
 	AUTH(AUTH_NONE, NONE, NONE, false, TEMPERROR, NONE, false),
 	AUTH(AUTH_NONE, TEMPERROR, NONE, false, NONE, NONE, false),
@@ -345,6 +418,54 @@ static void the_name_of_helo_is_looked_at(void **state)
 	auth.has_helo = false;
 	assert_false(fires(FOLDER "ORDINARY.silent.eml", &nobody, &auth,
 	                   PW_SYM_SPF_HELO_FAIL));
+}
+
+/* A chain of sealers is told; it counts where a trusted one of them saw DMARC pass. */
+static void chains_are_told(void **state)
+{
+	static const char path[] = FOLDER "ORDINARY.silent.eml";
+	struct pw_envelope nobody = { 0 };
+	struct pw_auth auth = { .dmarc = { .result = PW_DMARC_FAIL } };
+
+	(void)state;
+	assert_false(fires(path, &nobody, &auth, PW_SYM_ARC_FAIL));
+	auth.arc = (struct pw_arc_verdict){ .result = PW_ARC_FAIL, .reason = "x" };
+	assert_true(fires(path, &nobody, &auth, PW_SYM_ARC_FAIL));
+	assert_false(fires(path, &nobody, &auth, PW_SYM_ARC_PASS));
+	assert_false(fires(path, &nobody, &auth, PW_SYM_ARC_TRUSTED));
+	assert_true(fires(path, &nobody, &auth, PW_SYM_DMARC_FAIL_NONE));
+	auth.voucher = PW_STR("lists.example.net");
+	assert_true(fires(path, &nobody, &auth, PW_SYM_ARC_TRUSTED));
+	assert_false(fires(path, &nobody, &auth, PW_SYM_DMARC_FAIL_NONE));
+}
+
+static void good_chains_are_told(void **state)
+{
+	static const char path[] = FOLDER "ORDINARY.silent.eml";
+	static struct pw_arc_chain chain = { .count = 1 };
+	struct pw_envelope nobody = { 0 };
+	struct pw_auth auth = { .arc = { .result = PW_ARC_PASS, .chain = &chain } };
+
+	(void)state;
+	chain.sets[0].domain = PW_STR("lists.example.net");
+	assert_true(fires(path, &nobody, &auth, PW_SYM_ARC_PASS));
+	assert_false(fires(path, &nobody, &auth, PW_SYM_ARC_FAIL));
+}
+
+/* Our own domain in From, by a stranger. */
+static void strangers_are_not_us(void **state)
+{
+	static const char path[] = FOLDER "SPOOF_LOCAL_DOMAIN.fires.eml";
+	struct pw_envelope nobody = { 0 };
+	struct pw_auth auth = { .has_spf = true, .spf = { .result = PW_SPF_FAIL } };
+
+	(void)state;
+	assert_true(fires(path, &nobody, &auth, PW_SYM_SPOOF_LOCAL_DOMAIN));
+	assert_false(fires(path, &nobody, &auth, PW_SYM_AUTH_USER));
+	assert_false(fires(FOLDER "ORDINARY.silent.eml", &nobody, &auth,
+	                   PW_SYM_SPOOF_LOCAL_DOMAIN));
+	auth.is_dkim_aligned = true;
+	assert_false(fires(path, &nobody, &auth, PW_SYM_SPOOF_LOCAL_DOMAIN));
 }
 
 static void ordinary_mail_fires_nothing(void **state)
@@ -399,15 +520,18 @@ static int close_list(void **state)
 int main(void)
 {
 	struct CMUnitTest
-		tests[PW_LEN(pair_rows) + PW_LEN(client_rows) + PW_LEN(auth_rows) + 3] = {
+		tests[PW_LEN(pair_rows) + PW_LEN(client_rows) + PW_LEN(auth_rows) + 6] = {
 			cmocka_unit_test(ordinary_mail_fires_nothing),
 			cmocka_unit_test(the_name_of_helo_is_looked_at),
 			cmocka_unit_test(submission_is_not_asked_who_it_is),
+			cmocka_unit_test(chains_are_told),
+			cmocka_unit_test(good_chains_are_told),
+			cmocka_unit_test(strangers_are_not_us),
 		};
 
-	PW_TABLE_TESTS(tests, 3, pair_rows, check_pair);
-	PW_TABLE_TESTS(tests, 3 + PW_LEN(pair_rows), client_rows, check_client);
-	PW_TABLE_TESTS(tests, 3 + PW_LEN(pair_rows) + PW_LEN(client_rows), auth_rows,
+	PW_TABLE_TESTS(tests, 6, pair_rows, check_pair);
+	PW_TABLE_TESTS(tests, 6 + PW_LEN(pair_rows), client_rows, check_client);
+	PW_TABLE_TESTS(tests, 6 + PW_LEN(pair_rows) + PW_LEN(client_rows), auth_rows,
 	               check_auth);
 	return cmocka_run_group_tests(tests, open_list, close_list);
 }
