@@ -3,10 +3,12 @@
 #include "core/url_known.h"
 #include "mail/checks_room.h"
 
-#define SHORT_TEXT 200 /* bytes of text beside a link */
-#define LONG_TOKEN 60  /* bytes of a path without a slash */
-#define RCPT_MAX 5     /* recipients looked for in links */
-#define DIGITS_MANY 6  /* in one host name */
+#define SHORT_TEXT 200    /* bytes of text beside a link */
+#define LONG_TOKEN 60     /* bytes of a path without a slash */
+#define RCPT_MAX 5        /* recipients looked for in links */
+#define DIGITS_MANY 6     /* in one host name */
+#define FORM_LINKS_MAX 20 /* links of a plain form compared */
+#define SET_MAX 100       /* with so many of the other form */
 
 /* A link that was taken apart. */
 struct target {
@@ -166,6 +168,61 @@ static void check_amount(const struct pw_check *c)
 		pw_fire(c, PW_SYM_URL_ONE_LINE, line);
 }
 
+/* Where a part's text stands in that of the message: they follow each other. */
+static struct pw_str text_of(const struct pw_message *m, const struct pw_part *part)
+{
+	size_t at = 0;
+
+	for (const struct pw_part *p = m->parts; p < part; p++)
+		at += p->text_len;
+	return pw_str_sub(m->text, at, part->text_len);
+}
+
+/* Does an anchor lead into the organisation? */
+static bool is_anchored(const struct pw_check *c, struct pw_str org)
+{
+	const struct pw_links *links = &c->message->links;
+	struct pw_url url;
+
+	for (size_t i = 0; i < links->count && i < SET_MAX; i++)
+		if (links->at[i].is_anchor && !links->at[i].is_image &&
+		    pw_url_parse(&url, links->at[i].url) &&
+		    pw_str_eq_nocase(pw_check_org(c, url.host), org))
+			return true;
+	return false;
+}
+
+/* Two forms of one text lead to the same places, or one of them is no form of it. */
+static void check_forms(const struct pw_check *c, const struct pw_part *plain)
+{
+	struct pw_str text = text_of(c->message, plain), found;
+	struct pw_url url;
+	size_t pos = 0, n = 0;
+	bool is_bare;
+
+	while (n < FORM_LINKS_MAX && pw_url_next(text, &pos, &found, &is_bare)) {
+		if (is_bare || !pw_url_parse(&url, found))
+			continue;
+		if (is_anchored(c, pw_check_org(c, url.host)))
+			return;
+		n++;
+	}
+	if (n > 0 && c->message->html.anchors > 0)
+		pw_fire(c, PW_SYM_URL_COUNT_ODD, url.text);
+}
+
+static void check_alternatives(const struct pw_check *c)
+{
+	const struct pw_message *m = c->message;
+
+	for (size_t i = 0; i < m->part_count; i++)
+		if (m->parts[i].is_in_alternative && !m->parts[i].is_attachment &&
+		    pw_str_eq(m->parts[i].type, PW_STR("text/plain"))) {
+			check_forms(c, &m->parts[i]);
+			return;
+		}
+}
+
 void pw_check_links(const struct pw_check *c)
 {
 	const struct pw_links *links = &c->message->links;
@@ -176,6 +233,7 @@ void pw_check_links(const struct pw_check *c)
 	for (size_t i = 0; i < links->count; i++)
 		check_link(c, &links->at[i]);
 	check_amount(c);
+	check_alternatives(c);
 	if (pw_url_next(c->message->subject, &pos, &url, &is_bare) && !is_bare)
 		pw_fire(c, PW_SYM_URL_IN_SUBJECT, url);
 }

@@ -20,6 +20,15 @@ static unsigned likeness(const struct pw_part *a, const struct pw_part *b)
 	return less == 0 ? 1000 : (unsigned)(common * 1000 / less);
 }
 
+/* An alternative to plain text that is no HTML: an invitation, a picture, rich text. */
+static bool has_other_form(const struct pw_message *m)
+{
+	for (size_t i = 0; i < m->part_count; i++)
+		if (m->parts[i].is_in_alternative && !is_type(&m->parts[i], "text/plain"))
+			return true;
+	return false;
+}
+
 static void check_alternatives(const struct pw_check *c, const struct pw_part *plain,
                                const struct pw_part *html)
 {
@@ -31,8 +40,11 @@ static void check_alternatives(const struct pw_check *c, const struct pw_part *p
 		pw_fire(c, PW_SYM_MIME_ALT_NO_TEXT, PW_STR(""));
 		return;
 	}
-	if (html == NULL)
+	if (html == NULL) {
+		if (!has_other_form(c->message))
+			pw_fire(c, PW_SYM_MIME_ALT_NO_HTML, PW_STR(""));
 		return;
+	}
 	most = plain->words_hash_bits > html->words_hash_bits ? plain->words_hash_bits
 	                                                      : html->words_hash_bits;
 	if (most >= WORDS_MIN && (likeness(plain, html) < 500 ||

@@ -4,6 +4,7 @@
 #include "mail/checks_room.h"
 #include "mail/phrases.h"
 
+#define LINE_MAX_GOOD 998            /* bytes, without its end */
 #define SCAN_MAX ((size_t)64 * 1024) /* bytes of text whose letters are counted */
 
 /* clang-format off */
@@ -203,8 +204,29 @@ static void check_greeting(const struct pw_check *c)
 	}
 }
 
+/* RFC 5322 2.1.1: at most 998 bytes; what is encoded has its own lines. */
+static bool has_long_line(struct pw_str s)
+{
+	while (s.at != NULL && s.len > LINE_MAX_GOOD)
+		if (pw_str_cut(&s, '\n').len > LINE_MAX_GOOD + 1)
+			return true;
+	return false;
+}
+
+static void check_lines(const struct pw_check *c)
+{
+	for (size_t i = 0; i < c->message->part_count; i++) {
+		const struct pw_part *part = &c->message->parts[i];
+
+		if (pw_str_starts(part->type, PW_STR("text/")) && !part->is_attachment &&
+		    part->leaf->encoding < PW_MIME_BINARY && has_long_line(part->body))
+			pw_fire(c, PW_SYM_BODY_LONG_LINES, part->type);
+	}
+}
+
 void pw_check_text(const struct pw_check *c)
 {
+	check_lines(c);
 	check_phrases(c);
 	check_money(c);
 	check_letters(c);
