@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/literals.h"
 #include "mail/checks.h"
 
 enum kind {
@@ -21,6 +22,7 @@ enum kind {
 
 struct rule {
 	unsigned symbol;
+	bool is_found; /* looked for only where the finder has marked it */
 	struct pw_pattern *pattern;
 };
 
@@ -30,6 +32,7 @@ struct target {
 	struct pw_str field;
 	struct rule *rules;
 	size_t count, room;
+	struct pw_finder *finder; /* of words that rules need; marks by place in rules */
 };
 
 struct pw_own_rules {
@@ -64,6 +67,7 @@ void pw_own_rules_free(struct pw_own_rules **rules)
 		for (size_t i = 0; i < all->targets[t].count; i++)
 			pw_pattern_free(&all->targets[t].rules[i].pattern);
 		free(all->targets[t].rules);
+		pw_finder_free(&all->targets[t].finder);
 	}
 	free(all->targets);
 	pw_arena_free(&all->arena);
@@ -108,9 +112,10 @@ static enum pw_status find_target(struct target **out, struct pw_own_rules *rule
 	rules->targets = grown;
 	*out = &rules->targets[rules->count];
 	**out = (struct target){ .kind = kind };
-	if ((r = pw_arena_copy(rules->arena, field, &(*out)->field)) == PW_OK)
-		rules->count++;
-	return r;
+	if ((r = pw_finder_new(&(*out)->finder)) != PW_OK)
+		return r;
+	rules->count++; /* from now on the set frees it */
+	return pw_arena_copy(rules->arena, field, &(*out)->field);
 }
 
 static enum pw_status read_kind(enum kind *out, const struct pw_own_rule *rule,
@@ -156,7 +161,8 @@ static enum pw_status find_symbol(unsigned *out, const struct pw_own_rules *rule
 }
 
 static enum pw_status keep(struct pw_own_rules *rules, enum kind kind,
-                           struct pw_str field, struct rule *rule, struct pw_buf *why_out)
+                           struct pw_str field, struct rule *rule,
+                           const struct pw_literals *literals, struct pw_buf *why_out)
 {
 	size_t size = pw_pattern_size(rule->pattern);
 	struct target *target;
@@ -173,6 +179,10 @@ static enum pw_status keep(struct pw_own_rules *rules, enum kind kind,
 	if ((r = grow(&grown, &target->room, target->count, sizeof(*rule))) != PW_OK)
 		return r;
 	target->rules = grown;
+	if (literals->count > 0 &&
+	    (r = pw_finder_add(target->finder, literals, target->count)) != PW_OK)
+		return r;
+	rule->is_found = literals->count > 0;
 	target->rules[target->count++] = *rule;
 	rules->rule_count++;
 	rules->bytes += size;
@@ -183,6 +193,7 @@ enum pw_status pw_own_rules_add(struct pw_own_rules *rules, struct pw_weights *w
                                 const struct pw_own_rule *rule, struct pw_buf *why_out)
 {
 	struct rule made = { 0 };
+	struct pw_literals literals;
 	enum kind kind = KINDS;
 	enum pw_status r;
 
@@ -192,8 +203,9 @@ enum pw_status pw_own_rules_add(struct pw_own_rules *rules, struct pw_weights *w
 	    (r = pw_pattern_new(&made.pattern, rule->pattern, rule->flags, why_out)) !=
 	            PW_OK)
 		return r;
+	pw_literals_of(&literals, rule->pattern, rule->flags);
 	r = keep(rules, kind, kind == KIND_HEADER ? rule->field : PW_STR(""), &made,
-	         why_out);
+	         &literals, why_out);
 	if (r == PW_OK)
 		weights->symbols[made.symbol].is_of_rule = true;
 	else
@@ -248,8 +260,13 @@ static void try_rule(struct run *run, const struct rule *rule, struct pw_str tex
 
 static void look(struct run *run, struct pw_str text)
 {
-	for (size_t i = 0; i < run->target->count; i++)
-		try_rule(run, &run->target->rules[i], text);
+	const struct target *target = run->target;
+	bool marks[PW_OWN_RULES_MAX] = { false };
+
+	pw_finder_look(target->finder, text, marks);
+	for (size_t i = 0; i < target->count; i++)
+		if (marks[i] || !target->rules[i].is_found)
+			try_rule(run, &target->rules[i], text);
 }
 
 /* ---- the texts of each kind */

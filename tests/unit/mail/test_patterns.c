@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/literals.h"
 #include "mail/patterns.h"
 
 /* why: what the refusal says; NULL: it is taken, and finds found in text (NULL: not). */
@@ -142,13 +143,136 @@ static void windows_show_nothing(void **state)
 	                 PW_MATCH_YES);
 }
 
-int main(void)
+/* Patterns and texts made by chance, of few letters, so that many match. */
+static uint32_t chance(uint32_t *state, uint32_t below)
 {
-	struct CMUnitTest tests[PW_LEN(rows) + 2] = {
-		cmocka_unit_test(what_grows_with_the_square_is_given_up),
-		cmocka_unit_test(windows_show_nothing),
+	*state = *state * 1664525 + 1013904223;
+	return (*state >> 8) % below;
+}
+
+static void make_pattern(struct pw_buf *out, uint32_t *state, unsigned depth)
+{
+	static const char *const atoms[] = { "a",
+		                             "b",
+		                             "ab",
+		                             "bc",
+		                             "abc",
+		                             "k",
+		                             "S",
+		                             "cab",
+		                             "\\.",
+		                             ".",
+		                             "[ab]",
+		                             "[^c]",
+		                             "[]a]",
+		                             "\\w",
+		                             "\\b",
+		                             "\\s",
+		                             "^",
+		                             "$",
+		                             "(?i)",
+		                             "(?=a)",
+		                             "(?!b)",
+		                             "\\K",
+		                             "[[:alpha:]b]",
+		                             "(?<=b)",
+		                             "ü" };
+	static const char *const times[] = { "",  "",    "",      "",     "?",  "*",
+		                             "+", "{2}", "{0,2}", "{1,}", "+?", "?+" };
+	static const char *const groups[] = { "(", "(?:", "(?>", "(?|", "(?i:", "(?<n>" };
+
+	for (uint32_t i = 1 + chance(state, 5); i > 0; i--) {
+		if (depth < 3 && chance(state, 4) == 0) {
+			/* a name stands once */
+			pw_buf_puts(
+				out,
+				pw_str_from(groups[chance(state, depth == 0 ? 6 : 5)]));
+			make_pattern(out, state, depth + 1);
+			for (uint32_t n = chance(state, 3); n > 0; n--) {
+				pw_buf_putc(out, '|');
+				make_pattern(out, state, depth + 1);
+			}
+			pw_buf_putc(out, ')');
+		} else {
+			pw_buf_puts(out,
+			            pw_str_from(atoms[chance(state, PW_LEN(atoms))]));
+		}
+		pw_buf_puts(out, pw_str_from(times[chance(state, PW_LEN(times))]));
+	}
+}
+
+static void make_text(struct pw_buf *out, uint32_t *state)
+{
+	static const char *const letters[] = {
+		"a",       "b", "c", "A", "B", "s", "K", ".", " ", "ü", "\xe2\x84\xaa",
+		"\xc5\xbf"
 	};
 
-	PW_TABLE_TESTS(tests, 2, rows, check_row);
+	for (uint32_t i = chance(state, 60); i > 0; i--)
+		pw_buf_puts(out, pw_str_from(letters[chance(state, PW_LEN(letters))]));
+}
+
+static size_t try_texts(const struct pw_pattern *pattern, const struct pw_finder *finder,
+                        struct pw_str shown, uint32_t *state)
+{
+	PW_AUTO(pw_matching_free) struct pw_matching *matching = NULL;
+	size_t matches = 0;
+
+	assert_int_equal(pw_matching_new(&matching), PW_OK);
+	for (size_t i = 0; i < 100; i++) {
+		PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
+		bool mark = false;
+
+		make_text(&text, state);
+		pw_finder_look(finder, pw_buf_str(&text), &mark);
+		if (pw_pattern_match(pattern, matching, pw_buf_str(&text),
+		                     pw_match_steps(text.len), NULL) != PW_MATCH_YES)
+			continue;
+		matches++;
+		if (!mark)
+			fail_msg("\"%.*s\" matches \"%s\"", PW_FMT(shown),
+			         pw_buf_text(&text));
+	}
+	return matches;
+}
+
+static void whatever_matches_has_a_word_that_is_needed(void **unused)
+{
+	uint32_t state = 1;
+	size_t matches = 0, patterns = 0;
+
+	(void)unused;
+	for (size_t i = 0; i < 30000; i++) {
+		static const char *const flags[] = { "", "i", "iu", "u" };
+		const char *how = flags[chance(&state, PW_LEN(flags))];
+		PW_AUTO(pw_buf_done) struct pw_buf text = { 0 }, why = { 0 };
+		PW_AUTO(pw_pattern_free) struct pw_pattern *pattern = NULL;
+		PW_AUTO(pw_finder_free) struct pw_finder *finder = NULL;
+		struct pw_literals literals;
+
+		make_pattern(&text, &state, 0);
+		pw_literals_of(&literals, pw_buf_str(&text), pw_str_from(how));
+		if (literals.count == 0 ||
+		    pw_pattern_new(&pattern, pw_buf_str(&text), pw_str_from(how), &why) !=
+		            PW_OK)
+			continue;
+		patterns++;
+		assert_int_equal(pw_finder_new(&finder), PW_OK);
+		assert_int_equal(pw_finder_add(finder, &literals, 0), PW_OK);
+		matches += try_texts(pattern, finder, pw_buf_str(&text), &state);
+	}
+	if (patterns < 1000 || matches < 1000)
+		fail_msg("%zu patterns, %zu matches", patterns, matches);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[PW_LEN(rows) + 3] = {
+		cmocka_unit_test(what_grows_with_the_square_is_given_up),
+		cmocka_unit_test(windows_show_nothing),
+		cmocka_unit_test(whatever_matches_has_a_word_that_is_needed),
+	};
+
+	PW_TABLE_TESTS(tests, 3, rows, check_row);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
