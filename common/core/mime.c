@@ -146,7 +146,9 @@ static enum pw_mime_encoding find_encoding(struct pw_str text)
 	} encodings[] = {
 		{ "7bit", PW_MIME_7BIT },     { "8bit", PW_MIME_8BIT },
 		{ "binary", PW_MIME_BINARY }, { "quoted-printable", PW_MIME_QP },
-		{ "base64", PW_MIME_BASE64 },
+		{ "base64", PW_MIME_BASE64 }, { "x-uuencode", PW_MIME_UU },
+		{ "uuencode", PW_MIME_UU },   { "x-uue", PW_MIME_UU },
+		{ "uue", PW_MIME_UU },
 	};
 
 	for (size_t i = 0; i < PW_LEN(encodings); i++)

@@ -33,6 +33,7 @@ enum pw_mime_encoding {
 	PW_MIME_BINARY,
 	PW_MIME_QP,
 	PW_MIME_BASE64,
+	PW_MIME_UU, /* no encoding of RFC 2045, undone by mail programs */
 	PW_MIME_OTHER
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/ascii.h"
+#include "core/uu.h"
 
 /* Line ends, NUL and 8-bit. Words of eight bytes without any of them are passed over: a
  * byte is of interest below 0x0e (CR, LF, NUL) or above 0x7f. */
@@ -104,6 +105,16 @@ static void scan_qp(struct pw_mime_bytes *out, struct pw_str s)
 	}
 }
 
+static void scan_uu(struct pw_mime_bytes *out, struct pw_str s)
+{
+	struct pw_str rest = pw_uu_begin(s);
+	char line[PW_UU_LINE_MAX];
+	size_t len;
+
+	while (pw_uu_next(&rest, line, &len))
+		out->decoded_len += len;
+}
+
 void pw_mime_bytes_scan(struct pw_mime_bytes *out, enum pw_mime_encoding encoding,
                         struct pw_str bytes)
 {
@@ -113,6 +124,8 @@ void pw_mime_bytes_scan(struct pw_mime_bytes *out, enum pw_mime_encoding encodin
 		scan_base64(out, bytes);
 	else if (encoding == PW_MIME_QP)
 		scan_qp(out, bytes);
+	else if (encoding == PW_MIME_UU)
+		scan_uu(out, bytes);
 	else
 		out->decoded_len = bytes.len;
 }

@@ -13,6 +13,8 @@ static struct pw_str decode(struct pw_buf *out, const struct pw_part *part,
 		pw_decode_base64(out, raw);
 	else if (part->leaf->encoding == PW_MIME_QP)
 		pw_decode_qp(out, raw, false);
+	else if (part->leaf->encoding == PW_MIME_UU)
+		pw_decode_uu(out, raw);
 	else
 		return raw;
 	return pw_buf_str(out);

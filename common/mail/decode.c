@@ -7,6 +7,7 @@
 #include "core/ascii.h"
 #include "core/charset.h"
 #include "core/utf8.h"
+#include "core/uu.h"
 
 #define SOFT_BLANKS_MAX 80 /* as core/mime_body.c counts them */
 
@@ -82,6 +83,16 @@ void pw_decode_qp(struct pw_buf *out, struct pw_str text, bool is_header)
 			pw_buf_putc(out, c);
 		}
 	}
+}
+
+void pw_decode_uu(struct pw_buf *out, struct pw_str text)
+{
+	struct pw_str rest = pw_uu_begin(text);
+	char line[PW_UU_LINE_MAX];
+	size_t len;
+
+	while (pw_uu_next(&rest, line, &len))
+		pw_buf_puts(out, (struct pw_str){ line, len });
 }
 
 static bool is_utf8(struct pw_str s)

@@ -7,6 +7,8 @@
 /* Base64 and quoted-printable (RFC 2045 6.7, 6.8). */
 void pw_decode_base64(struct pw_buf *out, struct pw_str text);
 void pw_decode_qp(struct pw_buf *out, struct pw_str text, bool is_header);
+/* uuencode (core/uu.h). */
+void pw_decode_uu(struct pw_buf *out, struct pw_str text);
 
 /* Append text in UTF-8; which charset a label means: core/charset.def. What no label is,
  * and bytes that a charset does not have, are kept as they are; UTF-8 passes

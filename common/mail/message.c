@@ -115,6 +115,10 @@ static void decode_body(struct pw_buf *out, struct pw_part *part)
 		pw_decode_qp(&bytes, part->body, false);
 		raw = pw_buf_str(&bytes);
 	}
+	if (part->leaf->encoding == PW_MIME_UU) {
+		pw_decode_uu(&bytes, part->body);
+		raw = pw_buf_str(&bytes);
+	}
 	part->decodes_to_ascii = true;
 	for (size_t i = 0; i < raw.len && part->decodes_to_ascii; i++)
 		part->decodes_to_ascii = (unsigned char)raw.at[i] < 0x80;

@@ -95,8 +95,6 @@ NAME = {
 SIZE = {
     "a multipart without parts is read as text; its size is that of its body":
         lambda ours, theirs: "no-parts" in ours["flags"],
-    "uuencode is no transfer encoding of MIME: read as it stands":
-        lambda ours, theirs: "uuencode" in ours["encoding"],
     "broken base64 is decoded as far as it goes":
         lambda ours, theirs: "broken-base64" in ours["flags"],
     "the last line end of a part that no boundary ends is its own (RFC 2046 5.1.1)":

@@ -1,7 +1,7 @@
-/* Properties: what base64 and quoted-printable decode to is as long as the walker says;
- * encoded words decode to no more than three times what there was, and what holds none
- * stays as it is; a charset that is UTF-8 changes nothing, any other one gives no more
- * than four bytes for each. The first byte chooses. */
+/* Properties: what base64, quoted-printable and uuencode decode to is as long as the
+ * walker says; encoded words decode to no more than three times what there was, and what
+ * holds none stays as it is; a charset that is UTF-8 changes nothing, any other one gives
+ * no more than four bytes for each. The first byte chooses. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +38,16 @@ static void check_qp(struct pw_str text)
 	must(out.len == bytes.decoded_len);
 }
 
+static void check_uu(struct pw_str text)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
+	struct pw_mime_bytes bytes;
+
+	pw_decode_uu(&out, text);
+	pw_mime_bytes_scan(&bytes, PW_MIME_UU, text);
+	must(out.len == bytes.decoded_len && out.len <= text.len);
+}
+
 static void check_words(struct pw_str text)
 {
 	PW_AUTO(pw_buf_done) struct pw_buf out = { 0 };
@@ -66,10 +76,7 @@ static void check_charset(struct pw_str text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const checks[])(struct pw_str text) = {
-		check_base64,
-		check_qp,
-		check_words,
-		check_charset,
+		check_base64, check_qp, check_words, check_charset, check_uu,
 	};
 
 	if (size == 0)

@@ -122,6 +122,8 @@ static struct row rows[] = {
 	{ "quoted-printable that is none",
 	  "Content-Transfer-Encoding: quoted-printable\r\n\r\na=zz",
 	  "text/plain 4 broken-qp\n" },
+	{ "uuencode", "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a\r\n#86)C",
+	  "text/plain 18\n" },
 	{ "an encoding nobody knows", "Content-Transfer-Encoding: rot13\r\n\r\nx",
 	  "text/plain 1 bad-encoding\n" },
 	{ "an encoded multipart is walked as it stands",
@@ -268,6 +270,8 @@ static void decoded_lengths(void **state)
 		{ PW_MIME_QP, "a=3Db=\r\nc=  \nd", 5 },
 		{ PW_MIME_QP, "a=zb", 4 },
 		{ PW_MIME_QP, "a=", 1 },
+		{ PW_MIME_UU, "begin 644 a\r\n#86)C\r\n`\r\nend\r\n", 3 },
+		{ PW_MIME_UU, "86)C", 0 },
 		{ PW_MIME_QP, "a= \t", 1 },
 	};
 

@@ -83,6 +83,11 @@ static void encodings(void **state)
 		{ pw_decode_base64, "QQ==QUJD", "AABC" },
 		{ pw_decode_base64, "QUJDQ", "ABC" },
 		{ pw_decode_base64, "====", "" },
+		{ pw_decode_uu, "begin 644 a\r\n#86)C\r\n`\r\nend\r\n", "abc" },
+		{ pw_decode_uu, "text\nbegin 644 a\n#86)C\n#86)C\nend\n#86)C", "abcabc" },
+		{ pw_decode_uu, "begin 644 a\nM86)C\n", "abc" },
+		{ pw_decode_uu, "begin 644 a\n#86", "a`" },
+		{ pw_decode_uu, "#86)C\n", "" },
 	};
 
 	(void)state;
