@@ -20,6 +20,9 @@ static const char policy_hello[] = "request=smtpd_access_policy\nprotocol_state=
 /* a name that is nobody's */
 static const char map_hello[] = "15:domains invalid,";
 
+/* ended by NUL */
+static const char clamd_hello[] = "zPING";
+
 /* clang-format off */
 static const struct language {
 	struct pw_str hello;
@@ -32,6 +35,7 @@ static const struct language {
 	[PROBE_MAP]     = { { map_hello, sizeof(map_hello) - 1 }, 0, { "9:NOTFOUND ,", 12 } },
 	[PROBE_SMTP]    = { { NULL, 0 }, 0, { "220", 3 } },
 	[PROBE_AUTH]    = { { NULL, 0 }, 0, { "VERSION\t", 8 } },
+	[PROBE_CLAMD]   = { { clamd_hello, sizeof(clamd_hello) }, 0, { "PONG", 4 } },
 };
 /* clang-format on */
 

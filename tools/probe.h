@@ -11,6 +11,7 @@ enum probe_kind {
 	PROBE_MAP,    /* policyd's tables for Postfix */
 	PROBE_SMTP,   /* waits for 220 */
 	PROBE_AUTH,   /* Dovecot's auth protocol: waits for VERSION */
+	PROBE_CLAMD,
 };
 
 enum probe_result {

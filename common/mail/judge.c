@@ -244,6 +244,14 @@ static enum pw_status end_auth(struct pw_judge *j, int64_t deadline_ms,
 	return PW_OK;
 }
 
+static void note_virus(struct pw_judge *j, struct pw_verdict *out)
+{
+	out->virus = PW_STR("");
+	if (j->tools->find_virus != NULL &&
+	    j->tools->find_virus(j->tools->scan, j->arena, &out->virus))
+		pw_hits_add(&j->hits, PW_SYM_CLAM_VIRUS, 1000, out->virus);
+}
+
 enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights,
                             int64_t deadline_ms, struct pw_verdict *out)
 {
@@ -261,10 +269,11 @@ enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights
 	if (r != PW_OK || (r = end_auth(j, deadline_ms, out)) != PW_OK ||
 	    (r = ask_bayes(j, out)) != PW_OK)
 		return r;
+	note_virus(j, out);
 	check = check_of(j, out);
 	pw_checks_session(&check);
 	pw_score_decide(&out->plan, &j->hits, weights);
-	if (out->is_unread)
+	if (out->is_unread && out->virus.len == 0)
 		out->plan.action = out->plan.dry_action = PW_ACTION_NONE;
 	return PW_OK;
 }

@@ -21,7 +21,11 @@ struct pw_judge_tools {
 	 * of a login. NULL: no Bayes. */
 	bool (*recall)(void *memory, const struct pw_envelope *envelope,
 	               const struct pw_tokens *tokens, struct pw_bayes_counts *out);
-	void *memory;                         /* of recall */
+	void *memory; /* of recall */
+	/* The virus found in the message, once all of it was seen; false: none is known.
+	 * NULL: nobody looks. */
+	bool (*find_virus)(void *scan, struct pw_arena *arena, struct pw_str *name_out);
+	void *scan;
 	const struct pw_own_rules *own_rules; /* where content is read here; NULL: none */
 	const struct pw_own_maps *own_maps;   /* NULL: none */
 	/* Read the content elsewhere (pw_reading_put_job, pw_reading_take) instead of
@@ -41,6 +45,7 @@ struct pw_verdict {
 	const struct pw_tokens *tokens;         /* NULL: Bayes was not asked */
 	const struct pw_bayes_result *bayes;    /* NULL: it did not answer */
 	bool is_unread;                         /* nobody could read the content */
+	struct pw_str virus;                    /* its name; empty: none is known */
 	const struct pw_rules_limited *limited; /* own rules that were given up */
 	const struct pw_message *message;       /* lives until pw_judge_free */
 };

@@ -31,7 +31,10 @@ static void decide_kind(struct answer *out, const struct answer_input *in)
 	}
 	if (in->verdict->plan.action == PW_ACTION_REJECT) {
 		out->kind = ANSWER_REJECT;
-		pw_buf_puts(&out->text, PW_STR("Rejected: this message looks like spam"));
+		pw_buf_puts(&out->text,
+		            in->verdict->virus.len > 0
+		                    ? PW_STR("Rejected: this message carries a virus")
+		                    : PW_STR("Rejected: this message looks like spam"));
 	}
 }
 

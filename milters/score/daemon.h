@@ -10,6 +10,7 @@
 #include "score/reader.h"
 #include "score/rules.h"
 #include "score/settings.h"
+#include "score/virus.h"
 
 struct daemon {
 	struct kit_live *live;
@@ -23,6 +24,7 @@ struct daemon {
 	struct pw_writer *writer;
 	struct memory *memory;
 	struct learner *learner; /* NULL: nowhere */
+	struct virus_news virus;
 };
 
 /* Open DNS, lists, snapshot and history. Neither an absent database nor an absent

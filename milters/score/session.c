@@ -36,6 +36,7 @@ struct session {
 	struct pw_mailbox *recipients;
 	size_t recipient_room;
 	struct recall recall;
+	struct virus_scan scan;
 	struct pw_judge_tools tools;
 	struct pw_judge *judge;
 	struct forged forged;
@@ -90,6 +91,7 @@ static void on_reset(struct kit_session *s)
 	struct session *own = s->own;
 
 	pw_judge_free(&own->judge);
+	virus_done(&own->scan);
 	pw_snapshot_put(&own->view);
 	pw_arena_reset(own->arena);
 	own->envelope = (struct pw_envelope){ 0 };
@@ -107,6 +109,7 @@ static void on_close(struct kit_session *s)
 	if (own == NULL)
 		return;
 	pw_judge_free(&own->judge);
+	virus_done(&own->scan);
 	pw_snapshot_put(&own->view);
 	pw_arena_free(&own->arena);
 	pw_arena_free(&own->client_arena);
@@ -168,6 +171,18 @@ static const struct rules *rules_of(const struct kit_session *s)
 	return own->view != NULL ? own->view->compiled : shared_of(s)->built_in;
 }
 
+static void begin_scan(struct session *own, struct virus_news *news)
+{
+	virus_done(&own->scan); /* of a MAIL that was refused after us */
+	virus_begin(&own->scan,
+	            &(struct virus_config){
+			    .clamd = &derived_of(own)->clamd,
+			    .patience_ms = settings_of(own)->clamav_deadline_ms,
+			    .size_max_bytes = settings_of(own)->clamav_size_max_bytes,
+			    .news = news,
+		    });
+}
+
 static void begin_judge(struct session *own)
 {
 	if (own->failure == PW_OK)
@@ -198,7 +213,10 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 		.memory = &own->recall,
 		.read = reader_read,
 		.reader = shared->reader,
+		.find_virus = virus_find,
+		.scan = &own->scan,
 	};
+	begin_scan(own, &shared->virus);
 	own->client = own->address;
 	remember(own, learn_envelope(s, argv[0]));
 	if (!own->is_edge)
@@ -280,8 +298,10 @@ static sfsistat on_header(struct kit_session *s, struct pw_str name, struct pw_s
 	bool is_for_us = look_for_client(own, name, value);
 
 	remember(own, forged_look(&own->forged, name, value, authserv_id(own)));
-	if (own->failure == PW_OK && !is_for_us)
+	if (own->failure == PW_OK && !is_for_us) {
 		remember(own, pw_judge_header(own->judge, name, value));
+		virus_header(&own->scan, name, value);
+	}
 	return SMFIS_CONTINUE;
 }
 
@@ -293,6 +313,7 @@ static sfsistat on_eoh(struct kit_session *s)
 		begin_judge(own); /* an edge's message without a field */
 	if (own->failure == PW_OK)
 		remember(own, pw_judge_eoh(own->judge, false));
+	virus_body(&own->scan, PW_STR("\r\n"));
 	return SMFIS_CONTINUE;
 }
 
@@ -302,6 +323,8 @@ static sfsistat on_body(struct kit_session *s, struct pw_str chunk)
 
 	if (own->failure == PW_OK)
 		remember(own, pw_judge_body(own->judge, chunk));
+	if (own->failure == PW_OK)
+		virus_body(&own->scan, chunk);
 	return SMFIS_CONTINUE;
 }
 
@@ -518,6 +541,7 @@ static sfsistat judge(struct kit_session *s, struct pw_verdict *verdict)
 		.dmarc_reject = settings_of(own)->dmarc_reject,
 	};
 
+	virus_sent(&own->scan);
 	own->failure = pw_judge_end(
 		own->judge, rules_weights(rules_of(s)),
 		pw_clock_mono_ms() + settings_of(own)->dns_deadline_ms, verdict);

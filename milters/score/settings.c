@@ -34,6 +34,14 @@ enum pw_status derived_new(void **out, const void *settings, struct pw_buf *why_
 		free(derived);
 		return PW_ERR_CONFIG;
 	}
+	if (set->clamav_socket[0] != '\0' &&
+	    pw_dial_parse(&derived->clamd, pw_str_from(set->clamav_socket)) != PW_OK) {
+		pw_buf_printf(why_out,
+		              "clamav_socket: not unix:/PATH or inet:ADDRESS:PORT: %s",
+		              set->clamav_socket);
+		free(derived);
+		return PW_ERR_CONFIG;
+	}
 	*out = derived;
 	return PW_OK;
 }

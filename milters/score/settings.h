@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/nets.h"
+#include "io/dial.h"
 #include "io/settings.h"
 
 enum { DMARC_REJECT, DMARC_REJECT_DRY_RUN, DMARC_REJECT_SCORE };
@@ -21,6 +22,7 @@ extern const struct pw_settings_schema settings_schema;
 /* One generation, made at start and at each reload. */
 struct derived {
 	struct pw_nets edges; /* trusted_edges */
+	struct pw_dial clamd;  /* clamav_socket; len 0 = none */
 };
 
 /* For struct kit_live_hooks.

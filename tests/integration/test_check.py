@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -288,6 +289,43 @@ def test_policyd_away(inner):
         assert len(found) == 4 and all("systemctl restart postward-" in p[3] for p in found)
     finally:
         program.start()
+
+
+def test_clamd_that_does_not_answer(inner):
+    """Mail passes without it, so that nobody would miss it."""
+    conf = inner.etc / "postward/postward-score.conf"
+    path = inner.root / "clamd.ctl"
+    plain = conf.read_text()
+    cure = "systemctl restart clamav-daemon"
+    for spec, text in ((f"unix:{path}", "as user postward_score: there is no such socket: viruses pass"),
+                       ("inet:127.0.0.1:3310", "as user postward_score: nobody listens"),
+                       ("inet:localhost:3310", "is not unix:/PATH or inet:ADDRESS:PORT")):
+        conf.write_text(f"{plain}clamav_socket = {spec}\n")
+        expect(inner, "sockets", "sockets/clamav", "error", text, cure if "user" in text else "")
+    conf.write_text(f"{plain}clamav_socket = unix:{path}\n")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        path.chmod(0o666)
+        inner.root.chmod(0o755)
+        listener.listen()
+        expect(inner, "sockets", "sockets/clamav", "error", "nobody answers", cure)
+        path.chmod(0o600)
+        expect(inner, "sockets", "sockets/clamav", "error", "may not connect", cure)
+        path.chmod(0o666)
+
+        def clamd():
+            for words in (b"PONG\0", b"UNKNOWN COMMAND\0"):
+                client = listener.accept()[0]
+                assert client.recv(99) == b"zPING\0"
+                client.sendall(words)
+                client.close()
+
+        listener.accept()[0].close()  # of the one that gave up
+        thread = threading.Thread(target=clamd)
+        thread.start()
+        assert inner.problems("--only", "sockets") == []
+        expect(inner, "sockets", "sockets/clamav", "error", "something else answers", cure)
+        thread.join()
 
 
 def test_listener_open_to_others(inner):

@@ -39,6 +39,7 @@ static const struct check checks[] = {
 	{ "sockets",      "tables",       check_table_sockets,       CHECK_MAILBOXES, false },
 	{ "sockets",      "dovecot",      check_sasl_socket,         CHECK_MAILBOXES, false },
 	{ "sockets",      "guests",       check_guest_sockets,       CHECK_MAILBOXES, false },
+	{ "sockets",      "clamav",       check_clamd_socket,        CHECK_MAILBOXES, false },
 	{ "services",     "running",      check_services,            CHECK_ANY,       false },
 	{ "database",     "connection",   check_database,            CHECK_MAILBOXES, false },
 	{ "database",     "schema",       check_schema,              CHECK_MAILBOXES, false },

@@ -108,7 +108,7 @@ check_fn check_main_cf, check_milters, check_stages, check_relay, check_tls;
 check_fn check_dovecot_config, check_dovecot_logins, check_dovecot_modules,
 	check_dovecot_files;
 check_fn check_milter_sockets, check_policy_sockets, check_table_sockets,
-	check_sasl_socket, check_guest_sockets;
+	check_sasl_socket, check_guest_sockets, check_clamd_socket;
 check_fn check_services;
 check_fn check_database, check_schema, check_rows, check_roles, check_maps;
 check_fn check_clock, check_database_clock;

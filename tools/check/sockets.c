@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/ip.h"
 #include "io/clock.h"
 #include "tools/check/check.h"
 #include "tools/identity.h"
@@ -409,4 +410,61 @@ void check_guest_sockets(struct check_report *report, const struct check_context
 		try_guest(report, context, "dovecot", pw_buf_text(&auth), NULL);
 	check_listener(report, context, "postward-doveadm");
 	check_listener(report, context, "postward-lmtp");
+}
+
+/* ---- clamd ---- */
+
+#define SCORE_USER "postward_score"
+
+/* As postward-score connects. False after it has told why it could not be tried. */
+static bool try_clamd(struct check_report *report, const struct check_context *context,
+                      struct pw_str spec, enum probe_result *result_out)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf path = { 0 };
+	struct attempt attempt = { .kind = PROBE_CLAMD, .deadline_ms = soon(context) };
+	struct pw_str host = spec, port = { NULL, 0 };
+	int64_t number;
+	struct pw_ip ip;
+
+	if (pw_str_starts(spec, PW_STR("unix:"))) {
+		pw_buf_puts(&path, pw_str_sub(spec, 5, spec.len));
+		attempt.path = pw_buf_text(&path);
+		return try_as(report, SCORE_USER, NULL, "/", &attempt, result_out);
+	}
+	(void)pw_str_cut(&host, ':');
+	port = pw_str_sub(host, pw_str_rfind(host, ':') + 1, host.len);
+	host = pw_str_sub(host, 0, pw_str_rfind(host, ':'));
+	if (host.len > 2 && host.at[0] == '[')
+		host = pw_str_sub(host, 1, host.len - 2);
+	if (pw_ip_parse(&ip, host) != PW_OK ||
+	    pw_str_to_int64(port, 1, UINT16_MAX, &number) != PW_OK) {
+		check_error(report,
+		            "clamav_socket: %.*s is not unix:/PATH or "
+		            "inet:ADDRESS:PORT",
+		            PW_FMT(spec));
+		return false;
+	}
+	*result_out =
+		probe_tcp(ip, (unsigned int)number, PROBE_CLAMD, attempt.deadline_ms);
+	return true;
+}
+
+/* Mail passes without it, so that it is missed by nobody. */
+void check_clamd_socket(struct check_report *report, const struct check_context *context)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf spec = { 0 };
+	enum probe_result result;
+
+	settings_file_value(&spec, "postward-score", "clamav_socket", "");
+	if (spec.len == 0) {
+		check_skip(report, "no clamav_socket is set");
+		return;
+	}
+	if (!try_clamd(report, context, pw_buf_str(&spec), &result) ||
+	    result == PROBE_FINE)
+		return;
+	check_error(report, "clamd at %s as user " SCORE_USER ": %s: viruses pass",
+	            pw_buf_text(&spec), probe_text(result));
+	check_cure(report, "systemctl restart clamav-daemon; journalctl -u clamav-daemon "
+	                   "-n 20");
 }
