@@ -47,6 +47,7 @@ static const struct {
 	{ pw_check_auth,     true },
 	{ pw_check_client,   false },
 	{ pw_check_bayes,    false },
+	{ pw_check_reputation, false },
 	{ pw_check_own_maps, false },
 }, content_checks[] = {
 	{ pw_check_identity, false },

@@ -4,6 +4,7 @@
 
 #include "core/bayes.h"
 #include "core/origin.h"
+#include "core/reputation.h"
 #include "core/score.h"
 #include "mail/auth.h"
 #include "mail/message.h"
@@ -25,11 +26,12 @@ struct pw_envelope {
 struct pw_check {
 	const struct pw_message *message;
 	const struct pw_envelope *envelope;
-	const struct pw_auth *auth;           /* NULL: nothing was verified */
-	const struct pw_bayes_result *bayes;  /* NULL: nobody was asked */
-	const struct pw_own_rules *own_rules; /* NULL: none */
-	const struct pw_own_maps *own_maps;   /* NULL: none */
-	struct pw_rules_limited *limited;     /* added to; may be NULL */
+	const struct pw_auth *auth;             /* NULL: nothing was verified */
+	const struct pw_bayes_result *bayes;    /* NULL: nobody was asked */
+	const struct pw_reputation *reputation; /* NULL: nobody was asked */
+	const struct pw_own_rules *own_rules;   /* NULL: none */
+	const struct pw_own_maps *own_maps;     /* NULL: none */
+	struct pw_rules_limited *limited;       /* added to; may be NULL */
 	const struct pw_psl *psl;
 	/* Is a domain ours? NULL: none is. */
 	bool (*is_local_domain)(const void *user, struct pw_str domain);
@@ -43,5 +45,8 @@ struct pw_check {
 void pw_checks_content(const struct pw_check *check);
 /* Those of client and authentication, once the others are done. */
 void pw_checks_session(const struct pw_check *check);
+/* Where the message came from, as far as that is proved, and where it leads. Names live
+ * in the arena. */
+void pw_checks_sources(const struct pw_check *check, struct pw_reputation *out);
 /* Is it one that pw_checks_content fires? */
 bool pw_checks_is_of_content(enum pw_symbol symbol);

@@ -32,15 +32,16 @@ bool pw_list_has(enum pw_list list, struct pw_str name);
 /* Does text hold needle, case ignored? */
 bool pw_has(struct pw_str text, const char *needle);
 
-void pw_check_auth(const struct pw_check *c);     /* checks_auth.c */
-void pw_check_client(const struct pw_check *c);   /* checks_client.c */
-void pw_check_identity(const struct pw_check *c); /* checks_identity.c */
-void pw_check_ids(const struct pw_check *c);      /* checks_ids.c: dates, Message-ID */
-void pw_check_mailer(const struct pw_check *c);   /* checks_mailer.c */
-void pw_check_mime(const struct pw_check *c);     /* checks_mime.c */
-void pw_check_files(const struct pw_check *c);    /* checks_files.c: attachments */
-void pw_check_html(const struct pw_check *c);     /* checks_html.c */
-void pw_check_links(const struct pw_check *c);    /* checks_links.c */
-void pw_check_subject(const struct pw_check *c);  /* checks_subject.c */
-void pw_check_text(const struct pw_check *c);     /* checks_text.c */
-void pw_check_bayes(const struct pw_check *c);    /* checks_bayes.c */
+void pw_check_auth(const struct pw_check *c);       /* checks_auth.c */
+void pw_check_client(const struct pw_check *c);     /* checks_client.c */
+void pw_check_identity(const struct pw_check *c);   /* checks_identity.c */
+void pw_check_ids(const struct pw_check *c);        /* checks_ids.c: dates, Message-ID */
+void pw_check_mailer(const struct pw_check *c);     /* checks_mailer.c */
+void pw_check_mime(const struct pw_check *c);       /* checks_mime.c */
+void pw_check_files(const struct pw_check *c);      /* checks_files.c: attachments */
+void pw_check_html(const struct pw_check *c);       /* checks_html.c */
+void pw_check_links(const struct pw_check *c);      /* checks_links.c */
+void pw_check_subject(const struct pw_check *c);    /* checks_subject.c */
+void pw_check_text(const struct pw_check *c);       /* checks_text.c */
+void pw_check_bayes(const struct pw_check *c);      /* checks_bayes.c */
+void pw_check_reputation(const struct pw_check *c); /* checks_reputation.c */

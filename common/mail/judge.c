@@ -244,6 +244,26 @@ static enum pw_status end_auth(struct pw_judge *j, int64_t deadline_ms,
 	return PW_OK;
 }
 
+/* The counts of what nobody knows stay 0, and say nothing.
+ *
+ * Errors  PW_ERR_NOMEM */
+static enum pw_status ask_standing(struct pw_judge *j, struct pw_verdict *out)
+{
+	struct pw_check check = check_of(j, out);
+	struct pw_reputation *sources;
+
+	out->sources = NULL;
+	if (j->tools->standing == NULL || j->envelope->origin.login.len > 0)
+		return PW_OK;
+	if ((sources = pw_arena_alloc(j->arena, sizeof(*sources))) == NULL)
+		return PW_ERR_NOMEM;
+	pw_checks_sources(&check, sources);
+	out->sources = sources;
+	if (sources->count > 0)
+		(void)j->tools->standing(j->tools->memory, sources);
+	return PW_OK;
+}
+
 static void note_virus(struct pw_judge *j, struct pw_verdict *out)
 {
 	out->virus = PW_STR("");
@@ -267,10 +287,11 @@ enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights
 		r = PW_OK;
 	}
 	if (r != PW_OK || (r = end_auth(j, deadline_ms, out)) != PW_OK ||
-	    (r = ask_bayes(j, out)) != PW_OK)
+	    (r = ask_bayes(j, out)) != PW_OK || (r = ask_standing(j, out)) != PW_OK)
 		return r;
 	note_virus(j, out);
 	check = check_of(j, out);
+	check.reputation = out->sources;
 	pw_checks_session(&check);
 	pw_score_decide(&out->plan, &j->hits, weights);
 	if (out->is_unread && out->virus.len == 0)

@@ -22,6 +22,9 @@ struct pw_judge_tools {
 	bool (*recall)(void *memory, const struct pw_envelope *envelope,
 	               const struct pw_tokens *tokens, struct pw_bayes_counts *out);
 	void *memory; /* of recall */
+	/* Fill in what is known of sources, with memory; false: nobody knows. Not asked
+	 * about mail of a login. NULL: no reputation. */
+	bool (*standing)(void *memory, struct pw_reputation *sources);
 	/* The virus found in the message, once all of it was seen; false: none is known.
 	 * NULL: nobody looks. */
 	bool (*find_virus)(void *scan, struct pw_arena *arena, struct pw_str *name_out);
@@ -44,6 +47,7 @@ struct pw_verdict {
 	bool has_auth;                          /* auth was looked at */
 	const struct pw_tokens *tokens;         /* NULL: Bayes was not asked */
 	const struct pw_bayes_result *bayes;    /* NULL: it did not answer */
+	const struct pw_reputation *sources;    /* NULL: nobody asked for them */
 	bool is_unread;                         /* nobody could read the content */
 	struct pw_str virus;                    /* its name; empty: none is known */
 	const struct pw_rules_limited *limited; /* own rules that were given up */

@@ -23,13 +23,20 @@ static void add_symbol(struct account *a, enum pw_symbol symbol, int32_t score_m
 {
 	enum pw_group group = pw_symbol_group(symbol);
 
-	if (group == PW_GRP_bayes)
+	if (group == PW_GRP_bayes || group == PW_GRP_reputation)
 		return;
 	a->score_milli += score_milli;
 	if (score_milli > a->worst_milli)
 		a->worst_milli = score_milli;
 	if (score_milli > 0)
 		a->groups[group] = true;
+}
+
+/* What was learned from messages like these must not teach itself. */
+static bool is_learned_group(struct pw_str name)
+{
+	return pw_str_eq(name, pw_str_from(pw_group_text(PW_GRP_bayes))) ||
+	       pw_str_eq(name, pw_str_from(pw_group_text(PW_GRP_reputation)));
 }
 
 static struct account draw_up(const struct pw_score_plan *plan)
@@ -44,7 +51,7 @@ static struct account draw_up(const struct pw_score_plan *plan)
 			continue;
 		if (!line->is_cap && symbol_of(line, &symbol))
 			add_symbol(&a, symbol, line->score_milli);
-		else if (!pw_str_eq(line->name, pw_str_from(pw_group_text(PW_GRP_bayes))))
+		else if (!is_learned_group(line->name))
 			a.score_milli += line->score_milli;
 	}
 	return a;

@@ -5,7 +5,14 @@
 #include "kit/kit.h"
 #include "score/counters.h"
 
-enum { STREAM_MESSAGES, STREAM_OFFER, STREAM_LESSONS, STREAM_RULES, STREAMS };
+enum {
+	STREAM_MESSAGES,
+	STREAM_OFFER,
+	STREAM_LESSONS,
+	STREAM_RULES,
+	STREAM_REPUTATION,
+	STREAMS
+};
 
 static const struct pw_writer_stream streams[STREAMS] = {
 	[STREAM_MESSAGES] = { "SELECT mail.record_messages($1::jsonb)", 10000, 100,
@@ -21,6 +28,9 @@ static const struct pw_writer_stream streams[STREAMS] = {
 	                   "jsonb_array_elements($1::jsonb) WITH ORDINALITY AS a (e, n) "
 	                   "ORDER BY n",
 	                   10, 10, true },
+	/* Counted twice would be wrong: rather not at all. */
+	[STREAM_REPUTATION] = { "SELECT mail.record_reputation($1::jsonb)", 5000, 200,
+	                        false },
 };
 
 #define HISTORY_FLUSH_MS 500
@@ -200,6 +210,11 @@ void daemon_record(struct daemon *daemon, struct pw_str row)
 	(void)!pw_writer_add(daemon->writer, STREAM_MESSAGES, row);
 }
 
+void daemon_count(struct daemon *daemon, struct pw_str row)
+{
+	(void)!pw_writer_add(daemon->writer, STREAM_REPUTATION, row); /* as above */
+}
+
 void daemon_learn(void *user, struct pw_str lesson)
 {
 	struct daemon *daemon = user;
@@ -230,6 +245,8 @@ void daemon_report(void *user)
 		pw_writer_numbers(daemon->writer, STREAM_MESSAGES);
 	struct pw_writer_numbers lessons =
 		pw_writer_numbers(daemon->writer, STREAM_LESSONS);
+	struct pw_writer_numbers reputation =
+		pw_writer_numbers(daemon->writer, STREAM_REPUTATION);
 	int64_t age_ms = pw_snapshot_age_ms(daemon->snapshot);
 	struct workers_numbers readers = reader_numbers(daemon->reader);
 
@@ -238,6 +255,8 @@ void daemon_report(void *user)
 	pw_count_set(&counters, COUNT_dropped, history.dropped);
 	pw_count_set(&counters, COUNT_lessons_queued, lessons.queued);
 	pw_count_set(&counters, COUNT_lessons_dropped, lessons.dropped);
+	pw_count_set(&counters, COUNT_reputation_queued, reputation.queued);
+	pw_count_set(&counters, COUNT_reputation_dropped, reputation.dropped);
 	pw_count_set(&counters, COUNT_sessions, kit_sessions());
 	pw_count_set(&counters, COUNT_readers, readers.running);
 	pw_count_set(&counters, COUNT_crashed, readers.crashed);

@@ -37,6 +37,8 @@ void daemon_close(struct daemon *daemon);
 
 /* Queue a row of the history. */
 void daemon_record(struct daemon *daemon, struct pw_str row);
+/* Queue what a message adds to reputations. */
+void daemon_count(struct daemon *daemon, struct pw_str row);
 /* Queue a lesson; daemon is a struct daemon. */
 void daemon_learn(void *daemon, struct pw_str lesson);
 /* Callbacks of struct kit_daemon; user is the daemon. */

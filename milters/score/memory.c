@@ -5,6 +5,7 @@
 
 #include "db/pool.h"
 #include "db/recall.h"
+#include "db/standing.h"
 #include "io/clock.h"
 #include "io/log.h"
 
@@ -100,5 +101,27 @@ bool memory_recall(void *arg, const struct pw_envelope *envelope,
 	note(recall->memory, r, rows);
 	if (r == PW_OK)
 		pw_recall_read(out, tokens, rows);
+	return r == PW_OK;
+}
+
+bool memory_standing(void *arg, struct pw_reputation *sources)
+{
+	const struct recall *recall = arg;
+	PW_AUTO(pw_buf_done) struct pw_buf list = { 0 };
+	PW_AUTO(pw_db_result_free) struct pw_db_result *rows = NULL;
+	int64_t now_ms = pw_clock_mono_ms();
+	struct pw_str param;
+	enum pw_status r;
+
+	if (recall->patience_ms == 0 || !may_ask(recall->memory, now_ms))
+		return false;
+	pw_standing_put(&list, sources);
+	param = pw_buf_str(&list);
+	if ((r = pw_buf_status(&list)) == PW_OK)
+		r = pw_db_exec(recall->memory->db, PW_STANDING_SQL, &param, 1,
+		               now_ms + recall->patience_ms, &rows);
+	note(recall->memory, r, rows);
+	if (r == PW_OK)
+		pw_standing_read(sources, rows);
 	return r == PW_OK;
 }

@@ -28,3 +28,5 @@ struct recall {
 /* For struct pw_judge_tools; recall is a struct recall. */
 bool memory_recall(void *recall, const struct pw_envelope *envelope,
                    const struct pw_tokens *tokens, struct pw_bayes_counts *out);
+/* For struct pw_judge_tools: the same of the places it came from. */
+bool memory_standing(void *recall, struct pw_reputation *sources);

@@ -15,6 +15,7 @@
 #include "score/counters.h"
 #include "score/lesson.h"
 #include "score/record.h"
+#include "score/reputation.h"
 
 #define SESSION_BYTES ((size_t)64 * 1024) /* names of one client */
 #define RECIPIENTS_MAX 10000              /* looked at; Postfix's own limit is 1000 */
@@ -211,6 +212,9 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 		.own_maps = rules_maps(rules_of(s)),
 		.recall = memory_recall,
 		.memory = &own->recall,
+		.standing = settings_of(own)->reputation == REPUTATION_ON
+		                    ? memory_standing
+		                    : NULL,
 		.read = reader_read,
 		.reader = shared->reader,
 		.find_virus = virus_find,
@@ -512,6 +516,14 @@ static void learn_by_itself(struct kit_session *s, const struct pw_verdict *v)
 	daemon_learn(shared_of(s), pw_buf_str(&row));
 }
 
+static void count_sources(struct kit_session *s, const struct pw_verdict *v)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf row = { 0 };
+
+	if (reputation_put(&row, v) == PW_OK) /* else one message less */
+		daemon_count(shared_of(s), pw_buf_str(&row));
+}
+
 static sfsistat carry_out(struct kit_session *s, const struct answer *answer)
 {
 	struct session *own = s->own;
@@ -555,6 +567,7 @@ static sfsistat judge(struct kit_session *s, struct pw_verdict *verdict)
 		tell_limited(s, verdict);
 		record(s, &answer, verdict);
 		learn_by_itself(s, verdict);
+		count_sources(s, verdict);
 	}
 	return result;
 }

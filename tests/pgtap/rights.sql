@@ -54,6 +54,7 @@ $$VALUES
     ('postward_postfix postfix_domain'), ('postward_postfix postfix_mailbox'),
     ('postward_postfix postfix_senders'),
     ('postward_score generation'), ('postward_score offer_symbols'),
+    ('postward_score reputation_recall'), ('postward_score record_reputation'),
     ('postward_score bayes_recall'), ('postward_score record_lessons'), ('postward_score tell_score_rules'),
     ('postward_score record_events'), ('postward_score record_messages')$$,
 'programs: functions');
