@@ -55,17 +55,17 @@ def served(machine):
 
 
 def test_a_certificate_of_certbot(typed):
-    bring, ask = blocks()["sh-certbot"].splitlines()
+    bring, ask = blocks("docs/install.md")["sh-certbot"].splitlines()
     follow(typed.machine, bring)
     assert ask == f"certbot certonly --standalone -d {NAME}"
     typed.machine.run("certbot --version")
     serial = fetch_certificate(typed.machine, 1)
-    print(follow(typed.machine, blocks()["sh-single"]))
+    print(follow(typed.machine, blocks("docs/install.md")["sh-single"]))
     wait_until(lambda: served(typed.machine) == {serial}, what="certbot's certificate")
 
 
 def test_its_renewal(typed):
-    follow(typed.machine, blocks()["sh-renewal"])
+    follow(typed.machine, blocks("docs/install.md")["sh-renewal"])
     serial = fetch_certificate(typed.machine, 2)
     typed.machine.run("/etc/letsencrypt/renewal-hooks/deploy/mail")
     wait_until(lambda: served(typed.machine) == {serial}, what="the next certificate")
@@ -102,7 +102,7 @@ def read_until(tls, start):
 
 def test_fail2ban_shuts_a_guesser_out(typed):
     typed.furnish()
-    follow(typed.machine, blocks()["sh-fail2ban"])
+    follow(typed.machine, blocks("docs/install.md")["sh-fail2ban"])
     wait_until(lambda: "postward-auth" in typed.machine.try_run("fail2ban-client status").stdout, what="the jail")
     with ThreadPoolExecutor(GUESSES) as pool:
         said = list(pool.map(lambda _: guess(typed, THIEF), range(GUESSES)))
