@@ -163,6 +163,24 @@ bool pw_ip_is_loopback(struct pw_ip ip)
 	return ip.family == PW_IP_V6 && memcmp(ip.bytes, one, sizeof(one)) == 0;
 }
 
+bool pw_ip_is_private(struct pw_ip ip)
+{
+	static const char *const nets[] = { "0.0.0.0/8",      "10.0.0.0/8",
+		                            "100.64.0.0/10",  "127.0.0.0/8",
+		                            "169.254.0.0/16", "172.16.0.0/12",
+		                            "192.168.0.0/16", "::/127",
+		                            "fc00::/7",       "fe80::/10" };
+
+	for (size_t i = 0; i < PW_LEN(nets); i++) {
+		struct pw_net net;
+
+		if (pw_net_parse(&net, pw_str_from(nets[i])) == PW_OK &&
+		    pw_net_contains(&net, ip))
+			return true;
+	}
+	return false;
+}
+
 int pw_ip_cmp(struct pw_ip a, struct pw_ip b)
 {
 	if (a.family != b.family)

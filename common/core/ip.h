@@ -32,6 +32,8 @@ PW_MUST_CHECK enum pw_status pw_ip_from_bytes(struct pw_ip *out, const void *byt
 struct pw_ip pw_ip_unmap(struct pw_ip ip);
 /* 127.0.0.0/8 or ::1. */
 bool pw_ip_is_loopback(struct pw_ip ip);
+/* Of a network that is everybody's own: private, link-local, loopback (RFC 6890). */
+bool pw_ip_is_private(struct pw_ip ip);
 
 bool pw_ip_eq(struct pw_ip a, struct pw_ip b);
 /* Order for sorting and searching: IPv4 before IPv6, then by bytes. */

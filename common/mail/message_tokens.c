@@ -129,23 +129,12 @@ static void put_zone(struct pw_tokens *t, const struct pw_message *m)
  * particular tell nothing. */
 static void put_network(struct pw_tokens *t, struct pw_ip ip)
 {
-	static const char *const private[] = { "10.0.0.0/8",     "127.0.0.0/8",
-		                               "172.16.0.0/12",  "192.168.0.0/16",
-		                               "169.254.0.0/16", "fc00::/7",
-		                               "fe80::/10",      "::1" };
 	PW_AUTO(pw_buf_done) struct pw_buf text = { 0 };
 	struct pw_net net = { ip, ip.family == PW_IP_V4 ? 16 : 32 };
 	size_t whole = net.bits / 8u;
 
-	if (ip.family == PW_IP_NONE)
+	if (ip.family == PW_IP_NONE || pw_ip_is_private(ip))
 		return;
-	for (size_t i = 0; i < PW_LEN(private); i++) {
-		struct pw_net known;
-
-		if (pw_net_parse(&known, pw_str_from(private[i])) == PW_OK &&
-		    pw_net_contains(&known, ip))
-			return;
-	}
 	for (size_t i = whole; i < sizeof(net.ip.bytes); i++)
 		net.ip.bytes[i] = 0;
 	pw_net_put(&text, &net);
