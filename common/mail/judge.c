@@ -1,6 +1,8 @@
 #include "mail/judge.h"
 
 #include "core/map.h"
+#include "core/url.h"
+#include "io/clock.h"
 #include "mail/message_tokens.h"
 #include "mail/reading.h"
 
@@ -12,7 +14,8 @@ struct pw_judge {
 	struct pw_auth_run *auth; /* NULL when nothing is verified */
 	struct pw_hits hits;
 	struct pw_rules_limited limited;
-	struct pw_tokens *tokens; /* NULL when Bayes is not asked */
+	struct pw_tokens *tokens;      /* NULL when Bayes is not asked */
+	struct pw_dns_list_run *lists; /* NULL when no list is asked */
 	int64_t now_ms;
 };
 
@@ -41,6 +44,33 @@ static enum pw_status start_auth(struct pw_judge *j)
 	return pw_auth_spf(j->auth, &input);
 }
 
+/* What is known before the message comes. */
+static enum pw_status start_lists(struct pw_judge *j)
+{
+	const struct pw_origin *o = &j->envelope->origin;
+	enum pw_status r;
+
+	if ((r = pw_dns_list_run_new(&j->lists, j->arena, j->tools->resolver,
+	                             j->tools->dns_lists, j->tools->psl)) != PW_OK ||
+	    (r = pw_dns_list_ask_address(j->lists, PW_DNS_LIST_CLIENT, o->address)) !=
+	            PW_OK ||
+	    (r = pw_dns_list_ask_domain(j->lists, PW_DNS_LIST_NAME, o->name)) != PW_OK ||
+	    (r = pw_dns_list_ask_domain(j->lists, PW_DNS_LIST_HELO, o->helo)) != PW_OK)
+		return r;
+	return pw_dns_list_ask_domain(j->lists, PW_DNS_LIST_SENDER,
+	                              j->envelope->sender.domain);
+}
+
+static enum pw_status start(struct pw_judge *j)
+{
+	enum pw_status r;
+
+	if (j->tools->resolver == NULL || j->envelope->origin.login.len > 0)
+		return PW_OK;
+	r = start_auth(j);
+	return r == PW_OK && j->tools->dns_lists != NULL ? start_lists(j) : r;
+}
+
 enum pw_status pw_judge_new(struct pw_judge **out, struct pw_arena *arena,
                             const struct pw_judge_tools *tools,
                             const struct pw_envelope *envelope, int64_t now_ms)
@@ -55,8 +85,8 @@ enum pw_status pw_judge_new(struct pw_judge **out, struct pw_arena *arena,
 	j->envelope = envelope;
 	j->now_ms = now_ms;
 	r = pw_message_new(&j->message, arena);
-	if (r == PW_OK && tools->resolver != NULL && envelope->origin.login.len == 0)
-		r = start_auth(j);
+	if (r == PW_OK)
+		r = start(j);
 	if (r == PW_OK)
 		*out = j;
 	else
@@ -69,6 +99,7 @@ void pw_judge_free(struct pw_judge **judge)
 	if (*judge == NULL)
 		return;
 	pw_auth_free(&(*judge)->auth);
+	pw_dns_list_run_free(&(*judge)->lists);
 	pw_message_done(&(*judge)->message);
 	*judge = NULL;
 }
@@ -88,6 +119,9 @@ enum pw_status pw_judge_eoh(struct pw_judge *j, bool is_cut)
 	enum pw_status r = pw_message_eoh(j->message);
 
 	j->message->has_body_in_header = is_cut;
+	if (r == PW_OK && j->lists != NULL && j->message->has_from)
+		r = pw_dns_list_ask_domain(j->lists, PW_DNS_LIST_FROM,
+		                           j->message->from.domain);
 	if (r != PW_OK || j->auth == NULL)
 		return r;
 	return pw_auth_eoh(j->auth, j->message->has_from ? &j->message->from : NULL);
@@ -272,6 +306,45 @@ static void note_virus(struct pw_judge *j, struct pw_verdict *out)
 		pw_hits_add(&j->hits, PW_SYM_CLAM_VIRUS, 1000, out->virus);
 }
 
+/* A link's host is a name as the reader found it: what DNS is asked is one of the list's.
+ */
+static enum pw_status ask_about_links(struct pw_judge *j)
+{
+	const struct pw_links *links = &j->message->links;
+	enum pw_status r = PW_OK;
+
+	if (j->lists == NULL)
+		return PW_OK;
+	for (size_t i = 0; i < links->count && r == PW_OK; i++) {
+		struct pw_url_host host;
+		struct pw_url url;
+
+		if (!pw_url_parse(&url, links->at[i].url))
+			continue;
+		pw_url_host_read(&host, &url);
+		if (host.ip.family == PW_IP_NONE)
+			r = pw_dns_list_ask_domain(j->lists, PW_DNS_LIST_URL,
+			                           pw_url_host_str(&host));
+	}
+	return r;
+}
+
+static enum pw_status end_lists(struct pw_judge *j, const struct pw_auth *auth)
+{
+	enum pw_status r = PW_OK;
+
+	if (j->lists == NULL)
+		return PW_OK;
+	for (size_t i = 0; i < auth->dkim_count && r == PW_OK; i++)
+		if (auth->dkim[i].result == PW_DKIM_PASS)
+			r = pw_dns_list_ask_domain(j->lists, PW_DNS_LIST_DKIM,
+			                           auth->dkim[i].domain);
+	if (r != PW_OK)
+		return r;
+	return pw_dns_list_run_end(
+		j->lists, pw_clock_mono_ms() + j->tools->dns_lists_wait_ms, &j->hits);
+}
+
 enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights,
                             int64_t deadline_ms, struct pw_verdict *out)
 {
@@ -286,8 +359,10 @@ enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights
 		j->tokens = NULL;
 		r = PW_OK;
 	}
-	if (r != PW_OK || (r = end_auth(j, deadline_ms, out)) != PW_OK ||
-	    (r = ask_bayes(j, out)) != PW_OK || (r = ask_standing(j, out)) != PW_OK)
+	if (r != PW_OK || (r = ask_about_links(j)) != PW_OK ||
+	    (r = end_auth(j, deadline_ms, out)) != PW_OK ||
+	    (r = ask_bayes(j, out)) != PW_OK || (r = ask_standing(j, out)) != PW_OK ||
+	    (r = end_lists(j, &out->auth)) != PW_OK)
 		return r;
 	note_virus(j, out);
 	check = check_of(j, out);

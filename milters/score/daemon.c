@@ -11,6 +11,7 @@ enum {
 	STREAM_LESSONS,
 	STREAM_RULES,
 	STREAM_REPUTATION,
+	STREAM_LISTS,
 	STREAMS
 };
 
@@ -31,6 +32,8 @@ static const struct pw_writer_stream streams[STREAMS] = {
 	/* Counted twice would be wrong: rather not at all. */
 	[STREAM_REPUTATION] = { "SELECT mail.record_reputation($1::jsonb)", 5000, 200,
 	                        false },
+	/* How lists over DNS stand. */
+	[STREAM_LISTS] = { "SELECT mail.tell_dns_lists($1::jsonb)", 1000, 100, true },
 };
 
 #define HISTORY_FLUSH_MS 500
@@ -65,6 +68,9 @@ static enum pw_status compile(void *arg, const struct pw_snapshot_data *data,
 	struct rules *rules = NULL;
 	enum pw_status r = rules_read(&rules, data, &complaints);
 
+	if (r == PW_OK && (r = rules_bind(rules, data, daemon->list_health)) != PW_OK)
+		rules_free(&rules);
+
 	for (struct pw_str rest = pw_buf_str(&complaints); rest.len > 0;)
 		pw_log(PW_LOG_WARNING, "", PW_KV("event", "row_unusable"),
 		       PW_KV("why", pw_str_cut(&rest, '\n')), PW_KV_END);
@@ -77,6 +83,14 @@ static enum pw_status compile(void *arg, const struct pw_snapshot_data *data,
 	reader_load(daemon->reader, data);
 	tell_problems(daemon, rules);
 	return r;
+}
+
+static void tell_list(void *arg, struct pw_str row)
+{
+	struct daemon *daemon = arg;
+
+	/* one that cannot be queued: the log has it */
+	(void)!pw_writer_add(daemon->writer, STREAM_LISTS, row);
 }
 
 static void release(void *arg, void *compiled)
@@ -181,6 +195,10 @@ enum pw_status daemon_open(struct daemon *daemon)
 	r = open_writer(daemon, &why);
 	if (complain("history", r, &why) != PW_OK)
 		return r;
+	r = list_health_open(&daemon->list_health, daemon->resolver,
+	                     set->dns_lists_probe_ms, tell_list, daemon);
+	if (complain("dns_lists", r, &why) != PW_OK)
+		return r;
 	r = open_memory(daemon, &why);
 	if (complain("bayes", r, &why) != PW_OK)
 		return r;
@@ -193,9 +211,10 @@ enum pw_status daemon_open(struct daemon *daemon)
 void daemon_close(struct daemon *daemon)
 {
 	learner_close(&daemon->learner);
+	pw_snapshot_close(&daemon->snapshot);
+	list_health_close(&daemon->list_health);
 	pw_writer_close(&daemon->writer);
 	memory_close(&daemon->memory);
-	pw_snapshot_close(&daemon->snapshot);
 	rules_free(&daemon->built_in);
 	pw_dkim_lib_free(&daemon->dkim);
 	pw_resolver_close(&daemon->resolver);

@@ -6,6 +6,7 @@
 #include "kit/live.h"
 #include "mail/judge.h"
 #include "score/learner.h"
+#include "score/list_health.h"
 #include "score/memory.h"
 #include "score/reader.h"
 #include "score/rules.h"
@@ -23,6 +24,7 @@ struct daemon {
 	struct pw_snapshot *snapshot;
 	struct pw_writer *writer;
 	struct memory *memory;
+	struct list_health *list_health;
 	struct learner *learner; /* NULL: nowhere */
 	struct virus_news virus;
 };

@@ -6,6 +6,7 @@
 #include "core/json.h"
 #include "core/map.h"
 #include "core/score_text.h"
+#include "score/list_health.h"
 
 #define DOMAINS_MAX 1000000
 #define ARENA_BYTES ((size_t)256 * 1024 * 1024)
@@ -31,6 +32,12 @@ const struct pw_snapshot_query rules_queries[RULES_QUERIES] = {
 	                 3 },
 	[RULES_MAP_ENTRIES] = { "SELECT map, entry FROM mail.snapshot_score_map_entries",
 	                        2 },
+	[RULES_DNS_LISTS] = { "SELECT zone, about, refusals, test_listed, test_unlisted "
+	                      "FROM mail.snapshot_dns_lists",
+	                      5 },
+	[RULES_DNS_ANSWERS] = { "SELECT name, zone, about, codes FROM "
+	                        "mail.snapshot_dns_list_answers",
+	                        4 },
 };
 
 struct rules {
@@ -40,6 +47,7 @@ struct rules {
 	enum pw_dmarc_policy dispositions[PW_DMARC_POLICIES]; /* what overrides lead to */
 	struct pw_own_rules *own;
 	struct pw_own_maps *maps;
+	struct pw_dns_lists *dns_lists;
 	struct pw_buf problems; /* of own rules */
 	uint8_t *told;          /* a symbol each: was its rule complained about? */
 };
@@ -61,7 +69,8 @@ enum pw_status rules_new(struct rules **out)
 	    (r = pw_map_new(&rules->sealers, seed, DOMAINS_MAX)) != PW_OK ||
 	    (r = pw_map_new(&rules->overrides, seed, DOMAINS_MAX)) != PW_OK ||
 	    (r = pw_own_rules_new(&rules->own)) != PW_OK ||
-	    (r = pw_own_maps_new(&rules->maps)) != PW_OK)
+	    (r = pw_own_maps_new(&rules->maps)) != PW_OK ||
+	    (r = pw_dns_lists_new(&rules->dns_lists)) != PW_OK)
 		return r;
 	if ((rules->told = calloc(PW_SYMBOLS_ALL, 1)) == NULL)
 		return PW_ERR_NOMEM;
@@ -79,6 +88,7 @@ void rules_free(struct rules **rules)
 	pw_map_free(&(*rules)->overrides);
 	pw_own_rules_free(&(*rules)->own);
 	pw_own_maps_free(&(*rules)->maps);
+	pw_dns_lists_free(&(*rules)->dns_lists);
 	pw_buf_done(&(*rules)->problems);
 	free((*rules)->told);
 	pw_arena_free(&(*rules)->arena);
@@ -99,6 +109,11 @@ const struct pw_own_rules *rules_own(const struct rules *rules)
 const struct pw_own_maps *rules_maps(const struct rules *rules)
 {
 	return rules->maps;
+}
+
+const struct pw_dns_lists *rules_dns_lists(const struct rules *rules)
+{
+	return rules->dns_lists;
 }
 
 struct pw_str rules_problems(const struct rules *rules)
@@ -340,6 +355,65 @@ static enum pw_status read_maps(struct rules *rules, const struct pw_snapshot_da
 	return r == PW_ERR_NOMEM ? r : pw_buf_status(&rules->problems);
 }
 
+/* As read_own. */
+static enum pw_status read_dns_lists(struct rules *rules,
+                                     const struct pw_snapshot_data *data,
+                                     struct pw_buf *complaints)
+{
+	enum pw_status r = PW_OK;
+
+	for (size_t i = 0;
+	     i < pw_snapshot_rows(data, RULES_DNS_LISTS) && r != PW_ERR_NOMEM; i++) {
+		PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+		struct pw_str zone = pw_snapshot_value(data, RULES_DNS_LISTS, i, 0);
+
+		r = pw_dns_lists_add(rules->dns_lists, zone,
+		                     pw_snapshot_value(data, RULES_DNS_LISTS, i, 1),
+		                     pw_snapshot_value(data, RULES_DNS_LISTS, i, 2),
+		                     &why);
+		if (r != PW_OK && r != PW_ERR_NOMEM)
+			leave_out(rules, zone, &why, complaints);
+	}
+	for (size_t i = 0;
+	     i < pw_snapshot_rows(data, RULES_DNS_ANSWERS) && r != PW_ERR_NOMEM; i++) {
+		PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+		struct pw_str name = pw_snapshot_value(data, RULES_DNS_ANSWERS, i, 0);
+
+		r = pw_dns_lists_answer(rules->dns_lists, &rules->weights, name,
+		                        pw_snapshot_value(data, RULES_DNS_ANSWERS, i, 1),
+		                        pw_snapshot_value(data, RULES_DNS_ANSWERS, i, 2),
+		                        pw_snapshot_value(data, RULES_DNS_ANSWERS, i, 3),
+		                        &why);
+		if (r == PW_ERR_SYNTAX || r == PW_ERR_LIMIT)
+			leave_out(rules, name, &why, complaints);
+	}
+	return r == PW_ERR_NOMEM ? r : pw_buf_status(&rules->problems);
+}
+
+enum pw_status rules_bind(struct rules *rules, const struct pw_snapshot_data *data,
+                          struct list_health *health)
+{
+	enum pw_status r = PW_OK;
+
+	list_health_begin(health);
+	for (size_t i = 0; i < pw_dns_lists_count(rules->dns_lists) && r == PW_OK; i++) {
+		struct pw_str zone = pw_dns_lists_zone(rules->dns_lists, i);
+		struct pw_str about =
+			pw_str_from(pw_dns_lists_about(rules->dns_lists, i));
+
+		for (size_t row = 0; row < pw_snapshot_rows(data, RULES_DNS_LISTS); row++)
+			if (pw_str_eq(pw_snapshot_value(data, RULES_DNS_LISTS, row, 0),
+			              zone) &&
+			    pw_str_eq(pw_snapshot_value(data, RULES_DNS_LISTS, row, 1),
+			              about))
+				r = list_health_bind(
+					health, rules->dns_lists, i,
+					pw_snapshot_value(data, RULES_DNS_LISTS, row, 3),
+					pw_snapshot_value(data, RULES_DNS_LISTS, row, 4));
+	}
+	return r;
+}
+
 enum pw_status rules_read(struct rules **out, const struct pw_snapshot_data *data,
                           struct pw_buf *complaints)
 {
@@ -371,7 +445,8 @@ enum pw_status rules_read(struct rules **out, const struct pw_snapshot_data *dat
 	    (r = read_names(rules, rules->sealers, data, RULES_SEALERS)) != PW_OK ||
 	    (r = read_overrides(rules, data)) != PW_OK ||
 	    (r = read_own(rules, data, complaints)) != PW_OK ||
-	    (r = read_maps(rules, data, complaints)) != PW_OK)
+	    (r = read_maps(rules, data, complaints)) != PW_OK ||
+	    (r = read_dns_lists(rules, data, complaints)) != PW_OK)
 		return r;
 	*out = PW_TAKE(rules);
 	return PW_OK;

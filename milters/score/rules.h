@@ -5,9 +5,11 @@
 #include "core/dmarc.h"
 #include "core/score.h"
 #include "db/snapshot.h"
+#include "mail/dns_lists.h"
 #include "mail/own_maps.h"
 #include "mail/own_rules.h"
 
+struct list_health;
 struct rules;
 
 enum {
@@ -20,10 +22,12 @@ enum {
 	RULES_OWN,
 	RULES_MAPS,
 	RULES_MAP_ENTRIES,
+	RULES_DNS_LISTS,
+	RULES_DNS_ANSWERS,
 	RULES_QUERIES
 };
 extern const struct pw_snapshot_query rules_queries[RULES_QUERIES];
-#define RULES_FORMAT 5
+#define RULES_FORMAT 6
 
 /* The built-in weights, no domain.
  *
@@ -42,6 +46,14 @@ PW_MUST_CHECK enum pw_status rules_read(struct rules **out,
 const struct pw_weights *rules_weights(const struct rules *rules);
 const struct pw_own_rules *rules_own(const struct rules *rules);
 const struct pw_own_maps *rules_maps(const struct rules *rules);
+const struct pw_dns_lists *rules_dns_lists(const struct rules *rules);
+/* Have somebody look after the lists over DNS: without it none is asked. Once, before
+ * others see the rules.
+ *
+ * Errors  PW_ERR_NOMEM */
+PW_MUST_CHECK enum pw_status rules_bind(struct rules *rules,
+                                        const struct pw_snapshot_data *data,
+                                        struct list_health *health);
 /* Own rules and maps that cannot be used and why, for mail.tell_score_rules:
  * [{"name", "problem"}, ...]. */
 struct pw_str rules_problems(const struct rules *rules);

@@ -210,6 +210,8 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 		.dmarc_override = rules_dmarc_override,
 		.user = rules_of(s),
 		.own_maps = rules_maps(rules_of(s)),
+		.dns_lists = rules_dns_lists(rules_of(s)),
+		.dns_lists_wait_ms = settings_of(own)->dns_lists_wait_ms,
 		.recall = memory_recall,
 		.memory = &own->recall,
 		.standing = settings_of(own)->reputation == REPUTATION_ON

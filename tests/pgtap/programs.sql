@@ -65,7 +65,7 @@ SELECT is(mail.offer_symbols('[{"name":"AA","group":"g","weight":1.5,"descriptio
 UPDATE mail.score_symbols SET weight = 3 WHERE name = 'AA';
 SELECT is(mail.offer_symbols('[{"name":"AA","group":"g","weight":1.5,"description":"a"}]',
                              '[{"name":"g","max":8,"description":"grp"}]'), 0::bigint, 'again: nothing');
-SELECT is((SELECT weight FROM mail.snapshot_symbols), 3::numeric, 'a weight set by people stays');
+SELECT is((SELECT weight FROM mail.snapshot_symbols WHERE name = 'AA'), 3::numeric, 'a weight set by people stays');
 SELECT results_eq($$SELECT action, threshold FROM mail.snapshot_actions ORDER BY 1$$,
                   $$VALUES ('add header', 6::numeric), ('reject', 15)$$, 'thresholds');
 

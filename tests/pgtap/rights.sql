@@ -56,6 +56,7 @@ $$VALUES
     ('postward_score generation'), ('postward_score offer_symbols'),
     ('postward_score reputation_recall'), ('postward_score record_reputation'),
     ('postward_score bayes_recall'), ('postward_score record_lessons'), ('postward_score tell_score_rules'),
+    ('postward_score tell_dns_lists'),
     ('postward_score record_events'), ('postward_score record_messages')$$,
 'programs: functions');
 
@@ -86,6 +87,7 @@ $$VALUES
     ('postward_score snapshot_actions SELECT'), ('postward_score snapshot_domains SELECT'),
     ('postward_score snapshot_score_rules SELECT'), ('postward_score snapshot_score_maps SELECT'),
     ('postward_score snapshot_score_map_entries SELECT'),
+    ('postward_score snapshot_dns_lists SELECT'), ('postward_score snapshot_dns_list_answers SELECT'),
     ('postward_score snapshot_groups SELECT'), ('postward_score snapshot_symbols SELECT')$$,
 'programs: tables and views');
 
