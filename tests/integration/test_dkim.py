@@ -281,7 +281,7 @@ def test_reload_and_broken_keys():
 
 
 def test_without_database():
-    """PostgreSQL away: signing goes on, over a restart too; a From that may have become the
+    """Fault 5. PostgreSQL away: signing goes on, over a restart too; a From that may have become the
     login's since is 451; so is everything without a copy on disk, or unsigned where that is
     set."""
     with DkimBed(snapshot_wait="1s") as bed:

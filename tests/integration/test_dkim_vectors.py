@@ -184,7 +184,7 @@ RECORDS = {
     "revoked": (lambda r: "v=DKIM1; p=", "permerror"),
     "no p=": (lambda r: "v=DKIM1; k=rsa", "permerror"),
     "p= garbage": (lambda r: r.split("p=")[0] + "p=!!!!", "permerror"),
-    "1 MB of =": (lambda r: "v=DKIM1; p=" + "=" * 60000, "permerror"),
+    "60,000 times =": (lambda r: "v=DKIM1; p=" + "=" * 60000, "permerror"),
     "k= unknown": (lambda r: r.replace("k=rsa", "k=dsa"), "permerror"),
     "h= of another hash": (lambda r: r.replace("k=rsa", "k=rsa; h=sha1"), "permerror"),
     "s= of another service": (lambda r: r.replace("k=rsa", "k=rsa; s=web"), "permerror"),
