@@ -241,7 +241,7 @@ static void the_account_prints(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[PW_LEN(milli_rows) + PW_LEN(action_rows) + 4] = {
+	struct CMUnitTest tests[PW_LEN(milli_rows) + PW_LEN(action_rows) + 5] = {
 		cmocka_unit_test(a_cap_is_a_line_of_its_own),
 		cmocka_unit_test(all_symbols_at_once_add_up),
 		cmocka_unit_test(own_symbols_count_and_are_bounded),
@@ -249,7 +249,7 @@ int main(void)
 		cmocka_unit_test(the_account_prints),
 	};
 
-	PW_TABLE_TESTS(tests, 4, milli_rows, check_milli);
-	PW_TABLE_TESTS(tests, 4 + PW_LEN(milli_rows), action_rows, check_action);
+	PW_TABLE_TESTS(tests, 5, milli_rows, check_milli);
+	PW_TABLE_TESTS(tests, 5 + PW_LEN(milli_rows), action_rows, check_action);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
