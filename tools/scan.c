@@ -52,6 +52,7 @@ struct bench {
 	struct pw_weights weights;
 	struct pw_own_rules *rules;
 	struct pw_own_maps *maps;
+	struct pw_composites *composites;
 	struct pw_arena *names; /* of own symbols */
 	struct pw_arena *arena;
 };
@@ -111,6 +112,8 @@ static struct json_object *symbol_json(const struct pw_score_line *line)
 
 	if (line->is_cap)
 		pw_buf_puts(&name, PW_STR("cap:"));
+	if (line->is_parts)
+		pw_buf_puts(&name, PW_STR("parts:"));
 	pw_buf_puts(&name, line->name);
 	tool_json_add(json, "name", pw_buf_str(&name));
 	json_object_object_add(json, "score", tool_json_milli(line->score_milli));
@@ -298,6 +301,7 @@ static void bench_done(struct bench *bench)
 	pw_psl_free(&bench->psl);
 	pw_own_rules_free(&bench->rules);
 	pw_own_maps_free(&bench->maps);
+	pw_composites_free(&bench->composites);
 	pw_arena_free(&bench->names);
 	pw_arena_free(&bench->arena);
 }
@@ -318,6 +322,7 @@ static int bench_init(struct bench *bench)
 	    (r = pw_psl_new(&bench->psl)) != PW_OK ||
 	    (r = pw_own_rules_new(&bench->rules)) != PW_OK ||
 	    (r = pw_own_maps_new(&bench->maps)) != PW_OK ||
+	    (r = pw_composites_new(&bench->composites)) != PW_OK ||
 	    (r = pw_arena_new(&bench->names, 0)) != PW_OK ||
 	    (r = pw_arena_new(&bench->arena, PW_MESSAGE_ARENA_MAX)) != PW_OK) {
 		(void)fprintf(stderr, "postwardctl scan: %s\n", pw_status_text(r));
@@ -327,11 +332,14 @@ static int bench_init(struct bench *bench)
 		                                .dkim = bench->dkim,
 		                                .psl = bench->psl,
 		                                .own_rules = bench->rules,
-		                                .own_maps = bench->maps };
+		                                .own_maps = bench->maps,
+		                                .composites = bench->composites };
 	pw_weights_default(&bench->weights);
 	if (!opt->without_database)
-		(void)tool_weights_load(&bench->weights, bench->rules, bench->maps,
-		                        bench->names, opt->database, &code);
+		(void)tool_weights_load(
+			&(struct tool_rules){ &bench->weights, bench->rules, bench->maps,
+		                              bench->composites, bench->names },
+			opt->database, &code);
 	return code;
 }
 

@@ -2,19 +2,26 @@
 #pragma once
 
 #include "core/arena.h"
-#include "core/score.h"
+#include "core/composite.h"
 #include "mail/own_maps.h"
 #include "mail/own_rules.h"
 
+/* Where rows go to. */
+struct tool_rules {
+	struct pw_weights *weights;
+	struct pw_own_rules *rules;
+	struct pw_own_maps *maps;
+	struct pw_composites *composites;
+	struct pw_arena *arena; /* names of own symbols live there */
+};
+
 /* Override weights with the rows of mail.snapshot_symbols, _groups and _actions, and add
- * the rules of mail.snapshot_score_rules and the maps of mail.snapshot_score_maps. What
- * cannot be used is told on standard error.
+ * the rules, maps and composites of mail.snapshot_score_rules, _score_maps and
+ * _score_composites. What cannot be used is told on standard error.
  *
- * arena     names of own symbols live there
  * conninfo  as in tool_database_open
  * exit_out  on failure: what to exit with, why has been written to standard error
  *
  * Returns false on failure. */
-bool tool_weights_load(struct pw_weights *weights, struct pw_own_rules *rules,
-                       struct pw_own_maps *maps, struct pw_arena *arena,
-                       const char *conninfo, int *exit_out);
+bool tool_weights_load(const struct tool_rules *into, const char *conninfo,
+                       int *exit_out);

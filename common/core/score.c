@@ -1,5 +1,7 @@
 #include "core/score.h"
 
+#include <string.h>
+
 #include "core/score_text.h"
 
 static const struct {
@@ -27,6 +29,7 @@ void pw_weights_default(struct pw_weights *out)
 		out->symbols[i].name = pw_str_from(pw_symbol_text((enum pw_symbol)i));
 		out->symbols[i].weight_milli = symbols[i].weight_milli;
 		out->symbols[i].group = symbols[i].group;
+		out->symbols[i].is_composite = symbols[i].group == PW_GRP_composite;
 	}
 	for (size_t i = 0; i < PW_GROUPS; i++) {
 		out->group_names[i] = pw_str_from(pw_group_text((enum pw_group)i));
@@ -57,8 +60,8 @@ enum pw_status pw_weights_find(const struct pw_weights *w, struct pw_str name,
 	return PW_ERR_NOTFOUND;
 }
 
-static enum pw_status find_group(const struct pw_weights *w, struct pw_str name,
-                                 unsigned *group_out)
+enum pw_status pw_weights_find_group(const struct pw_weights *w, struct pw_str name,
+                                     unsigned *group_out)
 {
 	for (unsigned i = 0; i < w->group_count; i++) {
 		if (!pw_str_eq_nocase(name, w->group_names[i]))
@@ -78,7 +81,7 @@ enum pw_status pw_weights_own(struct pw_weights *w, struct pw_str name,
 		return PW_OK;
 	if (w->symbol_count == PW_SYMBOLS_ALL)
 		return PW_ERR_LIMIT;
-	if (find_group(w, group, &g) != PW_OK) {
+	if (pw_weights_find_group(w, group, &g) != PW_OK) {
 		if (w->group_count == PW_GROUPS_ALL)
 			return PW_ERR_LIMIT;
 		g = (unsigned)w->group_count++;
@@ -115,7 +118,7 @@ enum pw_status pw_weights_group(struct pw_weights *w, struct pw_str name,
 
 	if (max_milli < 0 || !in_range(max_milli))
 		return PW_ERR_RANGE;
-	if ((r = find_group(w, name, &group)) != PW_OK)
+	if ((r = pw_weights_find_group(w, name, &group)) != PW_OK)
 		return r;
 	w->group_max_milli[group] = (int32_t)max_milli;
 	return PW_OK;
@@ -185,7 +188,8 @@ void pw_hits_drop(struct pw_hits *hits, unsigned symbol)
 	if (hit == NULL)
 		return;
 	hits->own_count -= symbol >= PW_SYMBOLS;
-	*hit = hits->at[--hits->count];
+	hits->count--;
+	memmove(hit, hit + 1, (size_t)(&hits->at[hits->count] - hit) * sizeof(*hit));
 }
 
 static int32_t worth(const struct pw_hit *hit, const struct pw_weights *weights)
@@ -228,6 +232,52 @@ static void choose_action(struct pw_score_plan *out, const struct pw_weights *we
 	}
 }
 
+static void add_symbol(struct pw_score_plan *out, int64_t sums[PW_GROUPS_ALL],
+                       const struct pw_hit *hit, const struct pw_weights *weights)
+{
+	int32_t score = worth(hit, weights);
+	bool is_dry_run = weights->symbols[hit->symbol].is_dry_run;
+
+	out->lines[out->count++] = (struct pw_score_line){
+		.name = weights->symbols[hit->symbol].name,
+		.evidence = hit->evidence,
+		.score_milli = score,
+		.is_learned = hit->is_learned,
+		.is_dry_run = is_dry_run,
+	};
+	if (is_dry_run)
+		return;
+	out->score_milli += score;
+	if (score > 0 && !hit->is_taken)
+		sums[weights->symbols[hit->symbol].group] += score;
+}
+
+/* What composites take off their parts, a line each. */
+static void add_parts(struct pw_score_plan *out, const struct pw_hits *hits,
+                      const struct pw_weights *weights)
+{
+	for (size_t i = 0; i < hits->count; i++) {
+		const struct pw_hit *composite = &hits->at[i];
+		int64_t taken = 0;
+
+		if (!weights->symbols[composite->symbol].is_composite)
+			continue;
+		for (size_t k = 0; k < hits->count; k++)
+			if (hits->at[k].is_taken &&
+			    hits->at[k].taken_by == composite->symbol)
+				taken += worth(&hits->at[k], weights);
+		if (taken == 0)
+			continue;
+		out->lines[out->count++] = (struct pw_score_line){
+			.name = weights->symbols[composite->symbol].name,
+			.score_milli = (int32_t)-taken,
+			.is_learned = composite->is_learned,
+			.is_parts = true,
+		};
+		out->score_milli -= taken;
+	}
+}
+
 void pw_score_decide(struct pw_score_plan *out, const struct pw_hits *hits,
                      const struct pw_weights *weights)
 {
@@ -240,25 +290,10 @@ void pw_score_decide(struct pw_score_plan *out, const struct pw_hits *hits,
 	if (weights->actions[PW_ACTION_ADD_HEADER].is_on)
 		out->required_milli =
 			weights->actions[PW_ACTION_ADD_HEADER].threshold_milli;
-	for (size_t i = 0; i < hits->count; i++) {
-		const struct pw_hit *hit = &hits->at[i];
-		int32_t score = worth(hit, weights);
-		bool is_dry_run = weights->symbols[hit->symbol].is_dry_run;
-
-		if (weights->symbols[hit->symbol].is_off)
-			continue;
-		out->lines[out->count++] = (struct pw_score_line){
-			.name = weights->symbols[hit->symbol].name,
-			.evidence = hit->evidence,
-			.score_milli = score,
-			.is_dry_run = is_dry_run,
-		};
-		if (is_dry_run)
-			continue;
-		out->score_milli += score;
-		if (score > 0)
-			sums[weights->symbols[hit->symbol].group] += score;
-	}
+	for (size_t i = 0; i < hits->count; i++)
+		if (!weights->symbols[hits->at[i].symbol].is_off)
+			add_symbol(out, sums, &hits->at[i], weights);
+	add_parts(out, hits, weights);
 	add_caps(out, sums, weights);
 	choose_action(out, weights);
 }

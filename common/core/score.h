@@ -45,8 +45,9 @@ struct pw_weights {
 		int32_t weight_milli;
 		unsigned group; /* enum pw_group, or an own one behind PW_GROUPS */
 		bool is_off;
-		bool is_dry_run; /* shown, not counted */
-		bool is_of_rule; /* own, fired by who reads the content */
+		bool is_dry_run;   /* shown, not counted */
+		bool is_of_rule;   /* own, fired by who reads the content */
+		bool is_composite; /* made of other symbols: core/composite.h */
 	} symbols[PW_SYMBOLS_ALL];
 	size_t symbol_count;
 	struct pw_str group_names[PW_GROUPS_ALL];
@@ -65,6 +66,9 @@ struct pw_hits {
 		unsigned symbol; /* enum pw_symbol, or an own one behind PW_SYMBOLS */
 		int32_t factor_milli;   /* of the weight, 0..1000 */
 		struct pw_str evidence; /* borrowed */
+		bool is_taken;          /* a composite takes its points off again, */
+		unsigned taken_by;      /* this one */
+		bool is_learned;        /* a composite that rests on what was learned */
 	} at[PW_HITS_MAX];
 	size_t count, own_count;
 	bool is_cut; /* there were more own ones */
@@ -76,12 +80,15 @@ struct pw_score_line {
 	struct pw_str evidence;
 	int32_t score_milli; /* a cap's line is negative */
 	bool is_cap;
+	bool is_parts;   /* what the composite of that name takes off its parts */
+	bool is_learned; /* of a composite that rests on what was learned */
 	bool is_dry_run; /* not in the sum */
 };
 
 /* The account: score_milli is the sum of all lines that are no dry run. */
 struct pw_score_plan {
-	struct pw_score_line lines[PW_HITS_MAX + PW_GROUPS_ALL];
+	/* a composite's second line needs a part whose points it takes */
+	struct pw_score_line lines[PW_HITS_MAX + PW_HITS_MAX / 2 + PW_GROUPS_ALL];
 	size_t count;
 	int64_t score_milli;
 	int32_t required_milli;    /* threshold of add header; 0 if that is off */
@@ -96,6 +103,10 @@ void pw_weights_default(struct pw_weights *out);
  * Errors  PW_ERR_NOTFOUND */
 PW_MUST_CHECK enum pw_status pw_weights_find(const struct pw_weights *w,
                                              struct pw_str name, unsigned *symbol_out);
+/* The same for groups. */
+PW_MUST_CHECK enum pw_status pw_weights_find_group(const struct pw_weights *w,
+                                                   struct pw_str name,
+                                                   unsigned *group_out);
 /* Add a symbol of the admin's own, worth nothing yet; one that is there already is found.
  * A group that is new is added, without a cap. name and group live as long as w.
  *
@@ -118,6 +129,7 @@ PW_MUST_CHECK enum pw_status pw_weights_action(struct pw_weights *w, struct pw_s
 void pw_hits_add(struct pw_hits *hits, unsigned symbol, int32_t factor_milli,
                  struct pw_str evidence);
 bool pw_hits_has(const struct pw_hits *hits, unsigned symbol);
+/* The others stay in their order. */
 void pw_hits_drop(struct pw_hits *hits, unsigned symbol);
 
 /* Draw up the account. Slices of the plan live as long as those of hits. */

@@ -87,6 +87,8 @@ static void put_line_name(struct pw_buf *out, const struct pw_score_line *line)
 {
 	if (line->is_cap)
 		pw_buf_puts(out, PW_STR("cap:"));
+	if (line->is_parts)
+		pw_buf_puts(out, PW_STR("parts:"));
 	pw_buf_puts(out, line->name);
 }
 

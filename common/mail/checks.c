@@ -63,19 +63,6 @@ static const struct {
 };
 /* clang-format on */
 
-/* What lists do to mail is not held against it. */
-static void forgive_lists(const struct pw_check *c)
-{
-	static const enum pw_symbol forgiven[] = { PW_SYM_DKIM_FAIL, PW_SYM_FORGED_SENDER,
-		                                   PW_SYM_FORGED_MUA,
-		                                   PW_SYM_REPLYTO_DIFF_DOMAIN };
-
-	if (!pw_hits_has(c->hits, PW_SYM_MAILLIST))
-		return;
-	for (size_t i = 0; i < PW_LEN(forgiven); i++)
-		pw_hits_drop(c->hits, forgiven[i]);
-}
-
 static bool is_submission(const struct pw_check *check)
 {
 	return check->envelope->origin.login.len > 0;
@@ -93,7 +80,6 @@ void pw_checks_session(const struct pw_check *check)
 	for (size_t i = 0; i < PW_LEN(session_checks); i++)
 		if (!is_submission(check) || session_checks[i].on_submission)
 			session_checks[i].run(check);
-	forgive_lists(check);
 }
 
 bool pw_checks_is_of_content(enum pw_symbol symbol)

@@ -368,6 +368,8 @@ enum pw_status pw_judge_end(struct pw_judge *j, const struct pw_weights *weights
 	check = check_of(j, out);
 	check.reputation = out->sources;
 	pw_checks_session(&check);
+	if (j->tools->composites != NULL)
+		pw_composites_apply(j->tools->composites, &j->hits, weights, j->arena);
 	pw_score_decide(&out->plan, &j->hits, weights);
 	if (out->is_unread && out->virus.len == 0)
 		out->plan.action = out->plan.dry_action = PW_ACTION_NONE;

@@ -2,6 +2,7 @@
  * postward-score and of `postwardctl scan`. */
 #pragma once
 
+#include "core/composite.h"
 #include "mail/checks.h"
 #include "mail/dns_lists.h"
 
@@ -32,7 +33,8 @@ struct pw_judge_tools {
 	void *scan;
 	const struct pw_own_rules *own_rules; /* where content is read here; NULL: none */
 	const struct pw_own_maps *own_maps;   /* NULL: none */
-	const struct pw_dns_lists *dns_lists; /* NULL: none */
+	const struct pw_composites *composites; /* NULL: none, not even built-in ones */
+	const struct pw_dns_lists *dns_lists;   /* NULL: none */
 	int64_t dns_lists_wait_ms; /* longest wait for them once all else is done */
 	/* Read the content elsewhere (pw_reading_put_job, pw_reading_take) instead of
 	 * here; NULL: here.

@@ -28,7 +28,7 @@ static void add_symbol(struct account *a, enum pw_symbol symbol, int32_t score_m
 	a->score_milli += score_milli;
 	if (score_milli > a->worst_milli)
 		a->worst_milli = score_milli;
-	if (score_milli > 0)
+	if (score_milli > 0 && group != PW_GRP_composite) /* says nothing new */
 		a->groups[group] = true;
 }
 
@@ -47,9 +47,9 @@ static struct account draw_up(const struct pw_score_plan *plan)
 		const struct pw_score_line *line = &plan->lines[i];
 		enum pw_symbol symbol;
 
-		if (line->is_dry_run)
+		if (line->is_dry_run || line->is_learned)
 			continue;
-		if (!line->is_cap && symbol_of(line, &symbol))
+		if (!line->is_cap && !line->is_parts && symbol_of(line, &symbol))
 			add_symbol(&a, symbol, line->score_milli);
 		else if (!is_learned_group(line->name))
 			a.score_milli += line->score_milli;

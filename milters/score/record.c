@@ -73,6 +73,16 @@ static void put_auth(struct pw_buf *out, const struct pw_auth *auth)
 	put_text(out, "arc", pw_str_from(pw_arc_result_text(auth->arc.result)));
 }
 
+static void put_line_name(struct pw_buf *out, const struct pw_score_line *line)
+{
+	PW_AUTO(pw_buf_done) struct pw_buf name = { 0 };
+
+	if (line->is_parts)
+		pw_buf_puts(&name, PW_STR("parts:"));
+	pw_buf_puts(&name, line->name);
+	pw_json_put_string(out, pw_buf_str(&name));
+}
+
 static void put_symbols(struct pw_buf *out, const struct pw_score_plan *plan)
 {
 	put_key(out, "symbols");
@@ -81,12 +91,13 @@ static void put_symbols(struct pw_buf *out, const struct pw_score_plan *plan)
 		const struct pw_score_line *line = &plan->lines[i];
 
 		pw_buf_puts(out, i > 0 ? PW_STR(", {\"name\": ") : PW_STR("{\"name\": "));
-		pw_json_put_string(out, line->name);
+		put_line_name(out, line);
 		pw_buf_puts(out, PW_STR(", \"score\": "));
 		pw_milli_put(out, line->score_milli);
 		pw_buf_puts(out, PW_STR(", \"evidence\": "));
 		pw_json_put_string(out, line->is_cap ? PW_STR("most points of the group")
-		                                     : line->evidence);
+		                        : line->is_parts ? PW_STR("points of its parts")
+		                                         : line->evidence);
 		pw_buf_puts(out, line->is_dry_run ? PW_STR(", \"dry_run\": true}")
 		                                  : PW_STR("}"));
 	}

@@ -3,10 +3,14 @@
 #include "core/json.h"
 #include "core/score_text.h"
 
-/* Of reputation's own: a symbol of its group, or the cap of that. */
+/* Of reputation's own: a symbol of its group, the cap of that, or what may be made of it.
+ */
 static bool is_own(const struct pw_score_line *line)
 {
 	struct pw_str group = pw_str_from(pw_group_text(PW_GRP_reputation));
+
+	if (line->is_learned)
+		return true;
 
 	return line->is_cap ? pw_str_eq(line->name, group)
 	                    : pw_str_starts(line->name, PW_STR("REP_"));

@@ -38,6 +38,9 @@ const struct pw_snapshot_query rules_queries[RULES_QUERIES] = {
 	[RULES_DNS_ANSWERS] = { "SELECT name, zone, about, codes FROM "
 	                        "mail.snapshot_dns_list_answers",
 	                        4 },
+	[RULES_COMPOSITES] = { "SELECT name, expression, parts FROM "
+	                       "mail.snapshot_score_composites",
+	                       3 },
 };
 
 struct rules {
@@ -48,6 +51,7 @@ struct rules {
 	struct pw_own_rules *own;
 	struct pw_own_maps *maps;
 	struct pw_dns_lists *dns_lists;
+	struct pw_composites *composites;
 	struct pw_buf problems; /* of own rules */
 	uint8_t *told;          /* a symbol each: was its rule complained about? */
 };
@@ -70,7 +74,8 @@ enum pw_status rules_new(struct rules **out)
 	    (r = pw_map_new(&rules->overrides, seed, DOMAINS_MAX)) != PW_OK ||
 	    (r = pw_own_rules_new(&rules->own)) != PW_OK ||
 	    (r = pw_own_maps_new(&rules->maps)) != PW_OK ||
-	    (r = pw_dns_lists_new(&rules->dns_lists)) != PW_OK)
+	    (r = pw_dns_lists_new(&rules->dns_lists)) != PW_OK ||
+	    (r = pw_composites_new(&rules->composites)) != PW_OK)
 		return r;
 	if ((rules->told = calloc(PW_SYMBOLS_ALL, 1)) == NULL)
 		return PW_ERR_NOMEM;
@@ -89,6 +94,7 @@ void rules_free(struct rules **rules)
 	pw_own_rules_free(&(*rules)->own);
 	pw_own_maps_free(&(*rules)->maps);
 	pw_dns_lists_free(&(*rules)->dns_lists);
+	pw_composites_free(&(*rules)->composites);
 	pw_buf_done(&(*rules)->problems);
 	free((*rules)->told);
 	pw_arena_free(&(*rules)->arena);
@@ -109,6 +115,11 @@ const struct pw_own_rules *rules_own(const struct rules *rules)
 const struct pw_own_maps *rules_maps(const struct rules *rules)
 {
 	return rules->maps;
+}
+
+const struct pw_composites *rules_composites(const struct rules *rules)
+{
+	return rules->composites;
 }
 
 const struct pw_dns_lists *rules_dns_lists(const struct rules *rules)
@@ -390,6 +401,31 @@ static enum pw_status read_dns_lists(struct rules *rules,
 	return r == PW_ERR_NOMEM ? r : pw_buf_status(&rules->problems);
 }
 
+/* As read_own. */
+static enum pw_status read_composites(struct rules *rules,
+                                      const struct pw_snapshot_data *data,
+                                      struct pw_buf *complaints)
+{
+	size_t rows = pw_snapshot_rows(data, RULES_COMPOSITES);
+	enum pw_status r = PW_OK;
+
+	for (size_t i = 0; i < rows; i++) /* one without a symbol is told below */
+		(void)!pw_composites_name(
+			&rules->weights, pw_snapshot_value(data, RULES_COMPOSITES, i, 0));
+	for (size_t i = 0; i < rows && r != PW_ERR_NOMEM; i++) {
+		PW_AUTO(pw_buf_done) struct pw_buf why = { 0 };
+		struct pw_str name = pw_snapshot_value(data, RULES_COMPOSITES, i, 0);
+
+		r = pw_composites_add(rules->composites, &rules->weights, name,
+		                      pw_snapshot_value(data, RULES_COMPOSITES, i, 1),
+		                      pw_snapshot_value(data, RULES_COMPOSITES, i, 2),
+		                      &why);
+		if (r == PW_ERR_SYNTAX || r == PW_ERR_LIMIT)
+			leave_out(rules, name, &why, complaints);
+	}
+	return r == PW_ERR_NOMEM ? r : pw_buf_status(&rules->problems);
+}
+
 enum pw_status rules_bind(struct rules *rules, const struct pw_snapshot_data *data,
                           struct list_health *health)
 {
@@ -446,7 +482,8 @@ enum pw_status rules_read(struct rules **out, const struct pw_snapshot_data *dat
 	    (r = read_overrides(rules, data)) != PW_OK ||
 	    (r = read_own(rules, data, complaints)) != PW_OK ||
 	    (r = read_maps(rules, data, complaints)) != PW_OK ||
-	    (r = read_dns_lists(rules, data, complaints)) != PW_OK)
+	    (r = read_dns_lists(rules, data, complaints)) != PW_OK ||
+	    (r = read_composites(rules, data, complaints)) != PW_OK)
 		return r;
 	*out = PW_TAKE(rules);
 	return PW_OK;

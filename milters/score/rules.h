@@ -2,6 +2,7 @@
  * Immutable. */
 #pragma once
 
+#include "core/composite.h"
 #include "core/dmarc.h"
 #include "core/score.h"
 #include "db/snapshot.h"
@@ -24,10 +25,11 @@ enum {
 	RULES_MAP_ENTRIES,
 	RULES_DNS_LISTS,
 	RULES_DNS_ANSWERS,
+	RULES_COMPOSITES,
 	RULES_QUERIES
 };
 extern const struct pw_snapshot_query rules_queries[RULES_QUERIES];
-#define RULES_FORMAT 6
+#define RULES_FORMAT 7
 
 /* The built-in weights, no domain.
  *
@@ -46,6 +48,7 @@ PW_MUST_CHECK enum pw_status rules_read(struct rules **out,
 const struct pw_weights *rules_weights(const struct rules *rules);
 const struct pw_own_rules *rules_own(const struct rules *rules);
 const struct pw_own_maps *rules_maps(const struct rules *rules);
+const struct pw_composites *rules_composites(const struct rules *rules);
 const struct pw_dns_lists *rules_dns_lists(const struct rules *rules);
 /* Have somebody look after the lists over DNS: without it none is asked. Once, before
  * others see the rules.
@@ -54,7 +57,7 @@ const struct pw_dns_lists *rules_dns_lists(const struct rules *rules);
 PW_MUST_CHECK enum pw_status rules_bind(struct rules *rules,
                                         const struct pw_snapshot_data *data,
                                         struct list_health *health);
-/* Own rules and maps that cannot be used and why, for mail.tell_score_rules:
+/* Own rules, maps and composites that cannot be used and why, for mail.tell_score_rules:
  * [{"name", "problem"}, ...]. */
 struct pw_str rules_problems(const struct rules *rules);
 /* Is it the first time this is asked about that symbol? Thread-safe. */

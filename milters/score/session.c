@@ -210,6 +210,7 @@ static sfsistat on_mail(struct kit_session *s, char **argv)
 		.dmarc_override = rules_dmarc_override,
 		.user = rules_of(s),
 		.own_maps = rules_maps(rules_of(s)),
+		.composites = rules_composites(rules_of(s)),
 		.dns_lists = rules_dns_lists(rules_of(s)),
 		.dns_lists_wait_ms = settings_of(own)->dns_lists_wait_ms,
 		.recall = memory_recall,
@@ -426,6 +427,8 @@ static void put_symbols(struct pw_buf *out, const struct pw_score_plan *plan)
 			continue;
 		if (out->len > 0)
 			pw_buf_putc(out, ' ');
+		if (plan->lines[i].is_parts)
+			pw_buf_puts(out, PW_STR("parts:"));
 		pw_buf_puts(out, plan->lines[i].name);
 		pw_buf_putc(out, '=');
 		pw_milli_put(out, plan->lines[i].score_milli);

@@ -87,6 +87,7 @@ $$VALUES
     ('postward_score snapshot_actions SELECT'), ('postward_score snapshot_domains SELECT'),
     ('postward_score snapshot_score_rules SELECT'), ('postward_score snapshot_score_maps SELECT'),
     ('postward_score snapshot_score_map_entries SELECT'),
+    ('postward_score snapshot_score_composites SELECT'),
     ('postward_score snapshot_dns_lists SELECT'), ('postward_score snapshot_dns_list_answers SELECT'),
     ('postward_score snapshot_groups SELECT'), ('postward_score snapshot_symbols SELECT')$$,
 'programs: tables and views');
